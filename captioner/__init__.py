@@ -1,0 +1,18 @@
+"""Captions of photographs, and answers to questions about them, from a small trained model."""
+
+import importlib
+
+# Public name -> its module. Imported at first use, so that `--help` does not wait for TensorFlow.
+_PUBLIC = {
+    "Captioner": "captioner.model",
+    "Vocabulary": "captioner.text",
+    "load_dataset": "captioner.datasets",
+    "train": "captioner.training",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name):
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,168 @@
+"""The decoder: a recurrent network that reads a memory while it writes.
+
+Show, Attend and Tell (Xu et al., 2015), the soft variant. One step is written once, in
+`AttentionDecoder.step`; the teacher-forced pass and every search are loops over it.
+"""
+
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from captioner.attention import AdditiveAttention, attend
+from captioner.cells import flat_states, nested_states, recurrent_cell, top_output
+
+
+class Memory(NamedTuple):
+    """What the decoder reads; computed once for a photograph, whatever is written about it."""
+
+    annotations: object  # float[B, R, D]
+    keys: object  # float[B, R, A]
+
+
+@keras.saving.register_keras_serializable("captioner")
+class AttentionDecoder(keras.layers.Layer):
+    """Writes token ids with soft attention over annotation vectors.
+
+    Args:
+        vocabulary_size: V, the number of tokens.
+        embedding_size: E, the size of a word vector.
+        units: H, the size of the recurrent state.
+        attention_size: A, the size of the space in which state and regions are compared.
+        cell: the recurrent cell, see `captioner.cells`.
+        layers: how many cells are stacked.
+        dropout: rate on word vectors and on the deep output.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        embedding_size=256,
+        units=512,
+        attention_size=256,
+        cell="lstm",
+        layers=1,
+        dropout=0.4,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.vocabulary_size = vocabulary_size
+        self.embedding_size = embedding_size
+        self.units = units
+        self.attention_size = attention_size
+        self.cell = cell
+        self.layers = layers
+        self.dropout = dropout
+
+        self.embedding = keras.layers.ReversibleEmbedding(
+            vocabulary_size, embedding_size, name="embedding"
+        )
+        self.recurrent = recurrent_cell(cell, units, layers, name="recurrent")
+        self.attention = AdditiveAttention(attention_size, name="attention")
+        self.initial = [
+            keras.layers.Dense(size, activation="tanh", name=f"initial_{i}")
+            for i, size in enumerate(flat_states(self.recurrent.state_size))
+        ]
+        # Initial bias 1: the gate begins open, or the photograph is ignored early in training.
+        self.gate = keras.layers.Dense(
+            1, activation="sigmoid", bias_initializer="ones", name="gate"
+        )
+        self.output_hidden = keras.layers.Dense(embedding_size, name="output_hidden")
+        self.output_context = keras.layers.Dense(
+            embedding_size, use_bias=False, name="output_context"
+        )
+        self.output_norm = keras.layers.LayerNormalization(name="output_norm")
+        self.drop = keras.layers.Dropout(dropout, name="drop")
+
+    def build(self, tokens_shape, annotations_shape):
+        size = annotations_shape[-1]
+        self.embedding.build(tokens_shape)
+        self.attention.build(annotations_shape, (None, self.units))
+        for dense in self.initial:
+            dense.build((None, size))
+        self.recurrent.build((None, self.embedding_size + size))
+        self.gate.build((None, self.units))
+        self.output_hidden.build((None, self.units))
+        self.output_context.build((None, size))
+        self.output_norm.build((None, self.embedding_size))
+        self.built = True
+
+    def memory(self, annotations):
+        """Project the keys of annotation vectors `float[B, R, D]`, once for each photograph."""
+        return Memory(annotations, self.attention.keys(annotations))
+
+    def initial_states(self, memory, sequences):
+        """States of B x `sequences` sequences, each from its photograph's mean annotation.
+
+        Returns:
+            A flat list of `float[N, H]`, N = B x sequences.
+        """
+        mean = ops.mean(memory.annotations, axis=1)
+        return [ops.repeat(dense(mean), sequences, axis=0) for dense in self.initial]
+
+    def step(self, words, states, memory, training=False):
+        """Read one word and look once.
+
+        Args:
+            words: `float[N, E]`, the vector of the word before.
+            states: flat list of `float[N, H]`.
+            memory: a `Memory` of B photographs, N a multiple of B.
+
+        Returns:
+            The output `float[N, H]`, the gated context vector `float[N, D]`, the attention
+            weights `float[N, R]`, and the new states.
+        """
+        before = top_output(self.recurrent, states)
+        weights = self.attention(before, memory.keys)
+        context = attend(weights, memory.annotations) * self.gate(before)  # beta, section 4.2.1
+        output, states = self.recurrent(
+            ops.concatenate([words, context], axis=-1),
+            nested_states(self.recurrent, states),
+            training=training,
+        )
+        return output, context, weights, flat_states(states)
+
+    def logits(self, words, outputs, contexts, training=False):
+        """Deep output (eq. 7): `float[..., V]` from word before, state and context vector.
+
+        The last projection is the embedding itself, transposed (Press and Wolf, 2017).
+        """
+        deep = words + self.output_hidden(outputs) + self.output_context(contexts)
+        deep = self.drop(self.output_norm(deep), training=training)
+        return self.embedding(deep, reverse=True)
+
+    def call(self, tokens, annotations, training=False):
+        """Teacher forcing: read the true words, predict the next one at every step.
+
+        Args:
+            tokens: `int[N, T]`, each sequence from the start token on; T is static.
+            annotations: `float[B, R, D]`, N a multiple of B.
+
+        Returns:
+            Logits `float[N, T, V]` and attention weights `float[N, T, R]`.
+        """
+        memory = self.memory(annotations)
+        words = self.embedding(tokens)  # [N, T, E]
+        inputs = self.drop(words, training=training)
+        states = self.initial_states(memory, ops.shape(tokens)[0] // ops.shape(annotations)[0])
+        outputs, contexts, weights = [], [], []
+        for t in range(tokens.shape[1]):
+            output, context, weight, states = self.step(inputs[:, t], states, memory, training)
+            outputs.append(output)
+            contexts.append(context)
+            weights.append(weight)
+        # The widest product of the model, done once for all steps rather than once a step.
+        logits = self.logits(inputs, ops.stack(outputs, 1), ops.stack(contexts, 1), training)
+        return logits, ops.stack(weights, axis=1)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "embedding_size": self.embedding_size,
+            "units": self.units,
+            "attention_size": self.attention_size,
+            "cell": self.cell,
+            "layers": self.layers,
+            "dropout": self.dropout,
+        }

@@ -1,0 +1,237 @@
+"""The captioner: an encoder of photographs and a decoder that writes about them."""
+
+import keras
+from keras import ops
+
+from captioner import presets, search
+from captioner.decoder import AttentionDecoder
+from captioner.encoders import build_encoder
+from captioner.text import PAD, Vocabulary
+
+
+@keras.saving.register_keras_serializable("captioner")
+class Captioner(keras.Model):
+    """Show, Attend and Tell (Xu et al., 2015) with soft attention over the regions of a CNN.
+
+    A row of a batch is one photograph with K sequences about it, so that the encoder and the
+    keys of the attention are computed once for all of them.
+
+    Args:
+        vocabulary: a `Vocabulary`, or its list of words.
+        encoder: a network of `keras.applications` by name.
+        encoder_weights: None, "imagenet" or a file, see `build_encoder`. Where the weights came
+            from is not part of the configuration.
+        image_size: side S of the squares that photographs are squashed to, in pixels.
+        annotation_size: D, the size of the annotation vectors.
+        embedding_size: E, the size of word vectors.
+        units: H, the size of the recurrent state.
+        attention_size: A, the size of the space of the attention.
+        cell: the recurrent cell of the decoder, see `captioner.cells`.
+        layers: the number of stacked cells.
+        dropout: rate on annotation vectors, word vectors and the deep output.
+        attention_penalty: weight of the doubly stochastic regularisation (eq. 14).
+        max_words: the longest sentence, in words.
+
+    Example:
+        >>> model = Captioner.from_preset("flickr8k")
+        >>> model.caption("photo.jpg").text
+    """
+
+    def __init__(
+        self,
+        vocabulary,
+        encoder="MobileNetV2",
+        encoder_weights=None,
+        image_size=224,
+        annotation_size=512,
+        embedding_size=256,
+        units=512,
+        attention_size=256,
+        cell="lstm",
+        layers=1,
+        dropout=0.4,
+        attention_penalty=0.5,
+        max_words=20,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not isinstance(vocabulary, Vocabulary):
+            vocabulary = Vocabulary(vocabulary)
+        self.vocabulary = vocabulary
+        self.encoder_name = encoder
+        self.image_size = image_size
+        self.annotation_size = annotation_size
+        self.embedding_size = embedding_size
+        self.units = units
+        self.attention_size = attention_size
+        self.cell = cell
+        self.layer_count = layers
+        self.dropout = dropout
+        self.attention_penalty = attention_penalty
+        self.max_words = max_words
+
+        self.encoder = build_encoder(encoder, image_size, encoder_weights)
+        self.project = keras.layers.Dense(annotation_size, name="project")
+        self.norm = keras.layers.LayerNormalization(name="norm")
+        self.drop = keras.layers.Dropout(dropout, name="drop")
+        self.decoder = AttentionDecoder(
+            len(vocabulary),
+            embedding_size,
+            units,
+            attention_size,
+            cell,
+            layers,
+            dropout,
+            name="decoder",
+        )
+        self.build()
+
+    def build(self, input_shape=None):
+        # Every shape is known from the configuration: a model is ready for its weights as soon
+        # as it is constructed, without a first batch.
+        _, _, _, channels = self.encoder.output_shape
+        self.project.build((None, self.regions, channels))
+        self.norm.build((None, self.regions, self.annotation_size))
+        self.decoder.build((None, self.steps), (None, self.regions, self.annotation_size))
+        self.built = True
+
+    @property
+    def grid(self):
+        """`(h, w)`: rows and columns of regions; region r lies in row r // w, column r % w."""
+        return self.encoder.output_shape[1:3]
+
+    @property
+    def regions(self):
+        """R, the number of regions of a photograph."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def steps(self):
+        """T, the number of tokens of the longest sentence, its end token included."""
+        return self.max_words + 1
+
+    def features_of(self, inputs):
+        """The "features" of a dict of inputs, or else those of its "photographs"."""
+        if "features" in inputs:
+            return inputs["features"]
+        return self.features(inputs["photographs"])
+
+    def features(self, photographs):
+        """`float[B, R, C]`: the last feature map of RGB photographs `[B, S, S, 3]` in 0..255."""
+        # Batch normalisation stays in inference mode also while the encoder is fine-tuned: batches
+        # are small, and the statistics learned from ImageNet are the better estimate.
+        maps = self.encoder(ops.cast(photographs, self.compute_dtype), training=False)
+        return ops.reshape(maps, (-1, self.regions, maps.shape[-1]))
+
+    def annotations(self, features, training=False):
+        """`float[B, R, D]`: annotation vectors, projected and layer-normalised features."""
+        features = ops.cast(features, self.compute_dtype)
+        return self.drop(self.norm(self.project(features)), training=training)
+
+    def call(self, inputs, training=False):
+        """Teacher-forced logits.
+
+        Args:
+            inputs: a dict with "photographs" `[B, S, S, 3]` in 0..255, or "features"
+                `float[B, R, C]` where the encoder has run already, and "tokens"
+                `int[B, K, T]`, the words before.
+
+        Returns:
+            Logits `float[B, K, T, V]` of the words that follow.
+        """
+        features = self.features_of(inputs)
+        _, sequences, steps = inputs["tokens"].shape
+        tokens = ops.reshape(inputs["tokens"], (-1, steps))
+        annotations = self.annotations(features, training)
+        logits, attention = self.decoder(tokens, annotations, training=training)
+        if training:
+            self.add_loss(self.attention_penalty * doubly_stochastic(attention, tokens != PAD))
+        return ops.reshape(logits, (-1, sequences, steps, logits.shape[-1]))
+
+    def caption(self, images, beam_width=3, top=1):
+        """Write a caption by beam search.
+
+        Args:
+            images: a photograph (path, binary file, `PIL.Image` or `uint8[S, S, 3]`) or a list
+                of them; a list is decoded as one batch.
+            beam_width: number of beams K; 1 is greedy search.
+            top: how many of the beams to return as candidates, at most `beam_width`.
+
+        Returns:
+            A `Caption`, or a list of them.
+
+        Raises:
+            ImageError: a photograph that cannot be read.
+        """
+        return search.caption(self, images, search.Beam(beam_width), top)
+
+    def sample(self, images, temperature=1.0, top_p=1.0, samples=1, seed=None):
+        """Draw captions from the model's distribution (nucleus sampling, Holtzman et al., 2020).
+
+        Args:
+            images: as for `caption`.
+            temperature: below 1 for likelier, above 1 for more surprising words.
+            top_p: draw only from the likeliest words that together reach this probability.
+            samples: number of captions drawn; the likeliest of them comes first.
+            seed: an integer for captions that repeat.
+
+        Returns:
+            A `Caption` whose candidates are the samples, or a list of them.
+        """
+        return search.caption(
+            self, images, search.Sampling(temperature, top_p, samples), samples, seed
+        )
+
+    @classmethod
+    def from_preset(cls, preset):
+        """Load a model by the name of a preset that ships, or from a folder.
+
+        Raises:
+            PresetError: a preset that is missing, or whose files are not the ones it lists.
+        """
+        return presets.load(cls, preset)
+
+    def save_to_preset(self, path, metadata=None):
+        """Write the folder that `from_preset` reads; `metadata` is the story of the weights."""
+        presets.save(self, path, metadata or {})
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary": self.vocabulary.words,
+            "encoder": self.encoder_name,
+            "image_size": self.image_size,
+            "annotation_size": self.annotation_size,
+            "embedding_size": self.embedding_size,
+            "units": self.units,
+            "attention_size": self.attention_size,
+            "cell": self.cell,
+            "layers": self.layer_count,
+            "dropout": self.dropout,
+            "attention_penalty": self.attention_penalty,
+            "max_words": self.max_words,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+def doubly_stochastic(attention, words):
+    """The penalty of Xu et al. (2015), eq. 14: every region should be looked at equally in all.
+
+    The paper compares a region's total attention with 1. As the totals of a sentence add up to
+    its length, whatever the weights, the constant moves the value but no gradient; here it is
+    length / R, so that even attention costs nothing.
+
+    Args:
+        attention: `float[N, T, R]`, summing to 1 over R.
+        words: `bool[N, T]`, false where a sequence is padded.
+
+    Returns:
+        `float[]`: the squared difference, averaged over regions and sequences.
+    """
+    words = ops.cast(words, attention.dtype)
+    totals = ops.sum(attention * words[..., None], axis=1)  # [N, R]
+    even = ops.sum(words, axis=1, keepdims=True) / attention.shape[-1]
+    return ops.mean(ops.square(totals - even))

@@ -1,0 +1,129 @@
+"""Presets: a model as a folder of JSON and weights. Nothing in it is ever unpickled.
+
+    config.json         all that rebuilds the model
+    vocabulary.json     the words, in the order of their ids
+    model.weights.h5    the weights, as float16
+    metadata.json       the SHA-256 of the other files, how they were trained, what they score
+"""
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from captioner.text import Vocabulary
+
+DEFAULT_PRESET = "flickr8k"
+CONFIG, VOCABULARY, WEIGHTS, METADATA = (
+    "config.json",
+    "vocabulary.json",
+    "model.weights.h5",
+    "metadata.json",
+)
+
+
+class PresetError(ValueError):
+    """A preset that is missing, or whose files are not those it lists."""
+
+
+def find(preset):
+    """The folder of a preset, given its name or the folder itself.
+
+    Raises:
+        PresetError: there is none of that name.
+    """
+    package = Path(__file__).parent
+    # Beside the package in a checkout, within it where the package is installed.
+    for folder in (Path(preset), package.parent / "weights" / preset, package / "weights" / preset):
+        if (folder / METADATA).is_file():
+            return folder
+    raise PresetError(
+        f"{preset}: no preset of that name, nor a folder with a {METADATA}; "
+        f"the preset that ships is {DEFAULT_PRESET}"
+    )
+
+
+def read_metadata(preset):
+    """The `metadata.json` of a preset as a dict.
+
+    Raises:
+        PresetError: the preset is missing, or its metadata cannot be read.
+    """
+    path = find(preset) / METADATA
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise PresetError(f"{path}: not valid JSON ({error}); fetch the preset again") from error
+
+
+def load(cls, preset):
+    """Rebuild the model of class `cls` that `save` wrote; see `Captioner.from_preset`."""
+    folder = find(preset)
+    recorded = read_metadata(preset).get("sha256", {})
+    for name in (CONFIG, VOCABULARY, WEIGHTS):
+        path = folder / name
+        if not path.is_file():
+            raise PresetError(f"{path}: missing; fetch the preset again")
+        if sha256(path) != recorded.get(name):
+            raise PresetError(
+                f"{path}: damaged or changed, its SHA-256 is not the one in {METADATA}; "
+                "fetch the preset again"
+            )
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    model = cls(Vocabulary.load(folder / VOCABULARY), **config)
+    model.load_weights(folder / WEIGHTS)
+    return model
+
+
+def save(model, path, metadata):
+    """Write a preset; a file is whole before it takes the place of an older one."""
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = model.get_config()
+    del config["vocabulary"]
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        new = Path(temporary)
+        write_json(new / CONFIG, config)
+        model.vocabulary.save(new / VOCABULARY)
+        full = new / "full.weights.h5"
+        model.save_weights(full)
+        write_half(full, new / WEIGHTS)
+        names = (CONFIG, VOCABULARY, WEIGHTS)
+        hashes = {name: sha256(new / name) for name in names}
+        write_json(new / METADATA, {"sha256": hashes, **metadata})
+        for name in (*names, METADATA):
+            (new / name).replace(folder / name)
+
+
+def write_half(source, target):
+    """Copy a Keras weights file with its floats as float16, and without its optimizer."""
+    with h5py.File(source) as full, h5py.File(target, "w") as half:
+
+        def copy(name, item):
+            if name.split("/")[0] == "optimizer":
+                return
+            if isinstance(item, h5py.Group):
+                copied = half.require_group(name)
+            else:
+                value = item[()]
+                if np.issubdtype(value.dtype, np.floating):
+                    value = value.astype("float16")
+                copied = half.create_dataset(name, data=value)
+            copied.attrs.update(item.attrs)
+
+        full.visititems(copy)
+
+
+def sha256(path):
+    """The SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path, value):
+    """Write a value as indented JSON."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")

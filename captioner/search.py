@@ -1,0 +1,276 @@
+"""Writing: greedy search, beam search and sampling, one compiled loop for all of them."""
+
+import functools
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from captioner.images import load_images
+from captioner.text import END, PAD, START, UNKNOWN, sentence
+
+BATCH = 32  # photographs decoded together
+OUTPUTS = ("tokens", "log_probs", "attention")
+IMPOSSIBLE = -1e9  # a log-probability; finite, because 0 * inf is no number
+
+
+class Word(NamedTuple):
+    """A word, the probability the model gave it, and where it looked (`float[h, w]`)."""
+
+    word: str
+    probability: float
+    attention: np.ndarray
+
+
+class Candidate(NamedTuple):
+    """A sentence, its score (mean log-probability of a token) and its words."""
+
+    text: str
+    score: float
+    words: list[Word]
+
+
+class Caption(NamedTuple):
+    """The best candidate, and all of them, best first."""
+
+    text: str
+    score: float
+    words: list[Word]
+    candidates: list[Candidate]
+
+
+class Beam(NamedTuple):
+    """Beam search: the `width` best beginnings go on; 1 is greedy search."""
+
+    width: int = 3
+
+    def choose(self, scores, log_probs, finished, length, uniform):
+        """Choose the beams of the next step.
+
+        Beams are compared by the mean log-probability of their tokens (length normalisation),
+        a finished one by the mean it finished with.
+
+        Args:
+            scores: `float[B, K]`, summed log-probabilities so far.
+            log_probs: `float[B, K, V]` of the next token.
+            finished: `bool[B, K]`.
+            length: `float[B, K]`, tokens so far.
+            uniform: `float[B, K]`, random numbers in [0, 1), which only `Sampling` needs.
+
+        Returns:
+            The parents `int[B, K]` and tokens `int[B, K]` of the new beams.
+        """
+        size = log_probs.shape[-1]
+        lengths = ops.where(finished, length, length + 1)[..., None]
+        means = (scores[..., None] + log_probs) / lengths
+        _, best = ops.top_k(ops.reshape(means, (-1, self.width * size)), self.width)
+        return best // size, best % size
+
+
+class Sampling(NamedTuple):
+    """`width` sequences drawn word by word, each on its own."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    width: int = 1
+
+    def choose(self, scores, log_probs, finished, length, uniform):
+        """Draw a token for every sequence; see `Beam.choose`."""
+        logits = log_probs / self.temperature
+        if self.top_p < 1.0:
+            logits = nucleus(logits, self.top_p)
+        cumulative = ops.cumsum(ops.softmax(logits), axis=-1)
+        below = cumulative <= uniform[..., None] * cumulative[..., -1:]
+        tokens = ops.sum(ops.cast(below, "int32"), axis=-1)
+        parents = ops.broadcast_to(ops.arange(self.width), ops.shape(scores))
+        return parents, ops.minimum(tokens, log_probs.shape[-1] - 1)
+
+
+def nucleus(logits, top_p):
+    """Keep of `float[..., V]` the likeliest tokens that together reach `top_p`."""
+    probabilities = ops.softmax(logits)
+    ordered = ops.flip(ops.sort(probabilities, axis=-1), axis=-1)
+    # A token stays if those before it do not reach top_p by themselves; the first always does.
+    before = ops.cumsum(ordered, axis=-1) - ordered
+    smallest = ops.min(ops.where(before < top_p, ordered, 1.0), axis=-1, keepdims=True)
+    return ops.where(probabilities >= smallest, logits, IMPOSSIBLE)
+
+
+class Generator(keras.Model):
+    """The loop over `AttentionDecoder.step`; a `keras.Model`, so that any backend compiles it.
+
+    Args:
+        captioner: the model that writes.
+        method: a `Beam` or `Sampling`.
+    """
+
+    def __init__(self, captioner, method, **kwargs):
+        super().__init__(**kwargs)
+        self.captioner = captioner
+        self.method = method
+        self.seed_generator = keras.random.SeedGenerator(0)
+        self.jit_compile = jit_compile()
+        self.built = True
+
+    def call(self, inputs):
+        """Write about every photograph.
+
+        Args:
+            inputs: "photographs" or "features", as for `Captioner.call`.
+
+        Returns:
+            A dict of "tokens" `int[B, K, T]` padded with 0, "log_probs" `float[B, K, T]` of
+            these tokens and "attention" `float[B, K, T, R]`; the beams are in no order.
+        """
+        decoder, method = self.captioner.decoder, self.method
+        memory = decoder.memory(self.captioner.annotations(self.captioner.features_of(inputs)))
+        batch, regions = ops.shape(memory.keys)[0], self.captioner.regions
+        beams, steps, size = method.width, self.captioner.steps, decoder.vocabulary_size
+        vocabulary, positions = ops.arange(size), ops.arange(steps)
+        banned = [vocabulary == token for token in (PAD, START, UNKNOWN)]
+        banned = ops.where(functools.reduce(ops.logical_or, banned), IMPOSSIBLE, 0.0)
+        # Nothing at all is no sentence: the first token is a word.
+        banned_first = ops.where(vocabulary == END, IMPOSSIBLE, 0.0)
+        # Drawn before the loop, since JAX lets no loop advance the state of a seed generator.
+        uniform = keras.random.uniform((steps, batch, beams), seed=self.seed_generator)
+        # A finished beam is frozen: its only continuation is padding, at no cost.
+        frozen = ops.where(vocabulary == PAD, 0.0, IMPOSSIBLE)
+
+        def unfinished(step, last, *_):
+            return ops.logical_and(step < steps, ops.any(~is_finished(last)))
+
+        def advance(step, last, tokens, log_probs, attention, scores, *states):
+            finished = is_finished(last)
+            words = decoder.embedding(ops.reshape(last, (-1,)))
+            output, context, weights, states = decoder.step(words, list(states), memory)
+            logits = ops.cast(decoder.logits(words, output, context), "float32")
+            following = ops.reshape(ops.log_softmax(logits), (-1, beams, size)) + banned
+            following = following + ops.where(step == 0, banned_first, 0.0)
+            following = ops.where(finished[..., None], frozen, following)
+
+            length = ops.cast(ops.sum(tokens != PAD, axis=-1), "float32")
+            parents, last = method.choose(scores, following, finished, length, uniform[step])
+            rows = ops.arange(batch)[:, None] * beams + parents
+            gained = ops.take(ops.reshape(following, (-1,)), rows * size + last)
+
+            def inherit(x):
+                return ops.take(ops.reshape(x, (-1, *x.shape[2:])), rows, axis=0)
+
+            now = positions == step
+            weights = ops.reshape(weights, (-1, beams, 1, regions))
+            weights = ops.where(finished[..., None, None], 0.0, weights)
+            attention = ops.where(now[:, None], weights, attention)
+            tokens = ops.where(now, last[..., None], inherit(tokens))
+            log_probs = ops.where(now, gained[..., None], inherit(log_probs))
+            states = [ops.take(state, ops.reshape(rows, (-1,)), axis=0) for state in states]
+            scores = inherit(scores) + gained
+            return step + 1, last, tokens, log_probs, inherit(attention), scores, *states
+
+        # All beams begin alike: only the first may branch at the first step. Samples all may.
+        handicap = 0.0 if isinstance(method, Sampling) else IMPOSSIBLE
+        scores = ops.where(ops.arange(beams) == 0, 0.0, handicap)
+        _, _, tokens, log_probs, attention, _, *_ = ops.while_loop(
+            unfinished,
+            advance,
+            (
+                0,
+                ops.full((batch, beams), START, "int32"),
+                ops.full((batch, beams, steps), PAD, "int32"),
+                ops.zeros((batch, beams, steps)),
+                ops.zeros((batch, beams, steps, regions)),
+                ops.broadcast_to(scores, (batch, beams)),
+                *decoder.initial_states(memory, beams),
+            ),
+        )
+        return {"tokens": tokens, "log_probs": log_probs, "attention": attention}
+
+
+def is_finished(tokens):
+    """Whether sequences whose last tokens are these have ended."""
+    return ops.logical_or(tokens == END, tokens == PAD)
+
+
+def jit_compile():
+    """Whether to compile with XLA: JAX needs it; for TensorFlow on a CPU, XLA's convolutions are
+    an order of magnitude slower than TensorFlow's own."""
+    return keras.backend.backend() == "jax"
+
+
+@functools.lru_cache(maxsize=8)
+def generator(captioner, method):
+    """The compiled loop, kept, because compiling takes longer than captioning."""
+    return Generator(captioner, method)
+
+
+def generate(captioner, inputs, method, seed=None):
+    """Write about a batch of photographs.
+
+    Args:
+        captioner: the model that writes.
+        inputs: a dict of arrays, "photographs" `[B, S, S, 3]` or "features" `[B, R, C]`.
+        method: a `Beam` or `Sampling`.
+        seed: of the samples; None for others each time.
+
+    Returns:
+        For each photograph a list of K `Candidate`, best first.
+    """
+    writer = generator(captioner, method)
+    if seed is not None:
+        writer.seed_generator.state.assign(keras.random.SeedGenerator(seed).state)
+    outputs = writer.predict_on_batch(inputs)
+    found = []
+    for tokens, log_probs, attention in zip(*(outputs[key] for key in OUTPUTS), strict=True):
+        candidates = [
+            candidate(captioner, *beam) for beam in zip(tokens, log_probs, attention, strict=True)
+        ]
+        found.append(sorted(candidates, key=lambda found: -found.score))
+    return found
+
+
+def candidate(captioner, tokens, log_probs, attention):
+    """Token ids `int[T]`, their log-probabilities and attention `float[T, R]` as a `Candidate`."""
+    words = [
+        Word(word, float(np.exp(log_prob)), weights.reshape(captioner.grid))
+        for word, log_prob, weights in zip(
+            captioner.vocabulary.decode(tokens), log_probs, attention, strict=False
+        )
+    ]
+    written = tokens != PAD
+    return Candidate(
+        sentence([word.word for word in words]), float(log_probs[written].mean()), words
+    )
+
+
+def batches(photographs, size=BATCH):
+    """Group what `load_images` yields into batches.
+
+    Yields:
+        The number of photographs before, and `uint8[B, S, S, 3]`.
+
+    Raises:
+        ImageError: one of the photographs could not be read.
+    """
+    batch, start = [], 0
+    for photograph in photographs:
+        if isinstance(photograph, Exception):
+            raise photograph
+        batch.append(photograph)
+        if len(batch) == size:
+            yield start, np.stack(batch)
+            start, batch = start + size, []
+    if batch:
+        yield start, np.stack(batch)
+
+
+def caption(captioner, images, method, top, seed=None):
+    """See `Captioner.caption` and `Captioner.sample`."""
+    if not 1 <= top <= method.width:
+        raise ValueError(f"top is {top}, but the search keeps {method.width} candidates")
+    several = isinstance(images, list | tuple)
+    images = images if several else [images]
+    captions = []
+    for _, photographs in batches(load_images(images, captioner.image_size)):
+        for candidates in generate(captioner, {"photographs": photographs}, method, seed):
+            captions.append(Caption(*candidates[0], candidates[:top]))
+    return captions if several else captions[0]

@@ -1,0 +1,50 @@
+"""A toy captioner: real parts, small sizes, milliseconds."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+WORDS = "a the dog cat man runs sits on grass left right red".split()
+
+
+@pytest.fixture(scope="session")
+def vocabulary():
+    from captioner.text import SPECIAL, Vocabulary
+
+    return Vocabulary([*SPECIAL, *WORDS])
+
+
+@pytest.fixture
+def toy(vocabulary):
+    """Makes a captioner with random weights; keyword arguments override the toy's sizes."""
+    import keras
+
+    from captioner.model import Captioner
+
+    def make(seed=0, **settings):
+        keras.utils.set_random_seed(seed)
+        sizes = {
+            "image_size": 64,
+            "annotation_size": 8,
+            "embedding_size": 8,
+            "units": 8,
+            "attention_size": 8,
+            "max_words": 6,
+        }
+        return Captioner(vocabulary, **{**sizes, **settings})
+
+    return make
+
+
+@pytest.fixture
+def features():
+    """Makes feature maps `float32[B, R, C]` for the toy's encoder."""
+
+    def make(model, batch=3, seed=0):
+        shape = (batch, model.regions, model.encoder.output_shape[-1])
+        return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+    return make

@@ -1,0 +1,64 @@
+"""The same weights must say the same on TensorFlow and on JAX."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from keras import ops
+
+from captioner.search import Beam, Sampling, generate
+
+pytest.importorskip("jax")
+
+OTHER_BACKEND = """
+import json, sys
+import keras, numpy as np
+from captioner.model import Captioner
+from captioner.search import Beam, Sampling, generate
+assert keras.backend.backend() == "jax"
+folder, arrays = sys.argv[1:]
+model = Captioner.from_preset(folder)
+data = dict(np.load(arrays))
+inputs = {"features": data["features"]}
+logits = model({**inputs, "tokens": data["tokens"]})
+found = generate(model, inputs, Beam(3))
+sampled = generate(model, inputs, Sampling(width=2), seed=1)
+model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0))
+model.encoder.trainable = False
+loss = model.train_on_batch({**inputs, "tokens": data["tokens"]}, data["tokens"])
+print(json.dumps({
+    "logits": np.asarray(logits).tolist(),
+    "captions": [[c.text for c in row] for row in found],
+    "scores": [[c.score for c in row] for row in found],
+    "samples": len(sampled[0]),
+    "loss": float(loss),
+}))
+"""
+
+
+def test_tensorflow_and_jax_agree(toy, features, tmp_path):
+    toy(dropout=0.0).save_to_preset(tmp_path / "toy")
+    model = type(toy()).from_preset(tmp_path / "toy")  # both read the same rounded weights
+    x = features(model)
+    tokens = np.random.default_rng(0).integers(4, len(model.vocabulary), (3, 2, model.steps))
+    np.savez(tmp_path / "arrays.npz", features=x, tokens=tokens)
+    run = subprocess.run(
+        [sys.executable, "-c", OTHER_BACKEND, str(tmp_path / "toy"), str(tmp_path / "arrays.npz")],
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    jax = json.loads(run.stdout.splitlines()[-1])
+    logits = ops.convert_to_numpy(model({"features": x, "tokens": tokens}))
+    np.testing.assert_allclose(jax["logits"], logits, rtol=1e-3, atol=1e-4)
+    found = generate(model, {"features": x}, Beam(3))
+    assert jax["captions"] == [[c.text for c in row] for row in found]
+    np.testing.assert_allclose(jax["scores"], [[c.score for c in row] for row in found], rtol=1e-3)
+    assert jax["samples"] == len(generate(model, {"features": x}, Sampling(width=2))[0])
+    assert np.isfinite(jax["loss"])

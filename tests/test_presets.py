@@ -1,0 +1,111 @@
+import json
+import os
+
+import h5py
+import numpy as np
+import pytest
+
+from captioner import presets
+from captioner.model import Captioner
+from captioner.presets import PresetError
+from captioner.search import Beam, generate
+
+
+@pytest.fixture
+def saved(toy, tmp_path):
+    model = toy()
+    folder = tmp_path / "toy"
+    model.save_to_preset(folder, {"training": {"seed": 0}})
+    return model, folder
+
+
+def test_a_preset_writes_the_same_captions(saved, features):
+    model, folder = saved
+    again = Captioner.from_preset(folder)
+    x = {"features": features(model)}
+    for one, other in zip(generate(model, x, Beam()), generate(again, x, Beam()), strict=True):
+        assert one[0].text == other[0].text
+        assert one[0].score == pytest.approx(other[0].score, abs=1e-2)
+    assert again.get_config() == model.get_config()
+    assert presets.read_metadata(folder)["training"] == {"seed": 0}
+
+
+def test_weights_are_half_precision_without_the_optimizer(saved):
+    model, folder = saved
+    model.compile("adam", "mse", jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    model.save_to_preset(folder)
+    kinds, stored = set(), 0
+
+    def visit(name, item):
+        nonlocal stored
+        assert not name.startswith("optimizer")
+        if isinstance(item, h5py.Dataset):
+            kinds.add(item.dtype.name)
+            stored += item.size
+
+    with h5py.File(folder / "model.weights.h5") as file:
+        file.visititems(visit)
+    assert "float16" in kinds and "float32" not in kinds
+    assert stored >= model.count_params()
+    for one, other in zip(model.weights, Captioner.from_preset(folder).weights, strict=True):
+        if one.dtype == "float32":
+            np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocabulary.json", "model.weights.h5"])
+def test_a_changed_file_is_refused_before_it_is_read(saved, name, monkeypatch):
+    _, folder = saved
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    monkeypatch.setattr(h5py, "File", None)  # whoever parses now fails otherwise
+    with pytest.raises(PresetError, match=f"{name}: damaged or changed"):
+        Captioner.from_preset(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocabulary.json", "model.weights.h5"])
+def test_a_missing_file_is_named(saved, name):
+    _, folder = saved
+    (folder / name).unlink()
+    with pytest.raises(PresetError, match=f"{name}: missing"):
+        Captioner.from_preset(folder)
+
+
+def test_a_missing_preset_is_named(tmp_path):
+    with pytest.raises(PresetError, match="no-such-preset: no preset of that name"):
+        Captioner.from_preset("no-such-preset")
+
+
+def test_broken_metadata_is_named(saved):
+    _, folder = saved
+    (folder / "metadata.json").write_text("{")
+    with pytest.raises(PresetError, match="metadata.json: not valid JSON"):
+        Captioner.from_preset(folder)
+
+
+def test_nothing_is_pickled(saved):
+    _, folder = saved
+    assert sorted(os.listdir(folder)) == [
+        "config.json",
+        "metadata.json",
+        "model.weights.h5",
+        "vocabulary.json",
+    ]
+    for name in ("config.json", "vocabulary.json", "metadata.json"):
+        json.loads((folder / name).read_text())
+    with h5py.File(folder / "model.weights.h5") as file:
+        file.visititems(lambda name, item: None if isinstance(item, h5py.Group) else item[()])
+
+
+def test_an_interrupted_save_leaves_the_preset_whole(saved, monkeypatch):
+    model, folder = saved
+
+    def interrupted(source, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(presets, "write_half", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.save_to_preset(folder)
+    assert sorted(path.name for path in folder.iterdir())[0] == "config.json"
+    Captioner.from_preset(folder)

@@ -1,0 +1,235 @@
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from captioner import search
+from captioner.search import Beam, Sampling, generate, generator
+from captioner.text import END, PAD, START, UNKNOWN
+
+
+def prefer(model, token, by):
+    """Make a token likelier or less likely by adding to its logit, through a patched decoder."""
+    logits = model.decoder.logits
+    bias = by * (np.arange(len(model.vocabulary)) == token).astype("float32")
+    model.decoder.logits = lambda *args, **kwargs: logits(*args, **kwargs) + bias
+
+
+def raw(model, features, method):
+    return generator(model, method).predict_on_batch({"features": features})
+
+
+def test_greedy_takes_the_likeliest_word_at_every_step(toy, features):
+    model = toy()
+    x = features(model, batch=2)
+    (tokens,) = raw(model, x[:1], Beam(1))["tokens"][0]
+    decoder = model.decoder
+    memory = decoder.memory(model.annotations(x[:1]))
+    states, last = decoder.initial_states(memory, 1), np.array([START])
+    for t in range(model.steps):
+        words = decoder.embedding(last)
+        output, context, _, states = decoder.step(words, states, memory)
+        logits = ops.convert_to_numpy(decoder.logits(words, output, context))[0]
+        logits[[PAD, START, UNKNOWN] + ([END] if t == 0 else [])] = -np.inf
+        last = logits.argmax(keepdims=True)
+        assert tokens[t] == last[0]
+        if last[0] == END:
+            break
+
+
+def test_a_wide_beam_finds_the_best_of_all_sentences(toy, features):
+    """Against brute force: every sentence of up to three tokens is scored by teacher forcing."""
+    model = toy(max_words=2, seed=3)
+    prefer(model, END, 1.0)
+    x = features(model, batch=1)
+    words = range(4, len(model.vocabulary))
+    sentences = [[a, END, PAD] for a in words]
+    sentences += [[a, b, END] for a, b in itertools.product(words, words)]
+    sentences += [list(abc) for abc in itertools.product(words, words, words)]
+    targets = np.array(sentences)
+    tokens = np.concatenate([np.full((len(targets), 1), START), targets[:, :-1]], 1)
+    logits, _ = model.decoder(tokens, model.annotations(x))
+    log_probs = ops.take_along_axis(ops.log_softmax(logits), targets[..., None], -1)[..., 0]
+    written = targets != PAD
+    means = (ops.convert_to_numpy(log_probs) * written).sum(1) / written.sum(1)
+
+    best = generate(model, {"features": x}, Beam(len(model.vocabulary) ** 2))[0][0]
+    expected = model.vocabulary.decode(targets[means.argmax()])
+    assert [word.word for word in best.words] == expected
+    assert best.score == pytest.approx(means.max(), abs=1e-4)
+
+
+@pytest.mark.parametrize("method", [Beam(1), Beam(3), Sampling(width=2)])
+def test_when_nothing_ends_the_partial_captions_come_back(toy, features, method):
+    model = toy()
+    prefer(model, END, -1e6)
+    for candidates in generate(model, {"features": features(model)}, method):
+        assert len(candidates) == method.width
+        assert all(len(found.words) == model.steps for found in candidates)
+        assert all(np.isfinite(found.score) for found in candidates)
+
+
+def test_decoding_stops_as_soon_as_everything_has_ended(toy, features):
+    model = toy(max_words=50)
+    prefer(model, END, 50.0)
+    steps = []
+    step = model.decoder.step
+
+    def counted(*args, **kwargs):
+        steps.append(1)
+        return step(*args, **kwargs)
+
+    model.decoder.step = counted
+    writer = search.Generator(model, Beam(1))
+    writer.run_eagerly = True
+    tokens = ops.convert_to_numpy(writer({"features": features(model)})["tokens"])
+    assert (tokens[:, 0, 1] == END).all() and (tokens[:, 0, 2:] == PAD).all()
+    assert len(steps) == 2  # one word and the end token
+
+
+def test_finished_beams_are_frozen(toy, features):
+    model = toy(max_words=10)
+    prefer(model, END, 1.5)
+    outputs = raw(model, features(model, batch=8), Beam(4))
+    ended = 0
+    for tokens, log_probs, attention in zip(
+        *(outputs[key].reshape(-1, *outputs[key].shape[2:]) for key in search.OUTPUTS),
+        strict=True,
+    ):
+        if END in tokens:
+            end = tokens.tolist().index(END)
+            ended += end < model.steps - 1
+            assert (tokens[end + 1 :] == PAD).all()
+            assert (log_probs[end + 1 :] == 0).all() and (attention[end + 1 :] == 0).all()
+    assert ended > 5
+
+
+def test_length_normalisation_compares_means_not_sums(toy, features):
+    model = toy(max_words=10)
+    prefer(model, END, 2.0)
+    for candidates in generate(model, {"features": features(model, batch=8)}, Beam(5)):
+        scores = [found.score for found in candidates]
+        assert scores == sorted(scores, reverse=True)
+        # The score is the mean over the words and, where the sentence ended, its end token.
+        logs = [np.log(word.probability) for word in candidates[0].words]
+        assert candidates[0].score * (len(logs) + 1) <= sum(logs) + 1e-4
+
+
+@pytest.mark.parametrize("method", [Beam(4), Sampling(temperature=3.0, width=4)])
+def test_special_tokens_are_never_written(toy, features, method):
+    model = toy()
+    for token in (UNKNOWN, START, PAD):
+        prefer(model, token, 20.0)
+    outputs = raw(model, features(model, batch=6), method)
+    assert not np.isin(outputs["tokens"], [START, UNKNOWN]).any()
+    assert (outputs["tokens"][:, :, 0] > UNKNOWN).all()  # nor is a sentence empty
+
+
+def test_attention_sums_to_one_for_every_word(toy, features):
+    model = toy()
+    for candidates in generate(model, {"features": features(model)}, Beam(3)):
+        for word in candidates[0].words:
+            assert word.attention.shape == model.grid == (2, 2)
+            assert word.attention.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_attention_and_probability_belong_to_the_winning_beam(toy, features):
+    """Beams change places; what is returned must be the history of the one that won."""
+    model = toy(seed=5)
+    x = features(model, batch=4)
+    for i, candidates in enumerate(generate(model, {"features": x}, Beam(5))):
+        ids = [model.vocabulary.words.index(word.word) for word in candidates[0].words]
+        logits, attention = model.decoder(
+            np.array([[START, *ids]]), model.annotations(x[i : i + 1])
+        )
+        probabilities = ops.convert_to_numpy(ops.softmax(logits))[0]
+        for t, word in enumerate(candidates[0].words):
+            assert word.probability == pytest.approx(probabilities[t, ids[t]], rel=1e-3)
+            np.testing.assert_allclose(
+                word.attention.ravel(), ops.convert_to_numpy(attention)[0, t], atol=1e-4
+            )
+
+
+def test_a_photograph_gets_the_same_caption_alone_and_in_a_batch(toy, features):
+    model = toy()
+    x = features(model, batch=5)
+    together = generate(model, {"features": x}, Beam(3))
+    for i in range(5):
+        (alone,) = generate(model, {"features": x[i : i + 1]}, Beam(3))
+        assert alone[0].text == together[i][0].text
+
+
+def test_the_photograph_is_encoded_once_and_its_keys_projected_once(toy, monkeypatch):
+    model = toy()
+    calls = {"encoder": 0, "keys": 0}
+
+    def count(name, function):
+        def counted(*args, **kwargs):
+            calls[name] += 1
+            return function(*args, **kwargs)
+
+        return counted
+
+    monkeypatch.setattr(model, "features", count("encoder", model.features))
+    attention = model.decoder.attention
+    monkeypatch.setattr(attention, "keys", count("keys", attention.keys))
+    writer = search.Generator(model, Beam(4))
+    photographs = np.zeros((2, 64, 64, 3), "uint8")
+    outputs = writer({"photographs": photographs})  # not compiled: every call is counted
+    assert (ops.convert_to_numpy(outputs["tokens"])[:, 0] != PAD).sum() > 4
+    assert calls == {"encoder": 1, "keys": 1}
+
+
+def test_samples_repeat_with_a_seed_and_differ_without(toy, features):
+    model = toy()
+    x = {"features": features(model, batch=4)}
+    method = Sampling(temperature=2.0)
+    one, again, other = (
+        [found[0].text for found in generate(model, x, method, seed)] for seed in (1, 1, 2)
+    )
+    assert one == again != other
+
+
+def test_a_cold_sample_is_the_greedy_caption(toy, features):
+    model = toy()
+    x = {"features": features(model)}
+    cold = generate(model, x, Sampling(temperature=1e-4))
+    greedy = generate(model, x, Beam(1))
+    assert [c[0].text for c in cold] == [c[0].text for c in greedy]
+
+
+def test_the_nucleus_is_the_smallest_set_that_reaches_top_p():
+    logits = np.log(np.array([[0.5, 0.3, 0.15, 0.05]], "float32"))
+    kept = ops.convert_to_numpy(search.nucleus(logits, 0.7))[0] > -100
+    assert kept.tolist() == [True, True, False, False]
+    kept = ops.convert_to_numpy(search.nucleus(logits, 0.81))[0] > -100
+    assert kept.tolist() == [True, True, True, False]
+    kept = ops.convert_to_numpy(search.nucleus(logits, 1e-6))[0] > -100
+    assert kept.tolist() == [True, False, False, False]
+
+
+def test_asking_for_more_candidates_than_beams_is_an_error(toy):
+    with pytest.raises(ValueError, match="top is 5"):
+        toy().caption(np.zeros((64, 64, 3), "uint8"), beam_width=3, top=5)
+
+
+def test_one_photograph_gives_one_caption_and_a_list_gives_a_list(toy):
+    model = toy()
+    photograph = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype("uint8")
+    one = model.caption(photograph, beam_width=2, top=2)
+    (listed,) = model.caption([photograph])
+    assert one.text == one.candidates[0].text and len(one.candidates) == 2
+    assert one.text[0].isupper() and one.text.endswith(".")
+    assert len(listed.candidates) == 1
+    assert model.caption([]) == []
+    assert len(model.caption([photograph] * (search.BATCH + 1), beam_width=1)) == search.BATCH + 1
+
+
+def test_sampling_through_the_model(toy):
+    photograph = np.zeros((64, 64, 3), "uint8")
+    drawn = toy().sample(photograph, temperature=1.5, top_p=0.95, samples=3, seed=7)
+    scores = [found.score for found in drawn.candidates]
+    assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+    assert keras.backend.is_float_dtype(np.asarray(scores).dtype.name)
