@@ -1,9 +1,9 @@
 """Presets: a model as a folder of JSON and weights. Nothing in it is ever unpickled.
 
-    config.json         all that rebuilds the model
-    vocabulary.json     the words, in the order of their ids
-    model.weights.h5    the weights, as float16
-    metadata.json       the SHA-256 of the other files, how they were trained, what they score
+config.json         all that rebuilds the model
+vocabulary.json     the words, in the order of their ids
+model.weights.h5    the weights, as float16
+metadata.json       the SHA-256 of the other files, how they were trained, what they score
 """
 
 import hashlib

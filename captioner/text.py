@@ -1,20 +1,54 @@
 """Sentences <-> token ids."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from nltk.tokenize import TreebankWordDetokenizer
-
-from captioner.metrics import tokenize
+from nltk.tokenize import NLTKWordTokenizer, TreebankWordDetokenizer
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
 
+_PTB = NLTKWordTokenizer()
+# coco-caption's list. It has "-LRB-" in capitals and lowers the text before it looks, so brackets
+# of every kind stay in as words ("-lrb-"): kept so.
+_PUNCTUATION = frozenset("'' ' `` ` -LRB- -RRB- -LCB- -RCB- . ? ! , : - -- ... ;".split())
+_TYPOGRAPHY = str.maketrans(
+    {"“": '"', "”": '"', "‘": " ` ", "’": "'", "–": " -- ", "—": " -- ", "…": " "}
+)
+_ABBREVIATION = re.compile(
+    r"\W*(?:(?:[a-z]\.)+|(?:ave|co|dr|etc|ft|inc|jr|mr|mrs|ms|mt|sr|st|vs)\.)"
+)
+_LAST_PERIOD = re.compile(r"\.(?=[\"')\]}]*$)")
+
+
+def tokenize(sentence: str) -> list[str]:
+    """Lower-case Penn Treebank tokens without punctuation, as coco-caption's Java tokeniser.
+
+    Of Flickr8k's captions 4,999 of the 5,000 for development and 29,996 of the 30,000 for training
+    come out the same. What differs: "'n'" and "'70s" (Java keeps the quotes), "a=b" and "~5" (Java
+    splits), "-word", "?!" and "!!" (to Java a word), rarer abbreviations ("Dec." loses its period
+    here), "½", "¢", "€".
+
+    Example:
+        >>> tokenize("A man's dog, wet (again), doesn't sit.")
+        ['a', 'man', "'s", 'dog', 'wet', '-lrb-', 'again', '-rrb-', 'does', "n't", 'sit']
+    """
+    text = re.sub(r"\.{2,}", " ", sentence.lower().translate(_TYPOGRAPHY))
+    # NLTK takes a period off the end of the text only, and then even from "u.s."; Java takes it off
+    # every word that is no abbreviation. The period added last keeps NLTK from touching the others.
+    words = (
+        word if _ABBREVIATION.fullmatch(word) else _LAST_PERIOD.sub(" . ", word)
+        for word in text.split()
+    )
+    tokens = _PTB.tokenize(" ".join(words) + " .", convert_parentheses=True)
+    return [token for token in map(str.lower, tokens) if token not in _PUNCTUATION]
+
 
 class Vocabulary:
-    """The words a model knows, each with an id; the first four ids are padding, start, end, unknown.
+    """The words a model knows, each with an id; the first four are padding, start, end, unknown.
 
     Args:
         words: the words in the order of their ids, the four special ones included.

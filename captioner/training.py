@@ -44,7 +44,7 @@ class Phase:
 
 
 FROZEN = Phase("frozen", epochs=12, learning_rate=1e-3)
-FINE_TUNE = Phase("fine-tune", epochs=10, learning_rate=1e-4)
+FINE_TUNE = Phase("fine-tune", epochs=8, learning_rate=1e-4)
 WARM_UP = 0.05  # share of the steps
 WEIGHT_DECAY = 0.01
 CLIP_NORM = 5.0
@@ -227,8 +227,8 @@ def train(
         "batch_size": batch_size,
         "seed": seed,
     }
-    run = Run(output, settings)
     examples, dev = (load_dataset(dataset, root, split) for split in ("train", "dev"))
+    run = Run(output, settings)
     keras.utils.set_random_seed(seed)
     vocabulary = Vocabulary.from_sentences(text for e in examples for text in e.references)
     model = Captioner(vocabulary, encoder=encoder, encoder_weights=encoder_weights)
@@ -268,16 +268,16 @@ def train(
             model.encoder.trainable, key = False, "features"
         else:
 
-            def read(i, mirror, rng):
-                return augmented(examples[i].image, model.image_size, mirror, rng)
+            def read(i, mirror, rng, size=model.image_size):
+                return augmented(examples[i].image, size, mirror, rng)
 
-            def dev_inputs():
+            def dev_inputs(size=model.image_size):
                 paths = [example.image for example in dev]
-                for _, batch in search.batches(load_images(paths, model.image_size)):
+                for _, batch in search.batches(load_images(paths, size)):
                     yield {"photographs": batch}
 
-            model.load_weights(output / presets.WEIGHTS)  # the best of the phase before
-            model.encoder.trainable, key = True, "photographs"
+            model = Captioner.from_preset(output)  # the best of the phase before
+            key = "photographs"
         data = Batches(
             examples, read, key, model.vocabulary, model.steps, batch_size, seed, workers=1
         )
@@ -310,8 +310,6 @@ def fit(model, phase, data, scores, output):
         data,
         epochs=phase.epochs,
         callbacks=[
-            keras.callbacks.BackupAndRestore(output / "backup" / phase.name),
-            # After the restore, which says with which epoch a resumed run begins.
             keras.callbacks.LambdaCallback(
                 on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)
             ),
@@ -320,6 +318,8 @@ def fit(model, phase, data, scores, output):
             keras.callbacks.CSVLogger(output / "logs" / f"{phase.name}.csv", append=True),
             keras.callbacks.TensorBoard(output / "logs" / phase.name),
             keras.callbacks.TerminateOnNaN(),
+            # Last, so that an epoch counts as done only when it has been scored and logged.
+            keras.callbacks.BackupAndRestore(output / "backup" / phase.name),
         ],
     )
 
@@ -353,7 +353,7 @@ class Run:
         presets.write_json(self.path, self.state)
 
     def best(self):
-        """The best dev CIDEr so far."""
+        """The best dev CIDEr so far; -1 before the first epoch, which any score exceeds."""
         if not (self.output / presets.METADATA).exists():
-            return 0.0
+            return -1.0
         return presets.read_metadata(self.output)["dev_scores_in_training"]["cider"]

@@ -17,8 +17,29 @@ def vocabulary():
     return Vocabulary([*SPECIAL, *WORDS])
 
 
+def with_toy_encoder(build):
+    """`build_encoder` with one encoder more: "toy", a single convolution."""
+    import keras
+
+    def build_encoder(name, image_size, weights=None):
+        if name != "toy":
+            return build(name, image_size, weights)
+        photographs = keras.Input((image_size, image_size, 3))
+        maps = keras.layers.Conv2D(12, 32, strides=32)(photographs / 255)
+        return keras.Model(photographs, maps)
+
+    return build_encoder
+
+
 @pytest.fixture
-def toy(vocabulary):
+def toy_encoder(monkeypatch):
+    from captioner import model
+
+    monkeypatch.setattr(model, "build_encoder", with_toy_encoder(model.build_encoder))
+
+
+@pytest.fixture
+def toy(vocabulary, toy_encoder):
     """Makes a captioner with random weights; keyword arguments override the toy's sizes."""
     import keras
 
@@ -27,6 +48,7 @@ def toy(vocabulary):
     def make(seed=0, **settings):
         keras.utils.set_random_seed(seed)
         sizes = {
+            "encoder": "toy",
             "image_size": 64,
             "annotation_size": 8,
             "embedding_size": 8,

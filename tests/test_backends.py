@@ -17,9 +17,12 @@ pytest.importorskip("jax")
 OTHER_BACKEND = """
 import json, sys
 import keras, numpy as np
+import captioner.model
 from captioner.model import Captioner
 from captioner.search import Beam, Sampling, generate
 assert keras.backend.backend() == "jax"
+from conftest import with_toy_encoder
+captioner.model.build_encoder = with_toy_encoder(None)
 folder, arrays = sys.argv[1:]
 model = Captioner.from_preset(folder)
 data = dict(np.load(arrays))
@@ -41,14 +44,20 @@ print(json.dumps({
 
 
 def test_tensorflow_and_jax_agree(toy, features, tmp_path):
-    toy(dropout=0.0).save_to_preset(tmp_path / "toy")
-    model = type(toy()).from_preset(tmp_path / "toy")  # both read the same rounded weights
+    model = toy(dropout=0.0)
+    model.save_to_preset(tmp_path / "toy")
+    model = type(model).from_preset(tmp_path / "toy")  # both read the same rounded weights
     x = features(model)
     tokens = np.random.default_rng(0).integers(4, len(model.vocabulary), (3, 2, model.steps))
     np.savez(tmp_path / "arrays.npz", features=x, tokens=tokens)
     run = subprocess.run(
         [sys.executable, "-c", OTHER_BACKEND, str(tmp_path / "toy"), str(tmp_path / "arrays.npz")],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            "PYTHONPATH": str(Path(__file__).parent),
+        },
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from captioner.encoders import build_encoder, encoder_names
+from captioner.encoders import EncoderError, build_encoder, encoder_names
 from captioner.model import doubly_stochastic
 from captioner.text import PAD, START
 
@@ -86,7 +86,7 @@ def test_padding_costs_nothing(toy, features):
 
 
 def test_fine_tuning_reaches_the_first_layer_and_batch_statistics_stay(toy):
-    model = toy()
+    model = toy(encoder="MobileNetV2")
     first = model.encoder.layers[-1].get_layer("Conv1")
     norm = model.encoder.layers[-1].get_layer("bn_Conv1")
     before = [w.copy() for w in first.get_weights()], norm.moving_mean.numpy().copy()
@@ -139,7 +139,7 @@ def test_encoders_bring_their_own_preprocessing(name, size, grid):
 
 def test_an_unknown_encoder_is_named():
     assert {"MobileNetV2", "VGG16", "ConvNeXtTiny"} <= set(encoder_names())
-    with pytest.raises(ValueError, match="MobileNetV9.*MobileNetV2"):
+    with pytest.raises(EncoderError, match="MobileNetV9.*MobileNetV2"):
         build_encoder("MobileNetV9", 64)
 
 
@@ -150,6 +150,15 @@ def test_encoder_weights_from_a_file(tmp_path):
     encoder = build_encoder("MobileNetV2", 64, str(path))
     for given, loaded in zip(network.get_weights(), encoder.get_weights(), strict=True):
         np.testing.assert_array_equal(given, loaded)
+
+
+def test_weights_that_do_not_fit_are_named(tmp_path):
+    other = tmp_path / "other.weights.h5"
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(other)
+    for path in (other, tmp_path / "missing.weights.h5"):
+        with pytest.raises(EncoderError, match=f"{path.name}: not weights of MobileNetV2") as error:
+            build_encoder("MobileNetV2", 64, str(path))
+        assert "\n" not in str(error.value)
 
 
 def test_imagenet_weights_come_from_where_keras_keeps_its_downloads(tmp_path, monkeypatch):
@@ -171,3 +180,14 @@ def test_imagenet_weights_come_from_where_keras_keeps_its_downloads(tmp_path, mo
     encoder = build_encoder("MobileNetV2", 224, "imagenet")
     assert requested[0][0] == name and requested[0][1].startswith("https://")
     np.testing.assert_array_equal(encoder.get_weights()[0], network.get_weights()[0])
+
+
+def test_a_download_that_fails_says_what_to_do(monkeypatch):
+    from keras.src.utils import file_utils
+
+    def get_file(*args, **kwargs):
+        raise Exception("URL fetch failure on https://storage")
+
+    monkeypatch.setattr(file_utils, "get_file", get_file)
+    with pytest.raises(EncoderError, match="URL fetch failure.*give the path of a weights file"):
+        build_encoder("MobileNetV2", 224, "imagenet")

@@ -1,9 +1,46 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from captioner.text import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary, sentence
+from captioner.text import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary, sentence, tokenize
+
+# What coco-caption's Java tokeniser makes of each.
+TOKENIZED = {
+    "A man standing.": "a man standing",
+    "A dog , wet and happy , runs .": "a dog wet and happy runs",
+    "Two dogs play. A third looks on!": "two dogs play a third looks on",
+    "wow... a cat.. sleeps....": "wow a cat sleeps",
+    "The man's dog isn't the boys' dog": "the man 's dog is n't the boys dog",
+    "they're here, we'll see; I'm not": "they 're here we 'll see i 'm not",
+    "It cannot gonna": "it can not gon na",
+    'a sign says "stop."': "a sign says stop",
+    "a “sign” — the dog’s – reads ‘go’…": "a sign the dog 's reads go",
+    "a half-eaten t-shirt -- and/or - a hat": "a half-eaten t-shirt and/or a hat",
+    "#5 and # 5, $3, 50% & 3,000 at 5:30": "# 5 and # 5 $ 3 50 % & 3,000 at 5:30",
+    "1/2 of a 10th 4x4, number 5.": "1/2 of a 10th 4x4 number 5",
+    "at 5 p.m. in the U.S.": "at 5 p.m. in the u.s.",
+    "Mr. T and Dr. X on Main St.": "mr. t and dr. x on main st.",
+    "A man (left) [x] {y}.": "a man -lrb- left -rrb- -lsb- x -rsb- -lcb- y -rcb-",
+    "a man on a.": "a man on a.",
+    "what? a  cat!\n": "what a cat",
+    " . ": "",
+    "": "",
+}
+
+
+@pytest.mark.parametrize("sentence", TOKENIZED)
+def test_tokenize(sentence):
+    assert tokenize(sentence) == TOKENIZED[sentence].split()
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="needs Java")
+def test_the_tokens_expected_here_are_those_of_java():
+    tokenizer = pytest.importorskip("pycocoevalcap.tokenizer.ptbtokenizer").PTBTokenizer()
+    sentences = [s for s in TOKENIZED if s.strip()]  # it loses count at a last line without words
+    theirs = tokenizer.tokenize({s: [{"caption": s}] for s in sentences})
+    assert theirs == {s: [TOKENIZED[s]] for s in sentences}
 
 
 def test_words_seen_often_enough_are_kept_most_frequent_first():

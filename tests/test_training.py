@@ -1,7 +1,6 @@
 import csv
 import json
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -32,17 +31,17 @@ def dataset(tmp_path):
 
 
 @pytest.fixture
-def encoder_weights(tmp_path, monkeypatch):
-    """A weights file for a small encoder; toy sizes for the rest of the model."""
-    network = keras.applications.MobileNetV2((64, 64, 3), include_top=False, weights=None)
+def encoder_weights(tmp_path, monkeypatch, toy_encoder):
+    """The file that the toy encoder is said to start from; toy sizes for the rest of the model."""
+
+    class Toy(Captioner):
+        def __init__(self, vocabulary, **settings):
+            sizes = {"annotation_size": 16, "embedding_size": 16, "units": 16, "max_words": 5}
+            super().__init__(vocabulary, **{**settings, **sizes, "image_size": 64})
+
+    monkeypatch.setattr(training, "Captioner", Toy)
     path = tmp_path / "encoder.weights.h5"
-    network.save_weights(path)
-
-    def toy(vocabulary, **settings):
-        sizes = dict(annotation_size=16, embedding_size=16, units=16, attention_size=8)
-        return Captioner(vocabulary, image_size=64, max_words=5, **sizes, **settings)
-
-    monkeypatch.setattr(training, "Captioner", toy)
+    path.write_bytes(b"weights")
     return path
 
 
@@ -51,6 +50,7 @@ def run(dataset, output, encoder_weights, **settings):
         "captions-csv",
         dataset,
         output,
+        encoder="toy",
         encoder_weights=encoder_weights,
         batch_size=8,
         **{"epochs": 1, "fine_tune_epochs": 1, **settings},
@@ -71,13 +71,16 @@ def test_two_phases_end_in_a_preset(dataset, tmp_path, encoder_weights):
     ]
     assert story["photographs"] == {"train": 16, "dev": 8}
     assert story["encoder_started_from"]["sha256"] == presets.sha256(encoder_weights)
-    assert Captioner.from_preset(output).vocabulary.words[4:] == ["a", "all", "picture", "blue", "red"]
+    words = Captioner.from_preset(output).vocabulary.words
+    assert words[4:] == ["a", "all", "picture", "blue", "red"]
     for phase in ("frozen", "fine-tune"):
         (row,) = log(output, phase)
         assert float(row["val_cider"]) >= 0 and float(row["loss"]) > 0
         assert list((output / "logs" / phase).rglob("events.out.tfevents*"))
 
 
+# Keras leaves its CSV file open when `fit` is interrupted.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_resumed_run_goes_on_and_keeps_its_best(dataset, tmp_path, encoder_weights, monkeypatch):
     output = tmp_path / "run"
     save = training.DevScores.on_epoch_end
@@ -208,7 +211,7 @@ def test_cached_features_are_those_of_the_encoder_and_its_mirror(toy, tmp_path):
         Image.fromarray(rng.integers(0, 255, (64, 64, 3), "uint8")).save(path)
         records.append(Example(path, str(i), ("a dog",)))
     cache = training.cache_features(model, records, tmp_path / "cache" / "toy.npy", 2)
-    assert cache.shape == (2, 3, model.regions, 1280) and cache.dtype == "float16"
+    assert cache.shape == (2, 3, model.regions, 12) and cache.dtype == "float16"
     photograph = np.asarray(Image.open(records[2].image))[None]
     for side, view in enumerate((photograph, photograph[:, :, ::-1])):
         np.testing.assert_allclose(cache[side, 2], model.features(view)[0], rtol=1e-2, atol=1e-3)
