@@ -1,6 +1,7 @@
 """Writing: greedy search, beam search and sampling, one compiled loop for all of them."""
 
 import functools
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import keras
@@ -40,10 +41,15 @@ class Caption(NamedTuple):
     candidates: list[Candidate]
 
 
-class Beam(NamedTuple):
+@dataclass(frozen=True)
+class Beam:
     """Beam search: the `width` best beginnings go on; 1 is greedy search."""
 
     width: int = 3
+
+    def __post_init__(self):
+        if self.width < 1:
+            raise ValueError(f"a beam is 1 wide or more, not {self.width}")
 
     def choose(self, scores, log_probs, finished, length, uniform):
         """Choose the beams of the next step.
@@ -68,12 +74,20 @@ class Beam(NamedTuple):
         return best // size, best % size
 
 
-class Sampling(NamedTuple):
+@dataclass(frozen=True)
+class Sampling:
     """`width` sequences drawn word by word, each on its own."""
 
     temperature: float = 1.0
     top_p: float = 1.0
     width: int = 1
+
+    def __post_init__(self):
+        if self.temperature <= 0 or not 0 < self.top_p <= 1 or self.width < 1:
+            raise ValueError(
+                "sampling takes a temperature above 0, a top_p above 0 and up to 1, and 1 or more "
+                f"samples, not {self.temperature}, {self.top_p} and {self.width}"
+            )
 
     def choose(self, scores, log_probs, finished, length, uniform):
         """Draw a token for every sequence; see `Beam.choose`."""

@@ -1,6 +1,5 @@
 import itertools
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -106,15 +105,30 @@ def test_finished_beams_are_frozen(toy, features):
     assert ended > 5
 
 
-def test_length_normalisation_compares_means_not_sums(toy, features):
+def test_length_normalisation_compares_means_not_sums():
+    # A finished beam of two tokens, sum -2.0, against one of three tokens, sum -2.4, that goes on
+    # with a token of -0.4: by their sums the first is better, by their means (-1.0 and -0.7) not.
+    impossible = search.IMPOSSIBLE
+    parents, tokens = Beam(2).choose(
+        scores=np.array([[-2.0, -2.4]], "float32"),
+        log_probs=np.array([[[0, *[impossible] * 2], [impossible, -0.4, -9.0]]], "float32"),
+        finished=np.array([[True, False]]),
+        length=np.array([[2.0, 3.0]], "float32"),
+        uniform=None,
+    )
+    assert ops.convert_to_numpy(parents).tolist() == [[1, 0]]
+    assert ops.convert_to_numpy(tokens).tolist() == [[1, PAD]]
+
+
+def test_the_score_is_the_mean_log_probability_and_candidates_are_sorted_by_it(toy, features):
     model = toy(max_words=10)
-    prefer(model, END, 2.0)
-    for candidates in generate(model, {"features": features(model, batch=8)}, Beam(5)):
-        scores = [found.score for found in candidates]
-        assert scores == sorted(scores, reverse=True)
-        # The score is the mean over the words and, where the sentence ended, its end token.
-        logs = [np.log(word.probability) for word in candidates[0].words]
-        assert candidates[0].score * (len(logs) + 1) <= sum(logs) + 1e-4
+    outputs = raw(model, features(model, batch=8), Beam(5))
+    means = outputs["log_probs"].sum(-1) / (outputs["tokens"] != PAD).sum(-1)
+    found = generate(model, {"features": features(model, batch=8)}, Beam(5))
+    for candidates, expected in zip(found, means, strict=True):
+        np.testing.assert_allclose(
+            [candidate.score for candidate in candidates], np.sort(expected)[::-1], rtol=1e-5
+        )
 
 
 @pytest.mark.parametrize("method", [Beam(4), Sampling(temperature=3.0, width=4)])
@@ -229,7 +243,19 @@ def test_one_photograph_gives_one_caption_and_a_list_gives_a_list(toy):
 
 def test_sampling_through_the_model(toy):
     photograph = np.zeros((64, 64, 3), "uint8")
-    drawn = toy().sample(photograph, temperature=1.5, top_p=0.95, samples=3, seed=7)
+    model = toy()
+    drawn = model.sample(photograph, temperature=1.5, top_p=0.95, samples=3, seed=7)
     scores = [found.score for found in drawn.candidates]
     assert len(scores) == 3 and scores == sorted(scores, reverse=True)
-    assert keras.backend.is_float_dtype(np.asarray(scores).dtype.name)
+    again = model.sample(photograph, temperature=1.5, top_p=0.95, samples=3, seed=7)
+    assert [found.text for found in again.candidates] == [found.text for found in drawn.candidates]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"temperature": 0}, {"top_p": 0.0}, {"top_p": 1.5}, {"samples": 0}]
+)
+def test_settings_without_sense_are_refused(toy, settings):
+    with pytest.raises(ValueError, match="sampling takes"):
+        toy().sample(np.zeros((64, 64, 3), "uint8"), **settings)
+    with pytest.raises(ValueError, match="1 wide or more, not 0"):
+        toy().caption(np.zeros((64, 64, 3), "uint8"), beam_width=0)
