@@ -32,6 +32,8 @@ class AttentionDecoder(keras.layers.Layer):
         cell: the recurrent cell, see `captioner.cells`.
         layers: how many cells are stacked.
         dropout: rate on word vectors and on the deep output.
+        condition_size: C, the size of a vector that conditions what is written, such as an
+            encoded question; 0 for none.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class AttentionDecoder(keras.layers.Layer):
         cell="lstm",
         layers=1,
         dropout=0.4,
+        condition_size=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -53,6 +56,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.cell = cell
         self.layers = layers
         self.dropout = dropout
+        self.condition_size = condition_size
 
         self.embedding = keras.layers.ReversibleEmbedding(
             vocabulary_size, embedding_size, name="embedding"
@@ -77,9 +81,9 @@ class AttentionDecoder(keras.layers.Layer):
     def build(self, tokens_shape, annotations_shape):
         size = annotations_shape[-1]
         self.embedding.build(tokens_shape)
-        self.attention.build(annotations_shape, (None, self.units))
+        self.attention.build(annotations_shape, (None, self.units + self.condition_size))
         for dense in self.initial:
-            dense.build((None, size))
+            dense.build((None, size + self.condition_size))
         self.recurrent.build((None, self.embedding_size + size))
         self.gate.build((None, self.units))
         self.output_hidden.build((None, self.units))
@@ -91,29 +95,35 @@ class AttentionDecoder(keras.layers.Layer):
         """Project the keys of annotation vectors `float[B, R, D]`, once for each photograph."""
         return Memory(annotations, self.attention.keys(annotations))
 
-    def initial_states(self, memory, sequences):
+    def initial_states(self, memory, sequences, condition=None):
         """States of B x `sequences` sequences, each from its photograph's mean annotation.
 
-        Returns:
-            A flat list of `float[N, H]`, N = B x sequences.
-        """
-        mean = ops.mean(memory.annotations, axis=1)
-        return [ops.repeat(dense(mean), sequences, axis=0) for dense in self.initial]
+        Args:
+            memory: a `Memory` of B photographs.
+            sequences: how many sequences are written about each.
+            condition: `float[N, C]`, N = B x sequences, where the decoder is conditioned.
 
-    def step(self, words, states, memory, training=False):
+        Returns:
+            A flat list of `float[N, H]`.
+        """
+        mean = ops.repeat(ops.mean(memory.annotations, axis=1), sequences, axis=0)
+        return [dense(_joined(mean, condition)) for dense in self.initial]
+
+    def step(self, words, states, memory, condition=None, training=False):
         """Read one word and look once.
 
         Args:
             words: `float[N, E]`, the vector of the word before.
             states: flat list of `float[N, H]`.
             memory: a `Memory` of B photographs, N a multiple of B.
+            condition: `float[N, C]`, where the decoder is conditioned.
 
         Returns:
             The output `float[N, H]`, the gated context vector `float[N, D]`, the attention
             weights `float[N, R]`, and the new states.
         """
         before = top_output(self.recurrent, states)
-        weights = self.attention(before, memory.keys)
+        weights = self.attention(_joined(before, condition), memory.keys)
         context = attend(weights, memory.annotations) * self.gate(before)  # beta, section 4.2.1
         output, states = self.recurrent(
             ops.concatenate([words, context], axis=-1),
@@ -131,12 +141,13 @@ class AttentionDecoder(keras.layers.Layer):
         deep = self.drop(self.output_norm(deep), training=training)
         return self.embedding(deep, reverse=True)
 
-    def call(self, tokens, annotations, training=False):
+    def call(self, tokens, annotations, condition=None, training=False):
         """Teacher forcing: read the true words, predict the next one at every step.
 
         Args:
             tokens: `int[N, T]`, each sequence from the start token on; T is static.
             annotations: `float[B, R, D]`, N a multiple of B.
+            condition: `float[N, C]`, where the decoder is conditioned.
 
         Returns:
             Logits `float[N, T, V]` and attention weights `float[N, T, R]`.
@@ -144,10 +155,13 @@ class AttentionDecoder(keras.layers.Layer):
         memory = self.memory(annotations)
         words = self.embedding(tokens)  # [N, T, E]
         inputs = self.drop(words, training=training)
-        states = self.initial_states(memory, ops.shape(tokens)[0] // ops.shape(annotations)[0])
+        sequences = ops.shape(tokens)[0] // ops.shape(annotations)[0]
+        states = self.initial_states(memory, sequences, condition)
         outputs, contexts, weights = [], [], []
         for t in range(tokens.shape[1]):
-            output, context, weight, states = self.step(inputs[:, t], states, memory, training)
+            output, context, weight, states = self.step(
+                inputs[:, t], states, memory, condition, training
+            )
             outputs.append(output)
             contexts.append(context)
             weights.append(weight)
@@ -165,4 +179,9 @@ class AttentionDecoder(keras.layers.Layer):
             "cell": self.cell,
             "layers": self.layers,
             "dropout": self.dropout,
+            "condition_size": self.condition_size,
         }
+
+
+def _joined(vectors, condition):
+    return vectors if condition is None else ops.concatenate([vectors, condition], axis=-1)

@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+import warnings
 
 import keras
 
@@ -47,8 +48,10 @@ def build_encoder(name, image_size, weights=None):
         network = build(include_top=False, weights=None, input_shape=shape)
         if weights is not None:
             try:
-                network.load_weights(weights)
-            except (OSError, ValueError) as error:
+                # Where Keras only warns, layers would silently keep their random weights.
+                with warnings.catch_warnings(action="error"):
+                    network.load_weights(weights)
+            except (OSError, ValueError, UserWarning) as error:
                 raise EncoderError(
                     f"{weights}: not weights of {name} without its classifier ({_line(error)})"
                 ) from error

@@ -7,6 +7,7 @@ from captioner import presets, search
 from captioner.decoder import AttentionDecoder
 from captioner.encoders import build_encoder
 from captioner.text import PAD, Vocabulary
+from captioner.text_encoder import TextEncoder
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -31,6 +32,8 @@ class Captioner(keras.Model):
         dropout: rate on annotation vectors, word vectors and the deep output.
         attention_penalty: weight of the doubly stochastic regularisation (eq. 14).
         max_words: the longest sentence, in words.
+        question_units: C, the size of an encoded question; 0 for a model that only captions.
+        max_question_words: the longest question, in words; what is longer is cut.
 
     Example:
         >>> model = Captioner.from_preset("flickr8k")
@@ -52,6 +55,8 @@ class Captioner(keras.Model):
         dropout=0.4,
         attention_penalty=0.5,
         max_words=20,
+        question_units=0,
+        max_question_words=20,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -69,6 +74,8 @@ class Captioner(keras.Model):
         self.dropout = dropout
         self.attention_penalty = attention_penalty
         self.max_words = max_words
+        self.question_units = question_units
+        self.max_question_words = max_question_words
 
         self.encoder = build_encoder(encoder, image_size, encoder_weights)
         self.project = keras.layers.Dense(annotation_size, name="project")
@@ -82,8 +89,11 @@ class Captioner(keras.Model):
             cell,
             layers,
             dropout,
+            question_units,
             name="decoder",
         )
+        if question_units:
+            self.question_encoder = TextEncoder(question_units, cell, name="question_encoder")
         self.build()
 
     def build(self, input_shape=None):
@@ -93,6 +103,8 @@ class Captioner(keras.Model):
         self.project.build((None, self.regions, channels))
         self.norm.build((None, self.regions, self.annotation_size))
         self.decoder.build((None, self.steps), (None, self.regions, self.annotation_size))
+        if self.question_units:
+            self.question_encoder.build((None, self.max_question_words, self.embedding_size))
         self.built = True
 
     @property
@@ -128,13 +140,32 @@ class Captioner(keras.Model):
         features = ops.cast(features, self.compute_dtype)
         return self.drop(self.norm(self.project(features)), training=training)
 
+    def condition_of(self, inputs, sequences, training=False):
+        """What the decoder is conditioned on, `float[N, C]`: the encoded questions.
+
+        Args:
+            inputs: a dict with "questions" `int[..., Q]`, N in all, if questions are asked.
+            sequences: N.
+
+        Returns:
+            The zero vector where nothing is asked, which is what a question without words is
+            encoded as: the model captions then. None for a model that only captions.
+        """
+        if not self.question_units:
+            return None
+        if "questions" not in inputs:
+            return ops.zeros((sequences, self.question_units))
+        questions = ops.reshape(inputs["questions"], (-1, inputs["questions"].shape[-1]))
+        words = self.drop(self.decoder.embedding(questions), training=training)
+        return self.question_encoder(words, questions != PAD, training=training)
+
     def call(self, inputs, training=False):
         """Teacher-forced logits.
 
         Args:
             inputs: a dict with "photographs" `[B, S, S, 3]` in 0..255, or "features"
-                `float[B, R, C]` where the encoder has run already, and "tokens"
-                `int[B, K, T]`, the words before.
+                `float[B, R, C]` where the encoder has run already; "tokens" `int[B, K, T]`, the
+                words before; and, for answers, "questions" `int[B, K, Q]`.
 
         Returns:
             Logits `float[B, K, T, V]` of the words that follow.
@@ -143,7 +174,8 @@ class Captioner(keras.Model):
         _, sequences, steps = inputs["tokens"].shape
         tokens = ops.reshape(inputs["tokens"], (-1, steps))
         annotations = self.annotations(features, training)
-        logits, attention = self.decoder(tokens, annotations, training=training)
+        condition = self.condition_of(inputs, ops.shape(tokens)[0], training)
+        logits, attention = self.decoder(tokens, annotations, condition, training=training)
         if training:
             self.add_loss(self.attention_penalty * doubly_stochastic(attention, tokens != PAD))
         return ops.reshape(logits, (-1, sequences, steps, logits.shape[-1]))
@@ -163,7 +195,36 @@ class Captioner(keras.Model):
         Raises:
             ImageError: a photograph that cannot be read.
         """
-        return search.caption(self, images, search.Beam(beam_width), top)
+        captions = search.write(self, images, search.Beam(beam_width), top)
+        return _as_given(images, [row[0] for row in captions])
+
+    def answer(self, images, questions, beam_width=3, top=1):
+        """Answer questions by beam search.
+
+        Args:
+            images: as for `caption`.
+            questions: a question, or a list of them; each is asked about each photograph, which
+                is encoded once for all of them.
+            beam_width: as for `caption`.
+            top: as for `caption`.
+
+        Returns:
+            A `Caption` whose text is the answer. For a list of questions a list of them, and for
+            a list of photographs a list of what there is for each.
+
+        Raises:
+            ImageError: a photograph that cannot be read.
+            ValueError: a question without words, or a model that only captions.
+        """
+        several = isinstance(questions, list | tuple)
+        questions = list(questions) if several else [questions]
+        if not self.question_units:
+            raise ValueError("this model was trained without questions: it only captions")
+        for question in questions:
+            if not self.vocabulary.ids(question):
+                raise ValueError(f"a question has words, not {question!r}")
+        answers = search.write(self, images, search.Beam(beam_width), top, questions=questions)
+        return _as_given(images, [row if several else row[0] for row in answers])
 
     def sample(self, images, temperature=1.0, top_p=1.0, samples=1, seed=None):
         """Draw captions from the model's distribution (nucleus sampling, Holtzman et al., 2020).
@@ -178,9 +239,9 @@ class Captioner(keras.Model):
         Returns:
             A `Caption` whose candidates are the samples, or a list of them.
         """
-        return search.caption(
-            self, images, search.Sampling(temperature, top_p, samples), samples, seed
-        )
+        method = search.Sampling(temperature, top_p, samples)
+        captions = search.write(self, images, method, samples, seed)
+        return _as_given(images, [row[0] for row in captions])
 
     @classmethod
     def from_preset(cls, preset):
@@ -210,11 +271,17 @@ class Captioner(keras.Model):
             "dropout": self.dropout,
             "attention_penalty": self.attention_penalty,
             "max_words": self.max_words,
+            "question_units": self.question_units,
+            "max_question_words": self.max_question_words,
         }
 
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+def _as_given(images, results):
+    return results if isinstance(images, list | tuple) else results[0]
 
 
 def doubly_stochastic(attention, words):

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from captioner.images import load_images
-from captioner.text import END, PAD, START, UNKNOWN, sentence
+from captioner.text import END, PAD, START, UNKNOWN, phrase, sentence
 
 BATCH = 32  # photographs decoded together
 OUTPUTS = ("tokens", "log_probs", "attention")
@@ -131,23 +131,29 @@ class Generator(keras.Model):
         """Write about every photograph.
 
         Args:
-            inputs: "photographs" or "features", as for `Captioner.call`.
+            inputs: "photographs" or "features", as for `Captioner.call`; for answers also
+                "questions" `int[B, M, Q]`, of which M are asked about every photograph.
 
         Returns:
-            A dict of "tokens" `int[B, K, T]` padded with 0, "log_probs" `float[B, K, T]` of
-            these tokens and "attention" `float[B, K, T, R]`; the beams are in no order.
+            A dict of "tokens" `int[G, K, T]` padded with 0, "log_probs" `float[G, K, T]` of
+            these tokens and "attention" `float[G, K, T, R]`, where G = B x M, or B without
+            questions; the beams are in no order.
         """
         decoder, method = self.captioner.decoder, self.method
         memory = decoder.memory(self.captioner.annotations(self.captioner.features_of(inputs)))
-        batch, regions = ops.shape(memory.keys)[0], self.captioner.regions
+        asked = ops.shape(inputs["questions"])[1] if "questions" in inputs else 1
+        groups, regions = ops.shape(memory.keys)[0] * asked, self.captioner.regions
         beams, steps, size = method.width, self.captioner.steps, decoder.vocabulary_size
+        condition = self.captioner.condition_of(inputs, groups)
+        if condition is not None:
+            condition = ops.repeat(condition, beams, axis=0)
         vocabulary, positions = ops.arange(size), ops.arange(steps)
         banned = [vocabulary == token for token in (PAD, START, UNKNOWN)]
         banned = ops.where(functools.reduce(ops.logical_or, banned), IMPOSSIBLE, 0.0)
         # Nothing at all is no sentence: the first token is a word.
         banned_first = ops.where(vocabulary == END, IMPOSSIBLE, 0.0)
         # Drawn before the loop, since JAX lets no loop advance the state of a seed generator.
-        uniform = keras.random.uniform((steps, batch, beams), seed=self.seed_generator)
+        uniform = keras.random.uniform((steps, groups, beams), seed=self.seed_generator)
         # A finished beam is frozen: its only continuation is padding, at no cost.
         frozen = ops.where(vocabulary == PAD, 0.0, IMPOSSIBLE)
 
@@ -157,7 +163,7 @@ class Generator(keras.Model):
         def advance(step, last, tokens, log_probs, attention, scores, *states):
             finished = is_finished(last)
             words = decoder.embedding(ops.reshape(last, (-1,)))
-            output, context, weights, states = decoder.step(words, list(states), memory)
+            output, context, weights, states = decoder.step(words, list(states), memory, condition)
             logits = ops.cast(decoder.logits(words, output, context), "float32")
             following = ops.reshape(ops.log_softmax(logits), (-1, beams, size)) + banned
             following = following + ops.where(step == 0, banned_first, 0.0)
@@ -165,7 +171,7 @@ class Generator(keras.Model):
 
             length = ops.cast(ops.sum(tokens != PAD, axis=-1), "float32")
             parents, last = method.choose(scores, following, finished, length, uniform[step])
-            rows = ops.arange(batch)[:, None] * beams + parents
+            rows = ops.arange(groups)[:, None] * beams + parents
             gained = ops.take(ops.reshape(following, (-1,)), rows * size + last)
 
             def inherit(x):
@@ -189,12 +195,12 @@ class Generator(keras.Model):
             advance,
             (
                 0,
-                ops.full((batch, beams), START, "int32"),
-                ops.full((batch, beams, steps), PAD, "int32"),
-                ops.zeros((batch, beams, steps)),
-                ops.zeros((batch, beams, steps, regions)),
-                ops.broadcast_to(scores, (batch, beams)),
-                *decoder.initial_states(memory, beams),
+                ops.full((groups, beams), START, "int32"),
+                ops.full((groups, beams, steps), PAD, "int32"),
+                ops.zeros((groups, beams, steps)),
+                ops.zeros((groups, beams, steps, regions)),
+                ops.broadcast_to(scores, (groups, beams)),
+                *decoder.initial_states(memory, asked * beams, condition),
             ),
         )
         return {"tokens": tokens, "log_probs": log_probs, "attention": attention}
@@ -222,27 +228,30 @@ def generate(captioner, inputs, method, seed=None):
 
     Args:
         captioner: the model that writes.
-        inputs: a dict of arrays, "photographs" `[B, S, S, 3]` or "features" `[B, R, C]`.
+        inputs: a dict of arrays, "photographs" `[B, S, S, 3]` or "features" `[B, R, C]`, and for
+            answers "questions" `int[B, M, Q]`.
         method: a `Beam` or `Sampling`.
         seed: of the samples; None for others each time.
 
     Returns:
-        For each photograph a list of K `Candidate`, best first.
+        For each photograph, or each question about it, a list of K `Candidate`, best first.
     """
     writer = generator(captioner, method)
     if seed is not None:
         writer.seed_generator.state.assign(keras.random.SeedGenerator(seed).state)
     outputs = writer.predict_on_batch(inputs)
+    written = phrase if "questions" in inputs else sentence
     found = []
     for tokens, log_probs, attention in zip(*(outputs[key] for key in OUTPUTS), strict=True):
         candidates = [
-            candidate(captioner, *beam) for beam in zip(tokens, log_probs, attention, strict=True)
+            candidate(captioner, written, *beam)
+            for beam in zip(tokens, log_probs, attention, strict=True)
         ]
         found.append(sorted(candidates, key=lambda found: -found.score))
     return found
 
 
-def candidate(captioner, tokens, log_probs, attention):
+def candidate(captioner, written, tokens, log_probs, attention):
     """Token ids `int[T]`, their log-probabilities and attention `float[T, R]` as a `Candidate`."""
     words = [
         Word(word, float(np.exp(log_prob)), weights.reshape(captioner.grid))
@@ -250,10 +259,8 @@ def candidate(captioner, tokens, log_probs, attention):
             captioner.vocabulary.decode(tokens), log_probs, attention, strict=False
         )
     ]
-    written = tokens != PAD
-    return Candidate(
-        sentence([word.word for word in words]), float(log_probs[written].mean()), words
-    )
+    score = float(log_probs[tokens != PAD].mean())
+    return Candidate(written([word.word for word in words]), score, words)
 
 
 def batches(photographs, size=BATCH):
@@ -277,14 +284,31 @@ def batches(photographs, size=BATCH):
         yield start, np.stack(batch)
 
 
-def caption(captioner, images, method, top, seed=None):
-    """See `Captioner.caption` and `Captioner.sample`."""
+def write(captioner, images, method, top, seed=None, questions=None):
+    """What `Captioner.caption`, `sample` and `answer` have in common.
+
+    Args:
+        images: a photograph, or a list of them.
+        method: a `Beam` or `Sampling`.
+        top: how many candidates to return.
+        seed: of the samples.
+        questions: a list of M questions to ask about each photograph.
+
+    Returns:
+        For each photograph a list of M `Caption`, one without questions.
+    """
     if not 1 <= top <= method.width:
         raise ValueError(f"top is {top}, but the search keeps {method.width} candidates")
-    several = isinstance(images, list | tuple)
-    images = images if several else [images]
-    captions = []
+    asked = {}
+    if questions:
+        encode, length = captioner.vocabulary.encode_question, captioner.max_question_words
+        asked["questions"] = np.stack([encode(question, length) for question in questions])[None]
+    images = images if isinstance(images, list | tuple) else [images]
+    rows = []
     for _, photographs in batches(load_images(images, captioner.image_size)):
-        for candidates in generate(captioner, {"photographs": photographs}, method, seed):
-            captions.append(Caption(*candidates[0], candidates[:top]))
-    return captions if several else captions[0]
+        inputs = {name: np.repeat(ids, len(photographs), axis=0) for name, ids in asked.items()}
+        found = generate(captioner, {"photographs": photographs, **inputs}, method, seed)
+        captions = [Caption(*candidates[0], candidates[:top]) for candidates in found]
+        each = len(questions or [None])
+        rows += [captions[i : i + each] for i in range(0, len(captions), each)]
+    return rows

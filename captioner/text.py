@@ -87,16 +87,21 @@ class Vocabulary:
             json.dumps(self.words, ensure_ascii=False, indent=0) + "\n", encoding="utf-8"
         )
 
+    def ids(self, sentence):
+        """The ids of a sentence's words; a word outside the vocabulary becomes unknown."""
+        return [self._ids.get(word, UNKNOWN) for word in tokenize(sentence)]
+
     def encode(self, sentence, length):
         """`int32[length + 1]`: start, at most `length` words and the end, then padding.
 
-        A word outside the vocabulary becomes unknown. A sentence longer than that is cut, and
-        then has no end token: the model must not learn that sentences stop there.
+        A sentence longer than that is cut, and then has no end token: the model must not learn
+        that sentences stop there.
         """
-        ids = [START, *(self._ids.get(word, UNKNOWN) for word in tokenize(sentence)), END]
-        row = np.full(length + 1, PAD, "int32")
-        row[: len(ids)] = ids[: length + 1]
-        return row
+        return _padded([START, *self.ids(sentence), END], length + 1)
+
+    def encode_question(self, question, length):
+        """`int32[length]`: the words of a question, cut or padded; all padding for none."""
+        return _padded(self.ids(question), length)
 
     def decode(self, ids):
         """The words of token ids, up to the first end or padding token."""
@@ -108,7 +113,18 @@ class Vocabulary:
         return words
 
 
+def _padded(ids, length):
+    row = np.full(length, PAD, "int32")
+    row[: len(ids)] = ids[:length]
+    return row
+
+
+def phrase(words):
+    """Words joined as they are written: "a man 's dog" becomes "a man's dog"."""
+    return TreebankWordDetokenizer().detokenize(list(words))
+
+
 def sentence(words):
-    """Words as a written sentence: "A man 's dog", joined, with a capital and a full stop."""
-    text = TreebankWordDetokenizer().detokenize(list(words))
+    """Words as a written sentence: joined, with a capital and a full stop."""
+    text = phrase(words)
     return text[:1].upper() + text[1:] + "." if text else ""

@@ -29,6 +29,7 @@ data = dict(np.load(arrays))
 inputs = {"features": data["features"]}
 logits = model({**inputs, "tokens": data["tokens"]})
 found = generate(model, inputs, Beam(3))
+answers = generate(model, {**inputs, "questions": data["questions"]}, Beam(3))
 sampled = generate(model, inputs, Sampling(width=2), seed=1)
 model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0))
 model.encoder.trainable = False
@@ -37,6 +38,7 @@ print(json.dumps({
     "logits": np.asarray(logits).tolist(),
     "captions": [[c.text for c in row] for row in found],
     "scores": [[c.score for c in row] for row in found],
+    "answers": [[c.text for c in row] for row in answers],
     "samples": len(sampled[0]),
     "loss": float(loss),
 }))
@@ -44,12 +46,13 @@ print(json.dumps({
 
 
 def test_tensorflow_and_jax_agree(toy, features, tmp_path):
-    model = toy(dropout=0.0)
+    model = toy(dropout=0.0, question_units=8, max_question_words=4)
     model.save_to_preset(tmp_path / "toy")
     model = type(model).from_preset(tmp_path / "toy")  # both read the same rounded weights
     x = features(model)
     tokens = np.random.default_rng(0).integers(4, len(model.vocabulary), (3, 2, model.steps))
-    np.savez(tmp_path / "arrays.npz", features=x, tokens=tokens)
+    questions = np.array([[[4, 5, 6, 0], [7, 0, 0, 0]]] * 3)
+    np.savez(tmp_path / "arrays.npz", features=x, tokens=tokens, questions=questions)
     run = subprocess.run(
         [sys.executable, "-c", OTHER_BACKEND, str(tmp_path / "toy"), str(tmp_path / "arrays.npz")],
         env={
@@ -69,5 +72,8 @@ def test_tensorflow_and_jax_agree(toy, features, tmp_path):
     found = generate(model, {"features": x}, Beam(3))
     assert jax["captions"] == [[c.text for c in row] for row in found]
     np.testing.assert_allclose(jax["scores"], [[c.score for c in row] for row in found], rtol=1e-3)
+    answers = generate(model, {"features": x, "questions": questions}, Beam(3))
+    assert len(answers) == 6
+    assert jax["answers"] == [[c.text for c in row] for row in answers]
     assert jax["samples"] == len(generate(model, {"features": x}, Sampling(width=2))[0])
     assert np.isfinite(jax["loss"])

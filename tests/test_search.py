@@ -259,3 +259,67 @@ def test_settings_without_sense_are_refused(toy, settings):
         toy().sample(np.zeros((64, 64, 3), "uint8"), **settings)
     with pytest.raises(ValueError, match="1 wide or more, not 0"):
         toy().caption(np.zeros((64, 64, 3), "uint8"), beam_width=0)
+
+
+@pytest.fixture
+def answering(toy):
+    return toy(question_units=8, max_question_words=4)
+
+
+def test_ten_questions_about_a_photograph_encode_it_once(answering, monkeypatch):
+    batches = []
+    features = answering.features
+
+    def counted(photographs):
+        batches.append(photographs.shape)
+        return features(photographs)
+
+    monkeypatch.setattr(answering, "features", counted)
+    photograph = np.zeros((64, 64, 3), "uint8")
+    questions = ["a dog", "the cat", "red", "a man on grass", "left"] * 2
+    answers = answering.answer(photograph, questions)
+    assert len(answers) == 10 and batches == [(1, 64, 64, 3)]
+    assert [a.text for a in answers[:5]] == [a.text for a in answers[5:]]
+
+
+def test_a_question_is_answered_the_same_alone_and_among_others(answering):
+    photographs = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3)).astype("uint8")
+    questions = ["a dog", "the red cat", "left"]
+    table = answering.answer(list(photographs), questions)
+    for photograph, row in zip(photographs, table, strict=True):
+        for question, answer in zip(questions, row, strict=True):
+            alone = answering.answer(photograph, question)
+            assert alone.text == answer.text
+            assert alone.score == pytest.approx(answer.score, abs=1e-5)
+
+
+def test_the_question_changes_what_is_written(answering):
+    photograph = np.zeros((64, 64, 3), "uint8")
+    scores = {answering.answer(photograph, q).score for q in ("a dog", "the cat", "red left")}
+    assert len(scores) == 3
+
+
+def test_without_a_question_the_same_model_captions(answering, features):
+    x = features(answering)
+    silent = np.zeros((3, 1, 4), "int32")
+    captions = generate(answering, {"features": x}, Beam(3))
+    unasked = generate(answering, {"features": x, "questions": silent}, Beam(3))
+    for caption, answer in zip(captions, unasked, strict=True):
+        assert caption[0].text.lower().rstrip(".") == answer[0].text
+        assert caption[0].score == pytest.approx(answer[0].score, abs=1e-5)
+
+
+def test_unseen_words_and_endless_questions_are_answered(answering):
+    photograph = np.zeros((64, 64, 3), "uint8")
+    assert answering.answer(photograph, "Où est le чёрный 狗?").text
+    endless = answering.answer(photograph, "red " * 10_000)
+    assert endless.text == answering.answer(photograph, "red red red red").text
+
+
+def test_what_cannot_be_asked_is_said(answering, toy):
+    photograph = np.zeros((64, 64, 3), "uint8")
+    for empty in ("", "  ", "?"):
+        with pytest.raises(ValueError, match="a question has words"):
+            answering.answer(photograph, empty)
+    with pytest.raises(ValueError, match="only captions"):
+        toy().answer(photograph, "a dog")

@@ -92,3 +92,10 @@ def test_a_list_that_is_no_vocabulary_is_refused(words):
 def test_output_reads_as_a_sentence():
     assert sentence("a man 's dog does n't run".split()) == "A man's dog doesn't run."
     assert sentence([]) == ""
+
+
+def test_a_question_is_its_words_alone(vocabulary):
+    dog, cat = (vocabulary.words.index(word) for word in ("dog", "cat"))
+    assert vocabulary.encode_question("Dog, zebra, cat?", 5).tolist() == [dog, UNKNOWN, cat, 0, 0]
+    assert vocabulary.encode_question("dog dog dog", 2).tolist() == [dog, dog]
+    assert vocabulary.encode_question("", 2).tolist() == [PAD, PAD]
