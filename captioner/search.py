@@ -13,6 +13,8 @@ from captioner.text import END, PAD, START, UNKNOWN, phrase, sentence
 
 BATCH = 32  # photographs decoded together
 OUTPUTS = ("tokens", "log_probs", "attention")
+# Chosen on Flickr8k's dev split, where 1 (the mean) makes captions too long, 0 (the sum) too short.
+LENGTH_EXPONENT = 0.7
 IMPOSSIBLE = -1e9  # a log-probability; finite, because 0 * inf is no number
 
 
@@ -25,7 +27,11 @@ class Word(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A sentence, its score (mean log-probability of a token) and its words."""
+    """A sentence, its score (the mean log-probability of its tokens) and its words.
+
+    The tokens are the words and, where the sentence has ended, its end. The search ranks by
+    `length_normalised` instead, so the scores of ranked candidates need not fall.
+    """
 
     text: str
     score: float
@@ -54,8 +60,8 @@ class Beam:
     def choose(self, scores, log_probs, finished, length, uniform):
         """Choose the beams of the next step.
 
-        Beams are compared by the mean log-probability of their tokens (length normalisation),
-        a finished one by the mean it finished with.
+        Beams are compared by their length-normalised log-probability, a finished one by that
+        which it finished with.
 
         Args:
             scores: `float[B, K]`, summed log-probabilities so far.
@@ -69,8 +75,8 @@ class Beam:
         """
         size = log_probs.shape[-1]
         lengths = ops.where(finished, length, length + 1)[..., None]
-        means = (scores[..., None] + log_probs) / lengths
-        _, best = ops.top_k(ops.reshape(means, (-1, self.width * size)), self.width)
+        merits = length_normalised(scores[..., None] + log_probs, lengths)
+        _, best = ops.top_k(ops.reshape(merits, (-1, self.width * size)), self.width)
         return best // size, best % size
 
 
@@ -99,6 +105,12 @@ class Sampling:
         tokens = ops.sum(ops.cast(below, "int32"), axis=-1)
         parents = ops.broadcast_to(ops.arange(self.width), ops.shape(scores))
         return parents, ops.minimum(tokens, log_probs.shape[-1] - 1)
+
+
+def length_normalised(log_probs, lengths):
+    """Summed log-probabilities on a scale on which longer sequences are not worse (Wu et al.,
+    2016, eq. 14, with the simpler denominator length ** exponent)."""
+    return log_probs / lengths**LENGTH_EXPONENT
 
 
 def nucleus(logits, top_p):
@@ -247,7 +259,9 @@ def generate(captioner, inputs, method, seed=None):
             candidate(captioner, written, *beam)
             for beam in zip(tokens, log_probs, attention, strict=True)
         ]
-        found.append(sorted(candidates, key=lambda found: -found.score))
+        lengths = (tokens != PAD).sum(axis=-1)
+        best_first = np.argsort(-length_normalised(log_probs.sum(axis=-1), lengths), kind="stable")
+        found.append([candidates[i] for i in best_first])
     return found
 
 
