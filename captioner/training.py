@@ -1,4 +1,4 @@
-"""Training: a frozen encoder first, then, if asked, the encoder as well.
+"""Training: a frozen encoder first; then, if asked, the encoder as well; then self-critically.
 
 The defaults are the recipe of the weights that ship. Everything lies in the output folder, which
 is a preset from the first epoch on, always of the best scores so far; a run that was interrupted
@@ -6,7 +6,8 @@ goes on where it stopped when the same command is given again.
 """
 
 import json
-from dataclasses import asdict, dataclass
+import shutil
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
@@ -17,9 +18,9 @@ from tqdm import tqdm
 from captioner import presets, search
 from captioner.datasets import load_dataset
 from captioner.images import load_images, open_image, squash
-from captioner.metrics import CaptionScorer
+from captioner.metrics import CaptionScorer, Cider
 from captioner.model import Captioner
-from captioner.text import PAD, Vocabulary
+from captioner.text import PAD, START, Vocabulary
 
 CAPTIONS = 5  # captions of a photograph in a batch, K
 
@@ -33,18 +34,23 @@ class Phase:
     """One call of `fit`.
 
     Attributes:
-        name: "frozen" reads features cached once; "fine-tune" trains the encoder as well.
+        name: "frozen" and "self-critical" read features cached once, "fine-tune" trains the
+            encoder as well.
         epochs: the most epochs; early stopping may end the phase before.
         learning_rate: at its height, after a linear warm-up and before a cosine down to 0.
+        attention_penalty: weight of the doubly stochastic regularisation.
     """
 
     name: str
     epochs: int
     learning_rate: float
+    attention_penalty: float = 0.5
 
 
 FROZEN = Phase("frozen", epochs=12, learning_rate=1e-3)
 FINE_TUNE = Phase("fine-tune", epochs=8, learning_rate=1e-4)
+# Without the penalty: the gradients of the rewards are small, and it would flatten the attention.
+SELF_CRITICAL = Phase("self-critical", epochs=4, learning_rate=1e-4, attention_penalty=0.0)
 WARM_UP = 0.05  # share of the steps
 WEIGHT_DECAY = 0.01
 CLIP_NORM = 5.0
@@ -82,11 +88,16 @@ class Batches(keras.utils.PyDataset):
     def __len__(self):
         return -(-len(self.captions) // self.batch_size)
 
-    def __getitem__(self, index):
+    def draw(self, index):
+        """The positions of the photographs of a batch, and a random generator of its own."""
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.captions))
-        rng = np.random.default_rng((self.seed, self.epoch, index))
+        chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
+        return chosen, np.random.default_rng((self.seed, self.epoch, index))
+
+    def __getitem__(self, index):
+        positions, rng = self.draw(index)
         arrays, tokens = [], []
-        for i in order[index * self.batch_size : (index + 1) * self.batch_size]:
+        for i in positions:
             mirror = bool(rng.integers(2))
             arrays.append(self.read(i, mirror, rng))
             chosen = rng.permutation(len(self.captions[i]))[:CAPTIONS]
@@ -96,6 +107,46 @@ class Batches(keras.utils.PyDataset):
             tokens.append(self.mirror[rows] if mirror else rows)
         tokens = np.stack(tokens)
         return {self.key: np.stack(arrays), "tokens": tokens[..., :-1]}, tokens[..., 1:]
+
+
+class SelfCriticalBatches(Batches):
+    """Captions that the model itself draws, weighted by how good they are.
+
+    Self-critical sequence training (Rennie et al., 2017) in the form of Luo (2020): the reward of
+    a sampled caption is its CIDEr-D, less the mean reward of the other samples for the same
+    photograph. As the weights of the cross-entropy of the samples, these advantages give the
+    policy gradient, so that `fit` can be used as it is.
+
+    The end token counts as a word in the rewards: without that, captions learn to stop at
+    "a man in a".
+    """
+
+    def __init__(self, examples, read, key, model, **kwargs):
+        super().__init__(examples, read, key, model.vocabulary, model.steps, **kwargs)
+        self.model = model
+        self.cider = Cider([[self.words(row[1:]) for row in rows] for rows in self.captions])
+
+    @staticmethod
+    def words(tokens):
+        """Token ids up to the first end token, that one included."""
+        return tuple(int(token) for token in tokens if token != PAD)
+
+    def __getitem__(self, index):
+        positions, rng = self.draw(index)
+        inputs = {self.key: np.stack([self.read(i, False, rng) for i in positions])}
+        writer = search.generator(self.model, search.Sampling(width=CAPTIONS))
+        tokens = writer.predict_on_batch(inputs)["tokens"]
+        rewards = np.array(
+            [
+                [self.cider.score(self.words(row), i) for row in rows]
+                for i, rows in zip(positions, tokens, strict=True)
+            ]
+        )
+        others = (rewards.sum(axis=1, keepdims=True) - rewards) / (CAPTIONS - 1)
+        start = np.full_like(tokens[..., :1], START)
+        before = np.concatenate([start, tokens[..., :-1]], axis=-1)
+        weights = (rewards - others)[..., None] * (tokens != PAD)
+        return {**inputs, "tokens": before}, tokens, weights.astype("float32")
 
 
 def mirrored_words(vocabulary):
@@ -196,8 +247,10 @@ def train(
     encoder="MobileNetV2",
     encoder_weights="imagenet",
     fine_tune=False,
+    self_critical=False,
     epochs=FROZEN.epochs,
     fine_tune_epochs=FINE_TUNE.epochs,
+    self_critical_epochs=SELF_CRITICAL.epochs,
     batch_size=32,
     seed=0,
 ):
@@ -209,9 +262,11 @@ def train(
         output: the folder of the preset, of the logs, and of what a resumed run needs.
         encoder: a network of `keras.applications` by name.
         encoder_weights: "imagenet" or a weights file.
-        fine_tune: whether a second phase trains the encoder as well.
+        fine_tune: whether a phase trains the encoder as well.
+        self_critical: whether a last phase raises the CIDEr of what the model writes.
         epochs: of the first phase.
-        fine_tune_epochs: of the second phase.
+        fine_tune_epochs: of the phase with the encoder.
+        self_critical_epochs: of the last phase.
         batch_size: photographs in a batch, each with five captions.
         seed: of the initial weights, the order and the augmentation.
 
@@ -247,43 +302,63 @@ def train(
         "phases": [],
     }
 
-    phases = [Phase("frozen", epochs, FROZEN.learning_rate)]
+    phases = [replace(FROZEN, epochs=epochs)]
     if fine_tune:
-        phases.append(Phase("fine-tune", fine_tune_epochs, FINE_TUNE.learning_rate))
+        phases.append(replace(FINE_TUNE, epochs=fine_tune_epochs))
+    if self_critical:
+        phases.append(replace(SELF_CRITICAL, epochs=self_critical_epochs))
     for phase in phases:
         story["phases"].append(asdict(phase))
         if run.finished(phase.name):
             continue
-        if phase.name == "frozen":
-            cached = cache_features(model, examples, output / "cache" / "train.npy", batch_size)
-            cached_dev = cache_features(model, dev, output / "cache" / "dev.npy", batch_size)
-
-            def read(i, mirror, rng, cached=cached):
-                return cached[int(mirror), i]
-
-            def dev_inputs(cached=cached_dev):
-                for start in range(0, len(dev), search.BATCH):
-                    yield {"features": cached[0, start : start + search.BATCH]}
-
-            model.encoder.trainable, key = False, "features"
-        else:
-
-            def read(i, mirror, rng, size=model.image_size):
-                return augmented(examples[i].image, size, mirror, rng)
-
-            def dev_inputs(size=model.image_size):
-                paths = [example.image for example in dev]
-                for _, batch in search.batches(load_images(paths, size)):
-                    yield {"photographs": batch}
-
-            model = Captioner.from_preset(output)  # the best of the phase before
+        if phase != phases[0]:
+            model = Captioner.from_preset(output)  # the best of the phases before
+        model.attention_penalty = phase.attention_penalty
+        settings = {"batch_size": batch_size, "seed": seed, "workers": 1}
+        if phase.name == "fine-tune":
+            read, dev_inputs = photographs_of(examples, dev, model.image_size)
             key = "photographs"
-        data = Batches(
-            examples, read, key, model.vocabulary, model.steps, batch_size, seed, workers=1
-        )
+        else:
+            folder = output / "cache" / phase.name
+            read, dev_inputs = features_of(model, examples, dev, folder, batch_size)
+            key, model.encoder.trainable = "features", False
+        if phase.name == "self-critical":
+            data = SelfCriticalBatches(examples, read, key, model, **settings)
+        else:
+            data = Batches(examples, read, key, model.vocabulary, model.steps, **settings)
         scores = DevScores(dev, dev_inputs, output, {"training": story}, run.best())
         fit(model, phase, data, scores, output)
         run.finish(phase.name)
+    shutil.rmtree(output / "cache", ignore_errors=True)  # gigabytes that nobody needs any more
+
+
+def photographs_of(examples, dev, size):
+    """How `Batches` reads augmented photographs, and the dev photographs batch by batch."""
+
+    def read(i, mirror, rng):
+        return augmented(examples[i].image, size, mirror, rng)
+
+    def dev_inputs():
+        paths = [example.image for example in dev]
+        for _, batch in search.batches(load_images(paths, size)):
+            yield {"photographs": batch}
+
+    return read, dev_inputs
+
+
+def features_of(model, examples, dev, folder, batch_size):
+    """How `Batches` reads cached features, and those of the dev photographs batch by batch."""
+    cached = cache_features(model, examples, folder / "train.npy", batch_size)
+    cached_dev = cache_features(model, dev, folder / "dev.npy", batch_size)
+
+    def read(i, mirror, rng):
+        return cached[int(mirror), i]
+
+    def dev_inputs():
+        for start in range(0, len(dev), search.BATCH):
+            yield {"features": cached_dev[0, start : start + search.BATCH]}
+
+    return read, dev_inputs
 
 
 def fit(model, phase, data, scores, output):
