@@ -54,7 +54,7 @@ SELF_CRITICAL = Phase("self-critical", epochs=4, learning_rate=1e-4, attention_p
 WARM_UP = 0.05  # share of the steps
 WEIGHT_DECAY = 0.01
 CLIP_NORM = 5.0
-PATIENCE = 3  # epochs without a better CIDEr
+PATIENCE = 5  # epochs without a better CIDEr; fewer would stop before the rate has come down
 
 
 class Batches(keras.utils.PyDataset):
@@ -218,13 +218,16 @@ class DevScores(keras.callbacks.Callback):
         output: the folder of the preset.
         metadata: the story of the weights, as a dict.
         best: the CIDEr that must be exceeded.
+
+    Attributes:
+        chosen: the epoch whose weights were written last, None before the first.
     """
 
     def __init__(self, examples, inputs, output, metadata, best):
         super().__init__()
         self.scorer = CaptionScorer(dict(enumerate(e.references for e in examples)))
         self.inputs, self.output = inputs, output
-        self.metadata, self.best = metadata, best
+        self.metadata, self.best, self.chosen = metadata, best, None
 
     def on_epoch_end(self, epoch, logs=None):
         captions = []
@@ -234,9 +237,10 @@ class DevScores(keras.callbacks.Callback):
         scores = self.scorer.score(dict(enumerate(captions)))
         logs["val_cider"], logs["val_bleu4"] = scores["cider"], scores["bleu4"]
         if scores["cider"] > self.best:
-            self.best = scores["cider"]
-            chosen = {"epoch": epoch + 1, "dev_scores_in_training": scores}
-            self.model.save_to_preset(self.output, {**self.metadata, **chosen})
+            self.best, self.chosen = scores["cider"], epoch + 1
+            self.metadata["training"]["phases"][-1]["chosen_epoch"] = self.chosen
+            metadata = {**self.metadata, "dev_scores_in_training": scores}
+            self.model.save_to_preset(self.output, metadata)
 
 
 def train(
@@ -309,7 +313,8 @@ def train(
         phases.append(replace(SELF_CRITICAL, epochs=self_critical_epochs))
     for phase in phases:
         story["phases"].append(asdict(phase))
-        if run.finished(phase.name):
+        if phase.name in run.finished:
+            story["phases"][-1]["chosen_epoch"] = run.finished[phase.name]
             continue
         if phase != phases[0]:
             model = Captioner.from_preset(output)  # the best of the phases before
@@ -328,7 +333,8 @@ def train(
             data = Batches(examples, read, key, model.vocabulary, model.steps, **settings)
         scores = DevScores(dev, dev_inputs, output, {"training": story}, run.best())
         fit(model, phase, data, scores, output)
-        run.finish(phase.name)
+        run.finish(phase.name, scores.chosen)
+        story["phases"][-1]["chosen_epoch"] = scores.chosen
     shutil.rmtree(output / "cache", ignore_errors=True)  # gigabytes that nobody needs any more
 
 
@@ -400,7 +406,11 @@ def fit(model, phase, data, scores, output):
 
 
 class Run:
-    """What the output folder says of a run: its settings, and which phases are finished."""
+    """What the output folder says of a run.
+
+    Attributes:
+        finished: phase -> the epoch chosen, None if all were worse than the phase before.
+    """
 
     def __init__(self, output, settings):
         self.output = output
@@ -415,16 +425,16 @@ class Run:
                     )
         else:
             (output / "logs").mkdir(parents=True, exist_ok=True)
-            self.state = {"settings": settings, "finished": []}
+            self.state = {"settings": settings, "finished": {}}
             presets.write_json(self.path, self.state)
 
-    def finished(self, phase):
-        """Whether a phase has been finished before."""
-        return phase in self.state["finished"]
+    @property
+    def finished(self):
+        return self.state["finished"]
 
-    def finish(self, phase):
-        """Note that a phase is finished."""
-        self.state["finished"].append(phase)
+    def finish(self, phase, chosen):
+        """Note that a phase is finished, and which epoch of it was chosen."""
+        self.finished[phase] = chosen
         presets.write_json(self.path, self.state)
 
     def best(self):
