@@ -133,13 +133,17 @@ class SelfCriticalBatches(Batches):
 
     def __getitem__(self, index):
         positions, rng = self.draw(index)
-        inputs = {self.key: np.stack([self.read(i, False, rng) for i in positions])}
+        mirrored = rng.integers(2, size=len(positions))
+        views = [self.read(i, mirror, rng) for i, mirror in zip(positions, mirrored, strict=True)]
+        inputs = {self.key: np.stack(views)}
         writer = search.generator(self.model, search.Sampling(width=CAPTIONS))
         tokens = writer.predict_on_batch(inputs)["tokens"]
+        # The references speak of the photograph as it is.
+        unmirrored = np.where(mirrored[:, None, None], self.mirror[tokens], tokens)
         rewards = np.array(
             [
                 [self.cider.score(self.words(row), i) for row in rows]
-                for i, rows in zip(positions, tokens, strict=True)
+                for i, rows in zip(positions, unmirrored, strict=True)
             ]
         )
         others = (rewards.sum(axis=1, keepdims=True) - rewards) / (CAPTIONS - 1)

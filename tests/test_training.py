@@ -199,13 +199,16 @@ def test_self_critical_weights_are_the_rewards_less_those_of_the_other_samples(t
         records, lambda i, mirror, rng: x[i], "features", model, batch_size=4, seed=0
     )
     inputs, targets, weights = data[0]
-    positions, _ = data.draw(0)
+    positions, rng = data.draw(0)
+    mirrored = rng.integers(2, size=4)
+    assert set(mirrored) == {0, 1}
     np.testing.assert_array_equal(inputs["features"], x[positions])
     assert (inputs["tokens"][..., 0] == START).all()
     np.testing.assert_array_equal(inputs["tokens"][..., 1:], targets[..., :-1])
-    for i, rows, advantages in zip(positions, targets, weights, strict=True):
+    for i, mirror, rows, advantages in zip(positions, mirrored, targets, weights, strict=True):
         assert (advantages[rows == PAD] == 0).all()
-        rewards = [data.cider.score(data.words(row), i) for row in rows]
+        straight = data.mirror[rows] if mirror else rows
+        rewards = [data.cider.score(data.words(row), i) for row in straight]
         for k, advantage in enumerate(advantages[:, 0]):
             others = np.mean(rewards[:k] + rewards[k + 1 :])
             assert advantage == pytest.approx(rewards[k] - others, abs=1e-5)
