@@ -49,7 +49,7 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         description="Caption photographs with a CNN, soft attention and an LSTM.",
     )
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_caption, _add_train, _add_evaluate):
+    for add in (_add_caption, _add_train, _add_evaluate, _add_questions):
         add(subcommands)
 
     # By itself argparse refuses photographs that follow an option that follows photographs.
@@ -105,6 +105,14 @@ def _add_caption(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> N
     parser.add_argument(
         "--example", action="store_true", help="caption the portrait that Matplotlib ships"
     )
+    parser.add_argument(
+        "--overlay",
+        type=Path,
+        metavar="FILE_OR_DIR",
+        help="draw where each word looked: a figure (.png, .jpg, .jpeg, .pdf, .svg), an animation "
+        "(.gif) or a page (.html); of several photographs a figure each, as STEM.png in a folder, "
+        "or STEM-2.png, STEM-3.png, ... where that is taken",
+    )
     parser.set_defaults(run=commands.caption)
 
 
@@ -117,6 +125,27 @@ def _check_caption(parser: ArgumentParser, args: Namespace) -> None:
         args.beam = max(BEAM_WIDTH, args.top)
     if args.top > args.beam:
         parser.error(f"--top {args.top} needs a beam at least as wide, not --beam {args.beam}")
+    if args.overlay is not None:
+        _check_overlay(parser, args)
+
+
+def _check_overlay(parser: ArgumentParser, args: Namespace) -> None:
+    from captioner.overlay import SUFFIXES, check_suffix
+
+    path = args.overlay
+    if path.is_dir():
+        return
+    if commands.is_several(args):
+        if path.suffix.lower() in SUFFIXES:
+            parser.error(f"--overlay {path}: several photographs need a folder")
+        return
+    try:
+        check_suffix(path)
+    except ValueError as error:
+        parser.error(f"--overlay {error}")
+    photos = filter(os.path.exists, args.photos)
+    if path.exists() and any(map(path.samefile, photos)):
+        parser.error(f"--overlay {path}: is the photograph itself")
 
 
 def _add_train(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> None:
@@ -134,6 +163,9 @@ def _add_train(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> Non
         "--encoder-weights", metavar="imagenet|FILE", help="what the CNN starts from"
     )
     parser.add_argument("--fine-tune", action="store_true", help="then train the CNN as well")
+    parser.add_argument(
+        "--self-critical", action="store_true", help="then raise the CIDEr of what it writes"
+    )
     parser.add_argument("--epochs", type=_positive, metavar="N", help="with the CNN frozen")
     parser.add_argument("--fine-tune-epochs", type=_positive, metavar="N", help="and after that")
     parser.add_argument("--batch-size", type=_positive, metavar="N", help="in photographs")
@@ -158,6 +190,26 @@ def _add_evaluate(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> 
         "--record", action="store_true", help="write the scores into the metadata of the preset"
     )
     parser.set_defaults(run=commands.evaluate)
+
+
+def _add_questions(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> None:
+    parser = subcommands.add_parser(
+        "questions",
+        help="make questions and answers from captions",
+        description="Make questions and answers from the captions of a dataset, to train on with "
+        "--dataset jsonl.",
+    )
+    _add_dataset(parser)
+    parser.add_argument("--split", required=True, help="for example train")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE.jsonl",
+        help="one JSON object a line: image, image_id, question, answer, kind, caption, "
+        "question_id",
+    )
+    parser.set_defaults(run=commands.questions)
 
 
 def _add_dataset(parser: ArgumentParser) -> None:

@@ -11,6 +11,7 @@ import warnings
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -38,11 +39,7 @@ def caption(args: Namespace) -> int:
     from captioner.presets import DEFAULT_PRESET
 
     _prepare_stdout(args.json)
-    several = (
-        args.requests is not None
-        or len(args.photos) + args.example > 1
-        or any(map(os.path.isdir, args.photos))
-    )
+    several = is_several(args)
     failed = False
     with contextlib.ExitStack() as stack:
         # Pillow warns of damaged metadata that do a photograph no harm.
@@ -57,6 +54,8 @@ def caption(args: Namespace) -> int:
                 file = stack.enter_context(open(args.requests, "rb"))
             items = itertools.chain(photographs, _requests(file))
 
+        if args.overlay is not None and several:
+            args.overlay.mkdir(parents=True, exist_ok=True)
         with quiet_import():
             from captioner.model import Captioner
         model = Captioner.from_preset(args.weights or DEFAULT_PRESET)
@@ -76,6 +75,7 @@ def caption(args: Namespace) -> int:
                 model.caption(images, beam_width=args.beam, top=args.top) if images else []
             )
             lines: list[str] = []
+            captioned: list[tuple[Item, Caption]] = []
             with tqdm.external_write_mode():
                 for item, image in batch:
                     if isinstance(image, Exception):
@@ -84,9 +84,12 @@ def caption(args: Namespace) -> int:
                         result = image
                     else:
                         result = next(captions)
+                        captioned.append((item, result))
                     lines += _lines(item.label, result, several, args.json)
                 if lines:
                     print(*lines, sep="\n", flush=True)
+                if args.overlay is not None:
+                    failed |= not all([_draw(*each, args.overlay) for each in captioned])
             bar.update(len(batch))
     return int(failed)
 
@@ -122,6 +125,32 @@ def evaluate(args: Namespace) -> int:
     )
     print(evaluation.table(scores), flush=True)
     return 0
+
+
+def questions(args: Namespace) -> int:
+    """Make questions from the captions of a dataset; their number of each kind on stdout."""
+    try:
+        from captioner.questions import write_questions
+    except ModuleNotFoundError as error:
+        if error.name != "textblob":
+            raise
+        report(ModuleNotFoundError("questions need textblob: pip install 'captioner[questions]'"))
+        return 1
+    from captioner.datasets import load_dataset
+
+    examples = load_dataset(args.dataset, args.root, args.split, verify=False)
+    counts = write_questions(examples, args.output)
+    print(*(f"{kind:10}{count:8}" for kind, count in sorted(counts.items())), sep="\n", flush=True)
+    return 0
+
+
+def is_several(args: Namespace) -> bool:
+    """Whether photographs are told apart, by their paths on stdout and as files of a folder."""
+    return (
+        args.requests is not None
+        or len(args.photos) + args.example > 1
+        or any(map(os.path.isdir, args.photos))
+    )
 
 
 def report(error: Exception) -> None:
@@ -221,6 +250,25 @@ def _load(
     images = load_images(sources, size)
     for item in items:
         yield item, item.error or next(images)
+
+
+def _draw(item: Item, caption: "Caption", target: Path) -> bool:
+    """Draw where the words of a caption looked; an error is reported, and False."""
+    from captioner import overlay
+    from captioner.images import ImageError
+
+    if target.is_dir():
+        stem = "stdin" if item.label == "-" else Path(item.label).stem
+        names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+        # A name may be taken by a photograph: nothing that is there already is written over.
+        paths = (target / f"{name}.png" for name in names)
+        target = next(path for path in paths if not os.path.lexists(path))
+    try:
+        overlay.save(item.source, caption, target)
+    except (OSError, ImageError) as error:
+        report(error)
+        return False
+    return True
 
 
 def _lines(

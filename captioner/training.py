@@ -50,7 +50,7 @@ class Phase:
 FROZEN = Phase("frozen", epochs=12, learning_rate=1e-3)
 FINE_TUNE = Phase("fine-tune", epochs=8, learning_rate=1e-4)
 # Without the penalty: the gradients of the rewards are small, and it would flatten the attention.
-SELF_CRITICAL = Phase("self-critical", epochs=4, learning_rate=1e-4, attention_penalty=0.0)
+SELF_CRITICAL = Phase("self-critical", epochs=4, learning_rate=5e-5, attention_penalty=0.0)
 WARM_UP = 0.05  # share of the steps
 WEIGHT_DECAY = 0.01
 CLIP_NORM = 5.0
@@ -122,6 +122,9 @@ class SelfCriticalBatches(Batches):
     """
 
     def __init__(self, examples, read, key, model, **kwargs):
+        # Keras would draw many batches ahead, and the policy gradient is that of the weights which
+        # drew. Two workers with a queue of one are the least that it draws ahead.
+        kwargs = {**kwargs, "workers": 2, "max_queue_size": 1}
         super().__init__(examples, read, key, model.vocabulary, model.steps, **kwargs)
         self.model = model
         self.cider = Cider([[self.words(row[1:]) for row in rows] for rows in self.captions])
@@ -323,7 +326,7 @@ def train(
         if phase != phases[0]:
             model = Captioner.from_preset(output)  # the best of the phases before
         model.attention_penalty = phase.attention_penalty
-        settings = {"batch_size": batch_size, "seed": seed, "workers": 1}
+        settings = {"batch_size": batch_size, "seed": seed}
         if phase.name == "fine-tune":
             read, dev_inputs = photographs_of(examples, dev, model.image_size)
             key = "photographs"

@@ -9,7 +9,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from captioner.datasets import captions_csv, coco, flickr8k, karpathy
+from captioner.datasets import (
+    captions_csv,
+    coco,
+    cocoqa,
+    daquar,
+    flickr8k,
+    jsonl,
+    karpathy,
+    vqa,
+)
 from captioner.datasets.base import DatasetError, Example
 from captioner.datasets.check import check_images
 
@@ -20,6 +29,10 @@ READERS: dict[str, Callable[[Path, str], list[Example]]] = {
     "captions-csv": captions_csv.read,
     "karpathy": karpathy.read,
     "coco": coco.read,
+    "daquar": daquar.read,
+    "vqa": vqa.read,
+    "coco-qa": cocoqa.read,
+    "jsonl": jsonl.read,
 }
 
 
@@ -55,5 +68,6 @@ def load_dataset(
         raise DatasetError(f"{root}: no photographs in split {split!r}")
     for example in examples:
         if not example.references:
-            raise DatasetError(f"{root}: {example.image.name} of split {split!r} has no caption")
+            what = "caption" if example.question is None else "answer"
+            raise DatasetError(f"{root}: {example.image.name} of split {split!r} has no {what}")
     return check_images(examples, max_missing, verify)

@@ -1,5 +1,6 @@
 """What every reader yields, and how it finds and reads its files."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ class Example:
     references: tuple[str, ...]  # captions; of a question, its answers
     question: str | None = None
     question_id: int | str | None = None
+    kind: str | None = None  # what the question asks for ("color"), where the data set says so
 
 
 def locate(root: Path, *names: str) -> Path:
@@ -31,6 +33,15 @@ def locate(root: Path, *names: str) -> Path:
         if (root / name).exists():
             return root / name
     raise DatasetError(f"{root}: looked for {', '.join(names)}; found none")
+
+
+def is_set_aside(name: str, one_in: int) -> bool:
+    """Whether an image, by its name, is the one in so many that training goes without.
+
+    It stays so when other images are added or removed; Python's own hash of a string would change
+    from run to run.
+    """
+    return hashlib.sha256(name.encode()).digest()[0] % one_in == 0
 
 
 def read_text(path: Path) -> str:
