@@ -163,9 +163,6 @@ def _add_train(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> Non
         "--encoder-weights", metavar="imagenet|FILE", help="what the CNN starts from"
     )
     parser.add_argument("--fine-tune", action="store_true", help="then train the CNN as well")
-    parser.add_argument(
-        "--self-critical", action="store_true", help="then raise the CIDEr of what it writes"
-    )
     parser.add_argument("--epochs", type=_positive, metavar="N", help="with the CNN frozen")
     parser.add_argument("--fine-tune-epochs", type=_positive, metavar="N", help="and after that")
     parser.add_argument("--batch-size", type=_positive, metavar="N", help="in photographs")

@@ -137,13 +137,11 @@ class Cider:
 
     def scores(self, hypotheses: Sequence[Tokens]) -> list[float]:
         """CIDEr-D, 0 to 10, of one tokenised caption for each of the N images."""
-        images = range(len(self._references))
-        return [self.score(tokens, i) for tokens, i in zip(hypotheses, images, strict=True)]
-
-    def score(self, tokens: Tokens, image: int) -> float:
-        """CIDEr-D, 0 to 10, of one tokenised caption of the image with this position."""
-        vector = self._vector(_ngrams(tokens))
-        return 10 * fmean(self._similarity(vector, r) for r in self._references[image])
+        scores = []
+        for tokens, references in zip(hypotheses, self._references, strict=True):
+            vector = self._vector(_ngrams(tokens))
+            scores.append(10 * fmean(self._similarity(vector, r) for r in references))
+        return scores
 
     def _similarity(self, hypothesis: tuple, reference: tuple) -> float:
         """Mean over n of the clipped cosines, less where the lengths differ."""

@@ -1,4 +1,4 @@
-"""Training: a frozen encoder first; then, if asked, the encoder as well; then self-critically.
+"""Training: a frozen encoder first, then, if asked, the encoder as well.
 
 The defaults are the recipe of the weights that ship. Everything lies in the output folder, which
 is a preset from the first epoch on, always of the best scores so far; a run that was interrupted
@@ -18,9 +18,9 @@ from tqdm import tqdm
 from captioner import presets, search
 from captioner.datasets import load_dataset
 from captioner.images import load_images, open_image, squash
-from captioner.metrics import CaptionScorer, Cider
+from captioner.metrics import CaptionScorer
 from captioner.model import Captioner
-from captioner.text import PAD, START, Vocabulary
+from captioner.text import PAD, Vocabulary
 
 CAPTIONS = 5  # captions of a photograph in a batch, K
 
@@ -34,23 +34,18 @@ class Phase:
     """One call of `fit`.
 
     Attributes:
-        name: "frozen" and "self-critical" read features cached once, "fine-tune" trains the
-            encoder as well.
+        name: "frozen" reads features cached once, "fine-tune" trains the encoder as well.
         epochs: the most epochs; early stopping may end the phase before.
         learning_rate: at its height, after a linear warm-up and before a cosine down to 0.
-        attention_penalty: weight of the doubly stochastic regularisation.
     """
 
     name: str
     epochs: int
     learning_rate: float
-    attention_penalty: float = 0.5
 
 
 FROZEN = Phase("frozen", epochs=12, learning_rate=1e-3)
-FINE_TUNE = Phase("fine-tune", epochs=8, learning_rate=1e-4)
-# Without the penalty: the gradients of the rewards are small, and it would flatten the attention.
-SELF_CRITICAL = Phase("self-critical", epochs=4, learning_rate=5e-5, attention_penalty=0.0)
+FINE_TUNE = Phase("fine-tune", epochs=3, learning_rate=1e-4)
 WARM_UP = 0.05  # share of the steps
 WEIGHT_DECAY = 0.01
 CLIP_NORM = 5.0
@@ -88,16 +83,11 @@ class Batches(keras.utils.PyDataset):
     def __len__(self):
         return -(-len(self.captions) // self.batch_size)
 
-    def draw(self, index):
-        """The positions of the photographs of a batch, and a random generator of its own."""
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.captions))
-        chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
-        return chosen, np.random.default_rng((self.seed, self.epoch, index))
-
     def __getitem__(self, index):
-        positions, rng = self.draw(index)
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.captions))
+        rng = np.random.default_rng((self.seed, self.epoch, index))
         arrays, tokens = [], []
-        for i in positions:
+        for i in order[index * self.batch_size : (index + 1) * self.batch_size]:
             mirror = bool(rng.integers(2))
             arrays.append(self.read(i, mirror, rng))
             chosen = rng.permutation(len(self.captions[i]))[:CAPTIONS]
@@ -107,53 +97,6 @@ class Batches(keras.utils.PyDataset):
             tokens.append(self.mirror[rows] if mirror else rows)
         tokens = np.stack(tokens)
         return {self.key: np.stack(arrays), "tokens": tokens[..., :-1]}, tokens[..., 1:]
-
-
-class SelfCriticalBatches(Batches):
-    """Captions that the model itself draws, weighted by how good they are.
-
-    Self-critical sequence training (Rennie et al., 2017) in the form of Luo (2020): the reward of
-    a sampled caption is its CIDEr-D, less the mean reward of the other samples for the same
-    photograph. As the weights of the cross-entropy of the samples, these advantages give the
-    policy gradient, so that `fit` can be used as it is.
-
-    The end token counts as a word in the rewards: without that, captions learn to stop at
-    "a man in a".
-    """
-
-    def __init__(self, examples, read, key, model, **kwargs):
-        # Keras would draw many batches ahead, and the policy gradient is that of the weights which
-        # drew. Two workers with a queue of one are the least that it draws ahead.
-        kwargs = {**kwargs, "workers": 2, "max_queue_size": 1}
-        super().__init__(examples, read, key, model.vocabulary, model.steps, **kwargs)
-        self.model = model
-        self.cider = Cider([[self.words(row[1:]) for row in rows] for rows in self.captions])
-
-    @staticmethod
-    def words(tokens):
-        """Token ids up to the first end token, that one included."""
-        return tuple(int(token) for token in tokens if token != PAD)
-
-    def __getitem__(self, index):
-        positions, rng = self.draw(index)
-        mirrored = rng.integers(2, size=len(positions))
-        views = [self.read(i, mirror, rng) for i, mirror in zip(positions, mirrored, strict=True)]
-        inputs = {self.key: np.stack(views)}
-        writer = search.generator(self.model, search.Sampling(width=CAPTIONS))
-        tokens = writer.predict_on_batch(inputs)["tokens"]
-        # The references speak of the photograph as it is.
-        unmirrored = np.where(mirrored[:, None, None], self.mirror[tokens], tokens)
-        rewards = np.array(
-            [
-                [self.cider.score(self.words(row), i) for row in rows]
-                for i, rows in zip(positions, unmirrored, strict=True)
-            ]
-        )
-        others = (rewards.sum(axis=1, keepdims=True) - rewards) / (CAPTIONS - 1)
-        start = np.full_like(tokens[..., :1], START)
-        before = np.concatenate([start, tokens[..., :-1]], axis=-1)
-        weights = (rewards - others)[..., None] * (tokens != PAD)
-        return {**inputs, "tokens": before}, tokens, weights.astype("float32")
 
 
 def mirrored_words(vocabulary):
@@ -225,16 +168,13 @@ class DevScores(keras.callbacks.Callback):
         output: the folder of the preset.
         metadata: the story of the weights, as a dict.
         best: the CIDEr that must be exceeded.
-
-    Attributes:
-        chosen: the epoch whose weights were written last, None before the first.
     """
 
     def __init__(self, examples, inputs, output, metadata, best):
         super().__init__()
         self.scorer = CaptionScorer(dict(enumerate(e.references for e in examples)))
         self.inputs, self.output = inputs, output
-        self.metadata, self.best, self.chosen = metadata, best, None
+        self.metadata, self.best = metadata, best
 
     def on_epoch_end(self, epoch, logs=None):
         captions = []
@@ -244,8 +184,8 @@ class DevScores(keras.callbacks.Callback):
         scores = self.scorer.score(dict(enumerate(captions)))
         logs["val_cider"], logs["val_bleu4"] = scores["cider"], scores["bleu4"]
         if scores["cider"] > self.best:
-            self.best, self.chosen = scores["cider"], epoch + 1
-            self.metadata["training"]["phases"][-1]["chosen_epoch"] = self.chosen
+            self.best = scores["cider"]
+            self.metadata["training"]["phases"][-1]["chosen_epoch"] = epoch + 1
             metadata = {**self.metadata, "dev_scores_in_training": scores}
             self.model.save_to_preset(self.output, metadata)
 
@@ -258,10 +198,8 @@ def train(
     encoder="MobileNetV2",
     encoder_weights="imagenet",
     fine_tune=False,
-    self_critical=False,
     epochs=FROZEN.epochs,
     fine_tune_epochs=FINE_TUNE.epochs,
-    self_critical_epochs=SELF_CRITICAL.epochs,
     batch_size=32,
     seed=0,
 ):
@@ -274,10 +212,8 @@ def train(
         encoder: a network of `keras.applications` by name.
         encoder_weights: "imagenet" or a weights file.
         fine_tune: whether a phase trains the encoder as well.
-        self_critical: whether a last phase raises the CIDEr of what the model writes.
         epochs: of the first phase.
         fine_tune_epochs: of the phase with the encoder.
-        self_critical_epochs: of the last phase.
         batch_size: photographs in a batch, each with five captions.
         seed: of the initial weights, the order and the augmentation.
 
@@ -316,8 +252,6 @@ def train(
     phases = [replace(FROZEN, epochs=epochs)]
     if fine_tune:
         phases.append(replace(FINE_TUNE, epochs=fine_tune_epochs))
-    if self_critical:
-        phases.append(replace(SELF_CRITICAL, epochs=self_critical_epochs))
     for phase in phases:
         story["phases"].append(asdict(phase))
         if phase.name in run.finished:
@@ -325,23 +259,19 @@ def train(
             continue
         if phase != phases[0]:
             model = Captioner.from_preset(output)  # the best of the phases before
-        model.attention_penalty = phase.attention_penalty
-        settings = {"batch_size": batch_size, "seed": seed}
         if phase.name == "fine-tune":
             read, dev_inputs = photographs_of(examples, dev, model.image_size)
             key = "photographs"
         else:
-            folder = output / "cache" / phase.name
-            read, dev_inputs = features_of(model, examples, dev, folder, batch_size)
+            read, dev_inputs = features_of(model, examples, dev, output / "cache", batch_size)
             key, model.encoder.trainable = "features", False
-        if phase.name == "self-critical":
-            data = SelfCriticalBatches(examples, read, key, model, **settings)
-        else:
-            data = Batches(examples, read, key, model.vocabulary, model.steps, **settings)
+        data = Batches(
+            examples, read, key, model.vocabulary, model.steps, batch_size, seed, workers=1
+        )
         scores = DevScores(dev, dev_inputs, output, {"training": story}, run.best())
         fit(model, phase, data, scores, output)
-        run.finish(phase.name, scores.chosen)
-        story["phases"][-1]["chosen_epoch"] = scores.chosen
+        run.finish(phase.name)
+        story["phases"][-1]["chosen_epoch"] = run.finished[phase.name]
     shutil.rmtree(output / "cache", ignore_errors=True)  # gigabytes that nobody needs any more
 
 
@@ -439,9 +369,11 @@ class Run:
     def finished(self):
         return self.state["finished"]
 
-    def finish(self, phase, chosen):
-        """Note that a phase is finished, and which epoch of it was chosen."""
-        self.finished[phase] = chosen
+    def finish(self, phase):
+        """Note that a phase is finished, and which epoch of it the preset comes from."""
+        phases = presets.read_metadata(self.output)["training"]["phases"]
+        chosen = {entry["name"]: entry["chosen_epoch"] for entry in phases}
+        self.finished[phase] = chosen.get(phase)
         presets.write_json(self.path, self.state)
 
     def best(self):
