@@ -44,7 +44,8 @@ def words(*places):
 
 def photograph(size=(240, 160)):
     """Noise in grey: neither dark nor bright anywhere, and no colour but what is laid over it."""
-    return Image.effect_noise(size, 20).convert("RGB")
+    grey = np.random.default_rng(0).normal(128, 20, size[::-1]).clip(0, 255)
+    return Image.fromarray(grey.astype("uint8")).convert("RGB")
 
 
 def red(photograph):
