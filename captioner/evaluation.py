@@ -1,7 +1,6 @@
 """Evaluation: captions of a whole split into the field's results file, then that file is scored."""
 
 import json
-import sys
 from pathlib import Path
 
 from tqdm import tqdm
@@ -47,7 +46,15 @@ def evaluate(dataset, root, split, *, weights, output=None, beam=3, record=False
         captions = {result["image_id"]: result["caption"] for result in results}
         scores[name] = scorer.score(captions, java=True)
     if record:
-        record_scores(weights, f"{dataset} {split}, {len(examples)} photographs", scores)
+        # DIR: where the data lies on this machine says nothing to anybody else.
+        command = f"evaluate --dataset {dataset} --root DIR --split {split} --beam {beam}"
+        metadata = presets.read_metadata(weights)
+        metadata.setdefault("scores", {})[f"{dataset} {split}"] = {
+            "command": f"python -m captioner {command}",
+            "photographs": len(examples),
+            **scores,
+        }
+        presets.write_json(presets.find(weights) / presets.METADATA, metadata)
     return scores
 
 
@@ -63,14 +70,6 @@ def write_captions(model, examples, width, description):
                 results.append({"image_id": example.image_id, "caption": candidates[0].text})
             progress.update(len(found))
     return results
-
-
-def record_scores(weights, measured_on, scores):
-    """Write scores into a preset's metadata, with the command that measured them."""
-    metadata = presets.read_metadata(weights)
-    command = " ".join(["python -m captioner", *sys.argv[1:]])
-    metadata.setdefault("scores", {})[measured_on] = {"command": command, **scores}
-    presets.write_json(presets.find(weights) / presets.METADATA, metadata)
 
 
 def table(scores):
