@@ -210,7 +210,7 @@ def meteor_spice(
 
 def caption_statistics(hypotheses: Sequence[Tokens]) -> dict[str, float]:
     """`mean_length` in words, and the rates of `distinct` captions and of `function_word_endings`
-    ("a man on a"), which Flickr8k's human captions have at 0.1 %.
+    ("a man on a").
     """
     # "a.": to the tokeniser a single letter with its period is an abbreviation.
     endings = sum(bool(t) and t[-1].rstrip(".") in FUNCTION_WORDS for t in hypotheses)

@@ -13,7 +13,7 @@ from captioner.text import END, PAD, START, UNKNOWN, phrase, sentence
 
 BATCH = 32  # photographs decoded together
 OUTPUTS = ("tokens", "log_probs", "attention")
-# Chosen on Flickr8k's dev split, where 1 (the mean) makes captions too long, 0 (the sum) too short.
+# Between the sum (0), which favours short captions, and the mean (1); chosen on Flickr8k's dev.
 LENGTH_EXPONENT = 0.7
 IMPOSSIBLE = -1e9  # a log-probability; finite, because 0 * inf is no number
 
@@ -225,7 +225,7 @@ def is_finished(tokens):
 
 def jit_compile():
     """Whether to compile with XLA: JAX needs it; for TensorFlow on a CPU, XLA's convolutions are
-    an order of magnitude slower than TensorFlow's own."""
+    much slower than TensorFlow's own."""
     return keras.backend.backend() == "jax"
 
 

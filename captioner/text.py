@@ -27,8 +27,7 @@ _LAST_PERIOD = re.compile(r"\.(?=[\"')\]}]*$)")
 def tokenize(sentence: str) -> list[str]:
     """Lower-case Penn Treebank tokens without punctuation, as coco-caption's Java tokeniser.
 
-    Of Flickr8k's captions 4,999 of the 5,000 for development and 29,996 of the 30,000 for training
-    come out the same. What differs: "'n'" and "'70s" (Java keeps the quotes), "a=b" and "~5" (Java
+    All but a few of Flickr8k's captions come out the same. What differs: "'n'" and "'70s" (Java keeps the quotes), "a=b" and "~5" (Java
     splits), "-word", "?!" and "!!" (to Java a word), rarer abbreviations ("Dec." loses its period
     here), "½", "¢", "€".
 
