@@ -27,9 +27,9 @@ _LAST_PERIOD = re.compile(r"\.(?=[\"')\]}]*$)")
 def tokenize(sentence: str) -> list[str]:
     """Lower-case Penn Treebank tokens without punctuation, as coco-caption's Java tokeniser.
 
-    All but a few of Flickr8k's captions come out the same. What differs: "'n'" and "'70s" (Java keeps the quotes), "a=b" and "~5" (Java
-    splits), "-word", "?!" and "!!" (to Java a word), rarer abbreviations ("Dec." loses its period
-    here), "½", "¢", "€".
+    All but a few of Flickr8k's captions come out the same. What differs: "'n'" and "'70s" (Java
+    keeps the quotes), "a=b" and "~5" (Java splits), "-word", "?!" and "!!" (to Java a word),
+    rarer abbreviations ("Dec." loses its period here), "½", "¢", "€".
 
     Example:
         >>> tokenize("A man's dog, wet (again), doesn't sit.")
