@@ -65,6 +65,8 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if args.command == "caption":
         _check_caption(subcommands.choices["caption"], args)
+    if args.command == "train" and len(args.dataset) != len(args.root):
+        subcommands.choices["train"].error("every --dataset needs its --root, in the same order")
     return args
 
 
@@ -153,14 +155,18 @@ def _add_train(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> Non
         "train",
         help="train a model",
         description="Train a model and save it as a preset. What is not given is as in the recipe "
-        "of the weights that ship. An interrupted run goes on when it is started again.",
+        "of the weights that ship. An interrupted run goes on when it is started again. Several "
+        "data sets are learned together, captions or questions: give --dataset and --root of each, "
+        "and twice for one that an epoch is to go through twice.",
         argument_default=argparse.SUPPRESS,  # the recipe's numbers stand in one place, its own
     )
-    _add_dataset(parser)
+    _add_dataset(parser, action="append")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the new preset")
     parser.add_argument("--encoder", metavar="NAME", help="a CNN of keras.applications")
     parser.add_argument(
-        "--encoder-weights", metavar="imagenet|FILE", help="what the CNN starts from"
+        "--encoder-weights",
+        metavar="imagenet|FILE|PRESET",
+        help="what the CNN starts from: Keras's own weights, a file, or the CNN of a preset",
     )
     parser.add_argument("--fine-tune", action="store_true", help="then train the CNN as well")
     parser.add_argument("--epochs", type=_positive, metavar="N", help="with the CNN frozen")
@@ -209,9 +215,13 @@ def _add_questions(subcommands: "argparse._SubParsersAction[ArgumentParser]") ->
     parser.set_defaults(run=commands.questions)
 
 
-def _add_dataset(parser: ArgumentParser) -> None:
-    parser.add_argument("--dataset", required=True, metavar="NAME", help="for example flickr8k")
-    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="where it lies")
+def _add_dataset(parser: ArgumentParser, action: str = "store") -> None:
+    parser.add_argument(
+        "--dataset", action=action, required=True, metavar="NAME", help="for example flickr8k"
+    )
+    parser.add_argument(
+        "--root", action=action, type=Path, required=True, metavar="DIR", help="where it lies"
+    )
 
 
 def _add_weights(parser: ArgumentParser) -> None:

@@ -99,9 +99,11 @@ def train(args: Namespace) -> int:
     with quiet_import():
         from captioner import encoders, training
 
-    settings = {name: value for name, value in vars(args).items() if name not in ("command", "run")}
+    settings = dict(vars(args))
+    datasets = list(zip(settings.pop("dataset"), settings.pop("root"), strict=True))
+    del settings["command"], settings["run"]
     try:
-        training.train(**settings)
+        training.train(datasets, **settings)
     except (training.TrainingError, encoders.EncoderError) as error:
         report(error)
         return 1

@@ -156,29 +156,38 @@ class Captioner(keras.Model):
         if "questions" not in inputs:
             return ops.zeros((sequences, self.question_units))
         questions = ops.reshape(inputs["questions"], (-1, inputs["questions"].shape[-1]))
-        words = self.drop(self.decoder.embedding(questions), training=training)
+        # Embeddings that are also the last projection are small; at full size they would reach the
+        # question encoder's gates too faintly to learn from (Vaswani et al., 2017, section 3.4).
+        words = self.decoder.embedding(questions) * self.embedding_size**0.5
+        words = self.drop(words, training=training)
         return self.question_encoder(words, questions != PAD, training=training)
 
     def call(self, inputs, training=False):
-        """Teacher-forced logits.
+        """Teacher-forced logits of captions, of answers, or of both.
 
         Args:
             inputs: a dict with "photographs" `[B, S, S, 3]` in 0..255, or "features"
-                `float[B, R, C]` where the encoder has run already; "tokens" `int[B, K, T]`, the
-                words before; and, for answers, "questions" `int[B, K, Q]`.
+                `float[B, R, C]` where the encoder has run already; and of what is written about
+                them the words before: "captions" `int[B, K, T]`, or "answers" `int[B, M, U]` to
+                "questions" `int[B, M, Q]`.
 
         Returns:
-            Logits `float[B, K, T, V]` of the words that follow.
+            A dict with the logits of the words that follow: "captions" `float[B, K, T, V]`,
+            "answers" `float[B, M, U, V]`.
         """
-        features = self.features_of(inputs)
-        _, sequences, steps = inputs["tokens"].shape
-        tokens = ops.reshape(inputs["tokens"], (-1, steps))
-        annotations = self.annotations(features, training)
-        condition = self.condition_of(inputs, ops.shape(tokens)[0], training)
-        logits, attention = self.decoder(tokens, annotations, condition, training=training)
-        if training:
-            self.add_loss(self.attention_penalty * doubly_stochastic(attention, tokens != PAD))
-        return ops.reshape(logits, (-1, sequences, steps, logits.shape[-1]))
+        annotations = self.annotations(self.features_of(inputs), training)
+        logits = {}
+        for name in {"captions", "answers"} & set(inputs):
+            _, sequences, steps = inputs[name].shape
+            tokens = ops.reshape(inputs[name], (-1, steps))
+            asked = {"questions": inputs["questions"]} if name == "answers" else {}
+            condition = self.condition_of(asked, ops.shape(tokens)[0], training)
+            written, attention = self.decoder(tokens, annotations, condition, training=training)
+            logits[name] = ops.reshape(written, (-1, sequences, steps, written.shape[-1]))
+            # An answer of one word need not have looked everywhere.
+            if training and name == "captions":
+                self.add_loss(self.attention_penalty * doubly_stochastic(attention, tokens != PAD))
+        return logits
 
     def caption(self, images, beam_width=3, top=1):
         """Write a caption by beam search.

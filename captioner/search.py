@@ -176,7 +176,7 @@ class Generator(keras.Model):
             finished = is_finished(last)
             words = decoder.embedding(ops.reshape(last, (-1,)))
             output, context, weights, states = decoder.step(words, list(states), memory, condition)
-            logits = ops.cast(decoder.logits(words, output, context), "float32")
+            logits = ops.cast(decoder.logits(words, output, context, condition), "float32")
             following = ops.reshape(ops.log_softmax(logits), (-1, beams, size)) + banned
             following = following + ops.where(step == 0, banned_first, 0.0)
             following = ops.where(finished[..., None], frozen, following)

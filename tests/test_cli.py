@@ -623,16 +623,16 @@ def test_a_reader_that_leaves_ends_the_program_quietly(held):
 
 @pytest.fixture
 def training(monkeypatch):
-    """The keyword arguments that `captioner.training.train` was called with."""
+    """The arguments that `captioner.training.train` was called with."""
 
     class TrainingError(ValueError):
         pass
 
     calls = []
 
-    def train(**settings):
-        calls.append(settings)
-        if settings["dataset"] == "unknown":
+    def train(datasets, **settings):
+        calls.append((datasets, settings))
+        if datasets[0][0] == "unknown":
             raise DatasetError("no data set format 'unknown'")
         if settings["output"] == Path("taken"):
             raise TrainingError("taken: holds another run")
@@ -650,7 +650,7 @@ def test_train_passes_on_what_is_given_and_nothing_else(training, capsys):
     every += " --batch-size 8 --seed 5"
     assert main(["train", *REQUIRED, "--output", "new"]) == 0
     assert main(["train", *REQUIRED, "--output", "new", *every.split()]) == 0
-    required = {"dataset": "flickr8k", "root": Path("data"), "output": Path("new")}
+    datasets, required = [("flickr8k", Path("data"))], {"output": Path("new")}
     options = {
         "encoder": "VGG16",
         "encoder_weights": "vgg.h5",
@@ -660,12 +660,23 @@ def test_train_passes_on_what_is_given_and_nothing_else(training, capsys):
         "batch_size": 8,
         "seed": 5,
     }
-    assert training == [required, required | options]
+    assert training == [(datasets, required), (datasets, required | options)]
     assert capsys.readouterr() == ("", "")
 
 
+def test_train_takes_several_datasets_each_with_its_root(training, capsys):
+    second = ["--dataset", "daquar", "--root", "more"]
+    assert main(["train", *REQUIRED, *second, "--output", "new"]) == 0
+    ((datasets, _),) = training
+    assert datasets == [("flickr8k", Path("data")), ("daquar", Path("more"))]
+    with pytest.raises(SystemExit) as left:
+        main(["train", *REQUIRED, "--dataset", "daquar", "--output", "new"])
+    assert left.value.code == 2
+    assert "every --dataset needs its --root" in capsys.readouterr().err
+
+
 def test_train_reports_errors_in_one_line(training, capsys):
-    assert main(["train", *REQUIRED, "--output", "new", "--dataset", "unknown"]) == 1
+    assert main(["train", "--dataset", "unknown", "--root", "data", "--output", "new"]) == 1
     assert capsys.readouterr() == ("", "captioner: no data set format 'unknown'\n")
     assert main(["train", *REQUIRED, "--output", "taken"]) == 1
     assert capsys.readouterr() == ("", "captioner: taken: holds another run\n")
@@ -697,7 +708,7 @@ def test_train_and_evaluate_take_these_arguments():
     from captioner.evaluation import evaluate
     from captioner.training import train
 
-    names = "dataset root output encoder encoder_weights fine_tune epochs fine_tune_epochs"
+    names = "datasets output encoder encoder_weights fine_tune epochs fine_tune_epochs"
     inspect.signature(train).bind(**dict.fromkeys(f"{names} batch_size seed".split()))
     names = "weights output beam record"
     inspect.signature(evaluate).bind("flickr8k", "data", "dev", **dict.fromkeys(names.split()))
