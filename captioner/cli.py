@@ -151,7 +151,7 @@ def _check_questions(parser: ArgumentParser, args: Namespace) -> None:
         parser.error("--question is about each PHOTO; a request has a question of its own")
     for question in args.questions:
         if not has_words(question):
-            parser.error(f"--question {question!r}: has no words; ask something")
+            parser.error(f"--question {question[:60]!r}: has no words; ask something")
 
 
 def _check_overlay(parser: ArgumentParser, args: Namespace) -> None:

@@ -77,9 +77,11 @@ def caption(args: Namespace) -> int:
             for item in photographs
             for question in args.questions or [None]
         ]
-        items: Iterable[Item] = asked
+        groups = _groups(asked)
         if file is not None:
-            items = itertools.chain(asked, _requests(file, model, preset))
+            # Nobody knows how many requests there are: neighbours go together up to a number.
+            requests = _groups(_requests(file, model, preset), MOST_ASKED)
+            groups = itertools.chain(groups, requests)
         bar = stack.enter_context(
             tqdm(
                 total=None if file is not None else len(asked),
@@ -88,7 +90,7 @@ def caption(args: Namespace) -> int:
                 disable=None if several else True,  # None: unless stderr is a terminal
             )
         )
-        for batch in _batches(_load(items, model.image_size)):
+        for batch in _batches(_load(groups, model.image_size)):
             sound = [group for group in batch if not isinstance(group[1], Exception)]
             found = iter(_write(model, sound, args.beam, args.top))
             lines: list[str] = []
@@ -285,7 +287,7 @@ def _check_request(fields: dict, model: "Captioner", preset: str) -> None:
     if not isinstance(question, str):
         raise ValueError('"question" is not a string')
     if not has_words(question):
-        raise ValueError(f"the question {question!r} has no words")
+        raise ValueError(f"the question {_quoted(question)} has no words")
     check_answers(model, preset)
 
 
@@ -301,25 +303,30 @@ def _note(model: "Captioner", question: str) -> str | None:
         notes.append("none of its words is known, so the answer ignores it")
     if not notes:
         return None
-    return f"question {textwrap.shorten(question, 60, placeholder=' ...')!r}: {'; '.join(notes)}"
+    return f"question {_quoted(question)}: {'; '.join(notes)}"
 
 
-def _load(items: Iterable[Item], size: int) -> Iterator[Group]:
-    """Items in their order, neighbours about the same photograph together, with the photograph or
-    their error; the next photographs decode meanwhile."""
+def _quoted(question: str) -> str:
+    """The beginning of a question, for a message of one line."""
+    return repr(textwrap.shorten(question, 60, placeholder=" ..."))
+
+
+def _groups(items: Iterable[Item], most: int | None = None) -> Iterator[list[Item]]:
+    """Items in their order, neighbours about the same photograph, at most so many, together."""
+    for _, neighbours in itertools.groupby(items, key=lambda item: item.error or item.source):
+        while group := list(itertools.islice(neighbours, most)):
+            yield group
+
+
+def _load(groups: Iterable[list[Item]], size: int) -> Iterator[Group]:
+    """Each group with its photograph or its error, in order; the next ones decode meanwhile."""
     from captioner.images import load_images
 
-    groups, ahead = itertools.tee(_groups(items))
+    groups, ahead = itertools.tee(groups)
     sources = (group[0].source for group in ahead if group[0].error is None)
     images = load_images(sources, size)
     for group in groups:
         yield group, group[0].error or next(images)
-
-
-def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
-    for _, neighbours in itertools.groupby(items, key=lambda item: item.error or item.source):
-        while group := list(itertools.islice(neighbours, MOST_ASKED)):
-            yield group
 
 
 def _batches(groups: Iterable[Group]) -> Iterator[list[Group]]:

@@ -622,6 +622,11 @@ def test_questions_go_in_batches_of_bounded_size(photos, monkeypatch, capsys):
     assert main(["caption", "a.png", "b.png", "c.png", *three]) == 0
     assert [len(call) for call in Double.asked] == [2, 1]
     assert len(capsys.readouterr().out.splitlines()) == 9
+    # What is asked of a photograph on the command line is asked together.
+    Double.asked.clear()
+    assert main(["caption", "a.png", "b.png", *three, *three]) == 0
+    assert [[len(row) for row in call] for call in Double.asked] == [[6], [6]]
+    assert len(capsys.readouterr().out.splitlines()) == 12
     Double.asked.clear()
     requests = [{"image": "a.png", "question": f"what {n}"} for n in range(12)]
     Path("r.jsonl").write_text("".join(f"{json.dumps(request)}\n" for request in requests))
