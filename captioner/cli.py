@@ -73,9 +73,11 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
 def _add_caption(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> None:
     parser = subcommands.add_parser(
         "caption",
-        help="write captions of photographs",
-        description="Write captions of photographs: for one its caption alone, for several "
-        "path<TAB>caption a line.",
+        help="write captions of photographs, or answers to questions about them",
+        description="Write captions of photographs, or with --question answers: a line for each, "
+        "with a candidate of --top a line. Before it stands, with a tab behind, the path if there "
+        "are several photographs, and the question if there are several. Lines of --requests "
+        "begin with the path, and with the question if they answer one.",
         epilog="Exit status: 0 all well, 1 some photographs failed, 2 a wrong call.",
     )
     parser.add_argument(
@@ -83,6 +85,14 @@ def _add_caption(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> N
         nargs="*",
         metavar="PHOTO",
         help="a file, a folder (with all folders in it), or - for one image on stdin",
+    )
+    parser.add_argument(
+        "--question",
+        dest="questions",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="answer it about each PHOTO instead of captioning; may be given several times",
     )
     parser.add_argument(
         "--beam",
@@ -96,13 +106,15 @@ def _add_caption(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> N
     parser.add_argument(
         "--json",
         action="store_true",
-        help="one JSON object a line: image, caption, score, words, candidates; or image, error",
+        help="one JSON object a line: image, caption, score, words, candidates; or image, "
+        "question, answer, score, words, candidates; or image, question if there is one, error",
     )
     _add_weights(parser)
     parser.add_argument(
         "--requests",
         metavar="FILE.jsonl",
-        help='caption the images of lines {"image": path}, in their order; - for stdin',
+        help='caption the images of lines {"image": path}, and answer those of lines '
+        '{"image": path, "question": text}, in their order; - for stdin',
     )
     parser.add_argument(
         "--example", action="store_true", help="caption the portrait that Matplotlib ships"
@@ -112,8 +124,9 @@ def _add_caption(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> N
         type=Path,
         metavar="FILE_OR_DIR",
         help="draw where each word looked: a figure (.png, .jpg, .jpeg, .pdf, .svg), an animation "
-        "(.gif) or a page (.html); of several photographs a figure each, as STEM.png in a folder, "
-        "or STEM-2.png, STEM-3.png, ... where that is taken",
+        "(.gif) or a page (.html); of an answer, in one picture for all its words instead of the "
+        "figure; of several photographs or questions one each, as STEM.png in a folder, or "
+        "STEM-2.png, STEM-3.png, ... where that is taken",
     )
     parser.set_defaults(run=commands.caption)
 
@@ -123,6 +136,8 @@ def _check_caption(parser: ArgumentParser, args: Namespace) -> None:
         parser.error("no photograph given: name a PHOTO, --requests or --example")
     if [*args.photos, args.requests].count("-") > 1:
         parser.error("stdin can be read only once")
+    if args.questions:
+        _check_questions(parser, args)
     if args.beam is None:
         args.beam = max(BEAM_WIDTH, args.top)
     if args.top > args.beam:
@@ -131,15 +146,26 @@ def _check_caption(parser: ArgumentParser, args: Namespace) -> None:
         _check_overlay(parser, args)
 
 
+def _check_questions(parser: ArgumentParser, args: Namespace) -> None:
+    from captioner.text import has_words
+
+    if args.requests:
+        parser.error("--question is about each PHOTO; a request has a question of its own")
+    for question in args.questions:
+        if not has_words(question):
+            parser.error(f"--question {question[:60]!r}: has no words; ask something")
+
+
 def _check_overlay(parser: ArgumentParser, args: Namespace) -> None:
     from captioner.overlay import SUFFIXES, check_suffix
 
     path = args.overlay
     if path.is_dir():
         return
-    if commands.is_several(args):
+    if commands.draws_several(args):
         if path.suffix.lower() in SUFFIXES:
-            parser.error(f"--overlay {path}: several photographs need a folder")
+            what = "photographs" if commands.is_several(args) else "questions"
+            parser.error(f"--overlay {path}: several {what} need a folder")
         return
     try:
         check_suffix(path)
@@ -178,7 +204,13 @@ def _add_train(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> Non
 
 def _add_evaluate(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> None:
     parser = subcommands.add_parser(
-        "evaluate", help="score a model", description="Score a model on a split of a dataset."
+        "evaluate",
+        help="score a model",
+        description="Score a model on a split of a dataset: its captions by beam search and "
+        "greedily, or with --task vqa its answers, and those it gives to the questions alone.",
+    )
+    parser.add_argument(
+        "--task", choices=("captions", "vqa"), default="captions", help="default: captions"
     )
     _add_dataset(parser)
     parser.add_argument("--split", required=True, help="for example dev or test")

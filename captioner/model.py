@@ -6,7 +6,7 @@ from keras import ops
 from captioner import presets, search
 from captioner.decoder import AttentionDecoder
 from captioner.encoders import build_encoder
-from captioner.text import PAD, Vocabulary
+from captioner.text import PAD, Vocabulary, has_words
 from captioner.text_encoder import TextEncoder
 
 
@@ -213,7 +213,8 @@ class Captioner(keras.Model):
         Args:
             images: as for `caption`.
             questions: a question, or a list of them; each is asked about each photograph, which
-                is encoded once for all of them.
+                is encoded once for all of them. Or, for a list of photographs, the list of
+                questions of each. None in the place of a question asks for a caption.
             beam_width: as for `caption`.
             top: as for `caption`.
 
@@ -223,16 +224,23 @@ class Captioner(keras.Model):
 
         Raises:
             ImageError: a photograph that cannot be read.
-            ValueError: a question without words, or a model that only captions.
+            ValueError: a question without words, lists for another number of photographs, or a
+                model that only captions.
         """
-        several = isinstance(questions, list | tuple)
-        questions = list(questions) if several else [questions]
         if not self.question_units:
             raise ValueError("this model was trained without questions: it only captions")
-        for question in questions:
-            if not self.vocabulary.ids(question):
+        count = len(images) if isinstance(images, list | tuple) else 1
+        several = isinstance(questions, list | tuple)
+        rows = list(questions) if several else [questions]
+        if not all(isinstance(row, list | tuple) for row in rows):
+            rows = [rows] * count
+        if len(rows) != count:
+            raise ValueError(f"questions for {len(rows)} photographs, not for {count}")
+        for question in {question for row in rows for question in row} - {None}:
+            if not has_words(question):
                 raise ValueError(f"a question has words, not {question!r}")
-        answers = search.write(self, images, search.Beam(beam_width), top, questions=questions)
+        rows = [list(row) for row in rows]
+        answers = search.write(self, images, search.Beam(beam_width), top, questions=rows)
         return _as_given(images, [row if several else row[0] for row in answers])
 
     def sample(self, images, temperature=1.0, top_p=1.0, samples=1, seed=None):
