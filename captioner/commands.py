@@ -202,7 +202,6 @@ def quiet_import() -> Iterator[None]:
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "0":
         yield
         return
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.stderr.flush()
     stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -212,6 +211,8 @@ def quiet_import() -> Iterator[None]:
         os.dup2(stderr, 2)
         os.close(stderr)
         os.close(nowhere)
+    # Only now: while it is imported into an interactive session, TensorFlow sets another level.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def _prepare_stdout(as_json: bool) -> None:

@@ -271,6 +271,19 @@ def test_figures_need_no_global_state():
 # Animations
 
 
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_a_frame_shows_the_heat_in_its_region(size):
+    regions = [(1, 5), (5, 2)]
+    gif = Image.open(io.BytesIO(overlay.animation(photograph(size), words(*regions))))
+    factor = min(640 / size[0], 480 / size[1])
+    width, height = round(size[0] * factor), round(size[1] * factor)
+    left = (gif.width - width) // 2
+    for position, region in enumerate(regions):
+        gif.seek(position)
+        frame = np.asarray(gif.convert("RGB"))[:height, left : left + width]
+        assert_within_region(brightest(frame), *region)
+
+
 def test_an_animation_has_a_frame_for_each_word_and_loops():
     caption = words((1, 5), (1, 5), (5, 2))
     gif = Image.open(io.BytesIO(overlay.animation(photograph(), caption)))
@@ -369,20 +382,23 @@ def browser(tmp_path_factory):
     driver.quit()
 
 
-@pytest.fixture
-def opened(browser, tmp_path):
+@pytest.fixture(params=SIZES.values(), ids=SIZES)
+def opened(browser, tmp_path, request):
     """A page of three words: the browser, their buttons and a function that looks at the page."""
     path = tmp_path / "out.html"
-    overlay.save(red(photograph()), Caption("Zero one two.", words((0, 0), (1, 5), (5, 2))), path)
+    caption = Caption("Zero one two.", words((0, 0), (1, 5), (5, 2)))
+    overlay.save(red(photograph(request.param)), caption, path)
     browser.get(path.as_uri())
     view, look = (browser.find_element("id", name) for name in ("view", "look"))
+    browser.execute_script("arguments[0].style.borderRadius = 0", view)
     buttons = browser.find_elements("tag name", "button")
 
     def shown():
         """What the page says, and its picture `uint8[H, W, 3]` when the heat has faded in."""
         browser.execute_async_script("setTimeout(arguments[0], 300)")
         image = Image.open(io.BytesIO(view.screenshot_as_png)).convert("RGB")
-        return look.text, np.asarray(image)
+        # Without the white of the page, of which a screenshot has a trace at the edges.
+        return look.text, np.asarray(image)[1:-1, 1:-1]
 
     yield browser, buttons, shown
     requests = browser.execute_script("return performance.getEntriesByType('resource')")
@@ -441,6 +457,21 @@ def test_the_keyboard_lights_the_region_of_a_word(opened):
     text, image = shown()
     assert text.startswith("Point at a word")
     assert is_red(image)
+
+
+@pytest.mark.parametrize("opened", [SIZES["landscape"]], indirect=True)
+def test_a_page_can_be_heard(opened):
+    browser, buttons, _ = opened
+    photo, *heats = browser.find_elements("css selector", "#view img")
+    assert photo.accessible_name == "The photograph. The model says: Zero one two."
+    assert [heat.get_dom_attribute("alt") for heat in heats] == [""] * 3  # told in words instead
+    assert [button.accessible_name for button in buttons] == ["zero 0.05", "one 0.10", "two 0.15"]
+    group = browser.find_element("id", "words")
+    assert (group.aria_role, group.accessible_name) == (
+        "group",
+        "The words, each with its probability",
+    )
+    assert browser.find_element("id", "look").get_dom_attribute("aria-live") == "polite"
 
 
 # Files

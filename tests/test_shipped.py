@@ -1,9 +1,13 @@
 """What the repository ships and says of it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.cbook import get_sample_data
+from PIL import Image
 
 from captioner import presets
 from captioner.model import Captioner
@@ -40,3 +44,21 @@ def test_the_weights_that_ship_caption_a_photograph():
     caption = model.caption(portrait, beam_width=3, top=3)
     assert "man" in caption.text.lower().rstrip(".").split()
     assert len({candidate.text for candidate in caption.candidates}) == 3
+
+
+def test_the_picture_of_the_readme_is_what_its_command_makes(tmp_path):
+    command = ["caption.py", "--example", "--overlay", "docs/overlay.jpg"]
+    assert " ".join(["python", *command]) in README
+    shown, made = ROOT / command[-1], tmp_path / "overlay.jpg"
+    assert shown.stat().st_size < 300e3
+    run = subprocess.run(
+        [sys.executable, *command[:-1], made], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    assert f"![{run.stdout.strip()}](docs/overlay.jpg)" in README
+    small = [Image.open(path).convert("RGB").resize((200, 120)) for path in (shown, made)]
+    assert np.abs(np.subtract(*(np.asarray(image, float) for image in small))).mean() < 2
+
+
+def test_the_readme_links_every_notebook():
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"[{path.stem}](notebooks/{path.name})" in README
