@@ -24,7 +24,8 @@ class PeepholeLSTMCell(keras.layers.LSTMCell):
 
     def build(self, input_shape):
         super().build(input_shape)
-        self.peephole = self.add_weight(shape=(3, self.units), name="peephole")
+        # At 0 the cell begins as a plain LSTM.
+        self.peephole = self.add_weight((3, self.units), "zeros", name="peephole")
 
     def call(self, inputs, states, training=False):
         hidden, carry = states

@@ -70,11 +70,10 @@ def test_context_is_the_weighted_mean_of_its_own_photograph():
         np.testing.assert_allclose(context[n], weights[n] @ annotations[n // 2], rtol=1e-4)
 
 
-@pytest.mark.parametrize("attention", sorted(ATTENTIONS))
-@pytest.mark.parametrize("layers", [1, 2, 4])
+@pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("cell", sorted(CELLS))
-def test_every_cell_starts_from_its_memory_and_reads_it(cell, layers, attention):
-    decoder = AttentionDecoder(10, 4, 6, 5, cell, layers, dropout=0.0, attention=attention)
+def test_every_cell_starts_from_its_memory_and_reads_it(cell, layers):
+    decoder = AttentionDecoder(10, 4, 6, 5, cell, layers, dropout=0.0)
     tokens, annotations = np.array([[1, 4, 5], [1, 6, 7]]), numbers(2, 5, 3)
     decoder.build(tokens.shape, annotations.shape)
     logits, weights = decoder(tokens, annotations)

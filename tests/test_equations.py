@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from captioner.cells import recurrent_cell
 
-N, T, I, H = 2, 5, 3, 4
+N, T, E, H = 2, 5, 3, 4
 
 
 def numbers(*shape, seed=0):
@@ -27,7 +27,7 @@ def network(kind):
     cell = recurrent_cell(kind, H)
     cell.dtype_policy = "float64"
     layer = keras.layers.RNN(cell, return_sequences=True, dtype="float64")
-    layer.build((N, T, I))
+    layer.build((N, T, E))
     for i, weight in enumerate(layer.weights):
         weight.assign(0.5 * numbers(*weight.shape, seed=i))
     return layer, [keras.ops.convert_to_numpy(weight) for weight in layer.weights]
@@ -41,7 +41,7 @@ def rnn(x, W, U, b):
     return np.stack(outputs, 1)
 
 
-def lstm(x, W, U, b, p=np.zeros((3, H))):
+def lstm(x, W, U, b, p=(0, 0, 0)):
     """With peephole weights p of the gates i, f and o, which are 0 in the plain LSTM."""
     h, c, outputs = np.zeros((N, H)), np.zeros((N, H)), []
     for t in range(T):
@@ -73,14 +73,14 @@ FORMULAS = {"rnn": rnn, "lstm": lstm, "gru": gru, "peephole_lstm": lstm}
 @pytest.mark.parametrize("kind", sorted(FORMULAS))
 def test_the_forward_pass_follows_its_formula(kind):
     layer, weights = network(kind)
-    x = numbers(N, T, I, seed=9)
+    x = numbers(N, T, E, seed=9)
     np.testing.assert_allclose(layer(x), FORMULAS[kind](x, *weights), rtol=1e-9)
 
 
 def test_without_peepholes_the_peephole_cell_is_the_plain_one():
     plain, weights = network("lstm")
     peephole, _ = network("peephole_lstm")
-    x = numbers(N, T, I, seed=9)
+    x = numbers(N, T, E, seed=9)
     peephole.set_weights([*weights, np.zeros((3, H))])
     np.testing.assert_allclose(peephole(x), plain(x), rtol=1e-9)
     peephole.set_weights([*weights, np.ones((3, H))])
@@ -132,7 +132,7 @@ def lstm_gradients(x, W, U, b, dh_out, through_cell_state=True):
 
 def test_back_propagation_through_time_by_hand_and_by_automatic_differentiation():
     layer, weights = network("lstm")
-    x, dh_out = numbers(N, T, I, seed=9), numbers(N, T, H, seed=10)
+    x, dh_out = numbers(N, T, E, seed=9), numbers(N, T, H, seed=10)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer(x) * dh_out)
     automatic = tape.gradient(loss, [weight.value for weight in layer.weights])
@@ -147,7 +147,7 @@ def test_without_the_cell_states_path_a_long_memory_gets_no_gradient():
     """Open forget gates, no recurrent weights: the first input reaches the loss through c alone."""
     _, (W, U, b) = network("lstm")
     U, b = 0 * U, np.repeat([0.0, 30.0, 0.0, 0.0], H)
-    x, dh_out = numbers(N, T, I, seed=9), np.zeros((N, T, H))
+    x, dh_out = numbers(N, T, E, seed=9), np.zeros((N, T, H))
     x[:, 1:], dh_out[:, -1] = 0, 1
     dW, _, _ = lstm_gradients(x, W, U, b, dh_out)
     forgetful, _, _ = lstm_gradients(x, W, U, b, dh_out, through_cell_state=False)

@@ -1,6 +1,5 @@
 import keras
 import numpy as np
-import pytest
 from keras import ops
 
 from captioner.language_model import CharacterModel
@@ -61,9 +60,8 @@ def test_samples_repeat_with_a_seed_and_are_no_longer_than_asked():
     assert all(0 < len(text) <= model.steps for text in one)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "peephole_lstm"])
-def test_a_model_comes_back_from_its_file(cell, tmp_path):
-    model = character_model(cell=cell, layers=2)
+def test_a_model_comes_back_from_its_file(tmp_path):
+    model = character_model(cell="gru", layers=2)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert again.get_config() == model.get_config()
