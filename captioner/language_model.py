@@ -96,7 +96,7 @@ class CharacterModel(keras.Model):
         """Logits `float[S, T, V]` of what follows the characters `int[S, T]` of a window."""
         memory = self.decoder.memory(ops.zeros((self.streams, 1, 1)))
         states = [
-            ops.where(tokens[:, :1] == START, initial, state)
+            ops.where(tokens[:, :1] == START, initial, ops.convert_to_tensor(state))
             for initial, state in zip(
                 self.decoder.initial_states(memory, 1), self.states, strict=True
             )
