@@ -1,25 +1,77 @@
 """Recurrent cells behind one interface.
 
 A cell maps an input `float[N, I]` and its states to an output `float[N, H]` and the new states.
-The first state tensor of every cell is its output (Keras's convention), which is what the
-attention asks with.
+The first state tensor of every cell is its hidden state h (Keras's convention).
 """
 
 import keras
+from keras import ops
+
+RESIDUAL_LAYERS = 4  # stacks as deep as this do not train well without residual connections
+
+
+@keras.saving.register_keras_serializable("captioner")
+class PeepholeLSTMCell(keras.layers.LSTMCell):
+    """An LSTM whose gates see the cell state (Gers and Schmidhuber, 2000).
+
+    `i = s(W_i x + U_i h + p_i c + b_i)` and `f` alike read the cell state c[t-1] before the step,
+    `o` the state c[t] after it. The peephole weights p are vectors: a gate sees its own cell only.
+
+    Args:
+        units: H, the size of both states; other arguments are those of `keras.layers.LSTMCell`,
+            of whose dropouts this cell makes no use.
+    """
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        # At 0 the cell begins as a plain LSTM.
+        self.peephole = self.add_weight((3, self.units), "zeros", name="peephole")
+
+    def call(self, inputs, states, training=False):
+        hidden, carry = states
+        gates = ops.matmul(inputs, self.kernel) + ops.matmul(hidden, self.recurrent_kernel)
+        i, f, g, o = ops.split(gates + self.bias, 4, axis=-1)
+        i = self.recurrent_activation(i + self.peephole[0] * carry)
+        f = self.recurrent_activation(f + self.peephole[1] * carry)
+        carry = f * carry + i * self.activation(g)
+        hidden = self.recurrent_activation(o + self.peephole[2] * carry) * self.activation(carry)
+        return hidden, [hidden, carry]
+
+
+@keras.saving.register_keras_serializable("captioner")
+class ResidualCell(keras.layers.Wrapper):
+    """A cell that adds what it reads to what it writes (Wu et al., 2016, section 3.1).
+
+    Args:
+        layer: the cell; it reads as many numbers as it writes.
+    """
+
+    @property
+    def state_size(self):
+        return self.layer.state_size
+
+    def call(self, inputs, states, training=False):
+        output, states = self.layer(inputs, states, training=training)
+        return inputs + output, states
+
 
 CELLS = {
     "rnn": keras.layers.SimpleRNNCell,
     "lstm": keras.layers.LSTMCell,
     "gru": keras.layers.GRUCell,
+    "peephole_lstm": PeepholeLSTMCell,
 }
 
 
 def recurrent_cell(cell, units, layers=1, name=None):
     """The cell of the given kind, or a stack of `layers` of them.
 
+    In a stack of four or more, all cells but the first have residual connections.
+
     Args:
         cell: "rnn" (Elman, 1990), "lstm" (Hochreiter and Schmidhuber, 1997, with the forget gate
-            of Gers et al., 2000) or "gru" (Cho et al., 2014).
+            of Gers et al., 2000), "gru" (Cho et al., 2014) or "peephole_lstm" (Gers and
+            Schmidhuber, 2000).
         units: size H of the output and of every state.
         layers: number of cells, each reading the output of the one below.
 
@@ -30,7 +82,10 @@ def recurrent_cell(cell, units, layers=1, name=None):
         raise ValueError(f"unknown cell {cell!r}; there are {', '.join(sorted(CELLS))}")
     if layers == 1:
         return CELLS[cell](units, name=name)
-    return keras.layers.StackedRNNCells([CELLS[cell](units) for _ in range(layers)], name=name)
+    cells = [CELLS[cell](units) for _ in range(layers)]
+    if layers >= RESIDUAL_LAYERS:
+        cells[1:] = map(ResidualCell, cells[1:])
+    return keras.layers.StackedRNNCells(cells, name=name)
 
 
 def flat_states(states):
@@ -43,8 +98,8 @@ def nested_states(cell, states):
     return keras.tree.pack_sequence_as(cell.state_size, states)
 
 
-def top_output(cell, states):
-    """`float[N, H]`: the output of the topmost cell at the step that left these states."""
+def top_hidden_state(cell, states):
+    """`float[N, H]`: the hidden state of the topmost cell, among the flat list of all states."""
     if isinstance(cell, keras.layers.StackedRNNCells):
         states = nested_states(cell, states)[-1]
     return flat_states(states)[0]

@@ -9,15 +9,20 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from captioner.attention import AdditiveAttention, attend
-from captioner.cells import flat_states, nested_states, recurrent_cell, top_output
+from captioner.attention import attend, attention_layer
+from captioner.cells import flat_states, nested_states, recurrent_cell, top_hidden_state
 
 
 class Memory(NamedTuple):
-    """What the decoder reads; computed once for a photograph, whatever is written about it."""
+    """What the decoder reads; computed once for a photograph, whatever is written about it.
+
+    Its R annotation vectors are those of image regions or of the words of a sentence. Where a
+    single zero is all it holds, the decoder is a language model.
+    """
 
     annotations: object  # float[B, R, D]
-    keys: object  # float[B, R, A]
+    keys: object  # what the attention compares with, float[B, R, A]
+    written: object = None  # bool[B, R], false where padded; None where nothing is
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -34,6 +39,7 @@ class AttentionDecoder(keras.layers.Layer):
         dropout: rate on word vectors and on the deep output.
         condition_size: C, the size of a vector that conditions what is written, such as an
             encoded question; 0 for none.
+        attention: the kind of attention, see `captioner.attention`.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class AttentionDecoder(keras.layers.Layer):
         layers=1,
         dropout=0.4,
         condition_size=0,
+        attention="additive",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -57,12 +64,13 @@ class AttentionDecoder(keras.layers.Layer):
         self.layers = layers
         self.dropout = dropout
         self.condition_size = condition_size
+        self.attention_name = attention
 
         self.embedding = keras.layers.ReversibleEmbedding(
             vocabulary_size, embedding_size, name="embedding"
         )
         self.recurrent = recurrent_cell(cell, units, layers, name="recurrent")
-        self.attention = AdditiveAttention(attention_size, name="attention")
+        self.attention = attention_layer(attention, attention_size, name="attention")
         self.initial = [
             keras.layers.Dense(size, activation="tanh", name=f"initial_{i}")
             for i, size in enumerate(flat_states(self.recurrent.state_size))
@@ -97,12 +105,17 @@ class AttentionDecoder(keras.layers.Layer):
         self.output_norm.build((None, self.embedding_size))
         self.built = True
 
-    def memory(self, annotations):
-        """Project the keys of annotation vectors `float[B, R, D]`, once for each photograph."""
-        return Memory(annotations, self.attention.keys(annotations))
+    def memory(self, annotations, written=None):
+        """Project the keys of annotation vectors `float[B, R, D]`, once for each photograph.
+
+        Args:
+            annotations: `float[B, R, D]`.
+            written: `bool[B, R]`, false where the annotations are padding.
+        """
+        return Memory(annotations, self.attention.keys(annotations), written)
 
     def initial_states(self, memory, sequences, condition=None):
-        """States of B x `sequences` sequences, each from its photograph's mean annotation.
+        """States of B x `sequences` sequences, each from its memory's mean annotation.
 
         Args:
             memory: a `Memory` of B photographs.
@@ -112,7 +125,13 @@ class AttentionDecoder(keras.layers.Layer):
         Returns:
             A flat list of `float[N, H]`.
         """
-        mean = ops.repeat(ops.mean(memory.annotations, axis=1), sequences, axis=0)
+        annotations, written = memory.annotations, memory.written
+        if written is None:
+            mean = ops.mean(annotations, axis=1)
+        else:
+            written = ops.cast(written, annotations.dtype)[..., None]
+            mean = ops.sum(annotations * written, axis=1) / ops.sum(written, axis=1)
+        mean = ops.repeat(mean, sequences, axis=0)
         return [dense(_joined(mean, condition)) for dense in self.initial]
 
     def step(self, words, states, memory, condition=None, training=False):
@@ -128,8 +147,8 @@ class AttentionDecoder(keras.layers.Layer):
             The output `float[N, H]`, the gated context vector `float[N, D]`, the attention
             weights `float[N, R]`, and the new states.
         """
-        before = top_output(self.recurrent, states)
-        weights = self.attention(_joined(before, condition), memory.keys)
+        before = top_hidden_state(self.recurrent, states)
+        weights = self.attention(_joined(before, condition), memory.keys, memory.written)
         context = attend(weights, memory.annotations) * self.gate(before)  # beta, section 4.2.1
         output, states = self.recurrent(
             ops.concatenate([words, context], axis=-1),
@@ -150,26 +169,23 @@ class AttentionDecoder(keras.layers.Layer):
         deep = self.drop(self.output_norm(deep), training=training)
         return self.embedding(deep, reverse=True)
 
-    def call(self, tokens, annotations, condition=None, training=False):
-        """Teacher forcing: read the true words, predict the next one at every step.
+    def unroll(self, tokens, states, memory, condition=None, training=False):
+        """Read the true words from given states on, predict the next one at every step.
 
         Args:
-            tokens: `int[N, T]`, each sequence from the start token on; T is static.
-            annotations: `float[B, R, D]`, N a multiple of B.
+            tokens: `int[N, T]`, the words read; T is static.
+            states: flat list of `float[N, H]`.
+            memory: a `Memory` of B photographs, N a multiple of B.
             condition: `float[N, C]`, where the decoder is conditioned.
 
         Returns:
-            Logits `float[N, T, V]` and attention weights `float[N, T, R]`.
+            Logits `float[N, T, V]`, attention weights `float[N, T, R]`, and the states after.
         """
-        memory = self.memory(annotations)
-        words = self.embedding(tokens)  # [N, T, E]
-        inputs = self.drop(words, training=training)
-        sequences = ops.shape(tokens)[0] // ops.shape(annotations)[0]
-        states = self.initial_states(memory, sequences, condition)
+        words = self.drop(self.embedding(tokens), training=training)  # [N, T, E]
         outputs, contexts, weights = [], [], []
         for t in range(tokens.shape[1]):
             output, context, weight, states = self.step(
-                inputs[:, t], states, memory, condition, training
+                words[:, t], states, memory, condition, training
             )
             outputs.append(output)
             contexts.append(context)
@@ -178,8 +194,26 @@ class AttentionDecoder(keras.layers.Layer):
         outputs, contexts = ops.stack(outputs, axis=1), ops.stack(contexts, axis=1)
         if condition is not None:
             condition = condition[:, None]
-        logits = self.logits(inputs, outputs, contexts, condition, training)
-        return logits, ops.stack(weights, axis=1)
+        logits = self.logits(words, outputs, contexts, condition, training)
+        return logits, ops.stack(weights, axis=1), states
+
+    def call(self, tokens, annotations, condition=None, written=None, training=False):
+        """Teacher forcing: `unroll` from the initial states.
+
+        Args:
+            tokens: `int[N, T]`, each sequence from the start token on; T is static.
+            annotations: `float[B, R, D]`, N a multiple of B.
+            condition: `float[N, C]`, where the decoder is conditioned.
+            written: `bool[B, R]`, false where the annotations are padding.
+
+        Returns:
+            Logits `float[N, T, V]` and attention weights `float[N, T, R]`.
+        """
+        memory = self.memory(annotations, written)
+        sequences = ops.shape(tokens)[0] // ops.shape(annotations)[0]
+        states = self.initial_states(memory, sequences, condition)
+        logits, weights, _ = self.unroll(tokens, states, memory, condition, training)
+        return logits, weights
 
     def get_config(self):
         return {
@@ -192,6 +226,7 @@ class AttentionDecoder(keras.layers.Layer):
             "layers": self.layers,
             "dropout": self.dropout,
             "condition_size": self.condition_size,
+            "attention": self.attention_name,
         }
 
 

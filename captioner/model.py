@@ -6,7 +6,7 @@ from keras import ops
 from captioner import presets, search
 from captioner.decoder import AttentionDecoder
 from captioner.encoders import build_encoder
-from captioner.text import PAD, Vocabulary, has_words
+from captioner.text import PAD, Vocabulary, has_words, phrase, sentence
 from captioner.text_encoder import TextEncoder
 
 
@@ -34,6 +34,9 @@ class Captioner(keras.Model):
         max_words: the longest sentence, in words.
         question_units: C, the size of an encoded question; 0 for a model that only captions.
         max_question_words: the longest question, in words; what is longer is cut.
+        attention: the kind of attention, see `captioner.attention`.
+        question_layers: the number of stacked cells that read a question.
+        question_bidirectional: whether questions are read backwards as well.
 
     Example:
         >>> model = Captioner.from_preset("flickr8k")
@@ -57,6 +60,9 @@ class Captioner(keras.Model):
         max_words=20,
         question_units=0,
         max_question_words=20,
+        attention="additive",
+        question_layers=1,
+        question_bidirectional=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -76,6 +82,9 @@ class Captioner(keras.Model):
         self.max_words = max_words
         self.question_units = question_units
         self.max_question_words = max_question_words
+        self.attention = attention
+        self.question_layers = question_layers
+        self.question_bidirectional = question_bidirectional
 
         self.encoder = build_encoder(encoder, image_size, encoder_weights)
         self.project = keras.layers.Dense(annotation_size, name="project")
@@ -90,10 +99,17 @@ class Captioner(keras.Model):
             layers,
             dropout,
             question_units,
+            attention,
             name="decoder",
         )
         if question_units:
-            self.question_encoder = TextEncoder(question_units, cell, name="question_encoder")
+            self.question_encoder = TextEncoder(
+                question_units,
+                cell,
+                question_layers,
+                question_bidirectional,
+                name="question_encoder",
+            )
         self.build()
 
     def build(self, input_shape=None):
@@ -140,6 +156,10 @@ class Captioner(keras.Model):
         features = ops.cast(features, self.compute_dtype)
         return self.drop(self.norm(self.project(features)), training=training)
 
+    def memory_of(self, inputs):
+        """What the decoder reads: the `Memory` of the photographs in a dict of inputs."""
+        return self.decoder.memory(self.annotations(self.features_of(inputs)))
+
     def condition_of(self, inputs, sequences, training=False):
         """What the decoder is conditioned on, `float[N, C]`: the encoded questions.
 
@@ -156,11 +176,12 @@ class Captioner(keras.Model):
         if "questions" not in inputs:
             return ops.zeros((sequences, self.question_units))
         questions = ops.reshape(inputs["questions"], (-1, inputs["questions"].shape[-1]))
-        # Embeddings that are also the last projection are small; at full size they would reach the
-        # question encoder's gates too faintly to learn from (Vaswani et al., 2017, section 3.4).
-        words = self.decoder.embedding(questions) * self.embedding_size**0.5
-        words = self.drop(words, training=training)
+        words = self.drop(self.decoder.embedding(questions), training=training)
         return self.question_encoder(words, questions != PAD, training=training)
+
+    def detokenize(self, words, asked):
+        """The text of words written: an answer where a question was `asked`, else a sentence."""
+        return phrase(words) if asked else sentence(words)
 
     def call(self, inputs, training=False):
         """Teacher-forced logits of captions, of answers, or of both.
@@ -290,6 +311,9 @@ class Captioner(keras.Model):
             "max_words": self.max_words,
             "question_units": self.question_units,
             "max_question_words": self.max_question_words,
+            "attention": self.attention,
+            "question_layers": self.question_layers,
+            "question_bidirectional": self.question_bidirectional,
         }
 
     @classmethod

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from captioner.images import load_images
-from captioner.text import END, PAD, START, UNKNOWN, phrase, sentence
+from captioner.text import END, PAD, START, UNKNOWN
 
 BATCH = 32  # photographs encoded together
 ROWS = 10 * BATCH  # sequences of a beam decoded together, at most
@@ -128,7 +128,8 @@ class Generator(keras.Model):
     """The loop over `AttentionDecoder.step`; a `keras.Model`, so that any backend compiles it.
 
     Args:
-        captioner: the model that writes.
+        captioner: the model that writes, a `Captioner` or what has the same `memory_of`,
+            `condition_of`, `detokenize`, `grid`, `steps`, `decoder` and `vocabulary`.
         method: a `Beam` or `Sampling`.
     """
 
@@ -153,9 +154,9 @@ class Generator(keras.Model):
             questions; the beams are in no order.
         """
         decoder, method = self.captioner.decoder, self.method
-        memory = decoder.memory(self.captioner.annotations(self.captioner.features_of(inputs)))
+        memory = self.captioner.memory_of(inputs)
         asked = ops.shape(inputs["questions"])[1] if "questions" in inputs else 1
-        groups, regions = ops.shape(memory.keys)[0] * asked, self.captioner.regions
+        groups, regions = ops.shape(memory.keys)[0] * asked, memory.annotations.shape[1]
         beams, steps, size = method.width, self.captioner.steps, decoder.vocabulary_size
         condition = self.captioner.condition_of(inputs, groups)
         if condition is not None:
@@ -259,12 +260,11 @@ def generate(captioner, inputs, method, seed=None):
     if "questions" in inputs:
         asked = (inputs["questions"] != PAD).any(axis=-1).ravel()
     found = []
-    for is_answer, tokens, log_probs, attention in zip(
+    for group_asked, tokens, log_probs, attention in zip(
         asked, *(outputs[key] for key in OUTPUTS), strict=True
     ):
-        written = phrase if is_answer else sentence
         candidates = [
-            candidate(captioner, written, *beam)
+            candidate(captioner, group_asked, *beam)
             for beam in zip(tokens, log_probs, attention, strict=True)
         ]
         lengths = (tokens != PAD).sum(axis=-1)
@@ -273,7 +273,7 @@ def generate(captioner, inputs, method, seed=None):
     return found
 
 
-def candidate(captioner, written, tokens, log_probs, attention):
+def candidate(captioner, asked, tokens, log_probs, attention):
     """Token ids `int[T]`, their log-probabilities and attention `float[T, R]` as a `Candidate`."""
     words = [
         Word(word, float(np.exp(log_prob)), weights.reshape(captioner.grid))
@@ -282,7 +282,8 @@ def candidate(captioner, written, tokens, log_probs, attention):
         )
     ]
     score = float(log_probs[tokens != PAD].mean())
-    return Candidate(written([word.word for word in words]), score, words)
+    text = captioner.detokenize([word.word for word in words], asked)
+    return Candidate(text, score, words)
 
 
 @functools.lru_cache(maxsize=8)

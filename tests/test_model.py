@@ -129,6 +129,23 @@ def test_configuration_rebuilds_the_model(toy):
     assert [w.shape for w in again.weights] == [w.shape for w in model.weights]
 
 
+def test_the_recurrent_parts_of_the_configuration(toy, features, tmp_path):
+    settings = {"cell": "peephole_lstm", "layers": 2, "attention": "dot", "question_units": 8}
+    model = toy(**settings, question_layers=3, question_bidirectional=True, max_question_words=4)
+    assert len(model.decoder.initial) == 2 * 2
+    reader = model.question_encoder.recurrent
+    assert len(reader.forward_layer.cell.cells) == len(reader.backward_layer.cell.cells) == 3
+    model.save_to_preset(tmp_path / "toy")
+    again = type(model).from_preset(tmp_path / "toy")
+    assert again.get_config() == model.get_config()
+    inputs = {**batch(again, features(again)), "questions": np.full((3, 2, 4), 5)}
+    inputs["answers"] = inputs.pop("captions")
+    expected = ops.convert_to_numpy(again(inputs)["answers"])
+    inputs["questions"][0, 0] = [6, 7, 0, 0]
+    changed = np.abs(ops.convert_to_numpy(again(inputs)["answers"]) - expected).max((2, 3))
+    assert changed[0, 0] > 1e-5 and changed.sum() == changed[0, 0]
+
+
 @pytest.mark.parametrize(
     ("name", "size", "grid"),
     [

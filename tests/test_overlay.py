@@ -557,3 +557,15 @@ def test_an_endless_question_with_broken_characters(tmp_path, suffix):
     else:
         (heading,) = re.findall("<h1>(.*)</h1>", path.read_text())
         assert heading.startswith("what ? is it it") and heading.endswith(" it … → red")
+
+
+def test_an_alignment_has_a_row_for_each_word_written_and_a_column_for_each_read():
+    written = [Word(name, 0.9, np.eye(5)[i]) for i, name in enumerate(["le", "$x$ chat"])]
+    figure = overlay.alignment(["the", "_a^b_ cat", "sits"], written)
+    axes, bar = figure.axes
+    (picture,) = axes.images
+    np.testing.assert_array_equal(picture.get_array(), [[1, 0, 0], [0, 1, 0]])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["the", "_a^b_ cat", "sits"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["le", "$x$ chat"]
+    assert bar.get_ylim() == (0, 1)
+    assert pixels(figure).std() > 10

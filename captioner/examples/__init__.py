@@ -1,0 +1,38 @@
+"""Small tasks for the same cells, attention, decoder and search; each prints what it measures.
+
+python -m captioner.examples.numbers      number words to French words and to digits
+python -m captioner.examples.stories      questions about short stories
+python -m captioner.examples.characters   a text written character by character
+python -m captioner.examples.addition     binary addition by a plain recurrent network
+python -m captioner.examples.gradients    gradients that vanish, or explode and are clipped
+"""
+
+import sys
+
+import keras
+
+from captioner.search import jit_compile
+from captioner.text import PAD
+
+SEED = 0
+
+
+def learn(model, x, y, *, epochs, learning_rate, batch_size=64, shuffle=True):
+    """Fit with Adam, its rate going up for a short while and then down to 0; gradients clipped."""
+    steps = epochs * -(-len(y) // batch_size)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, warmup_target=learning_rate, warmup_steps=min(100, steps // 10)
+    )
+    model.compile(
+        keras.optimizers.Adam(schedule, global_clipnorm=1.0),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD),
+        jit_compile=jit_compile(),
+    )
+    model.fit(x, y, batch_size=batch_size, epochs=epochs, shuffle=shuffle, verbose=2)
+    return model
+
+
+def save(figure):
+    """Write a figure to the file named on the command line, if there is one."""
+    if len(sys.argv) > 1:
+        figure.savefig(sys.argv[1])

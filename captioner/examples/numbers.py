@@ -1,0 +1,73 @@
+"""Sequence to sequence: English number words to French ones, and to digits.
+
+python -m captioner.examples.numbers [alignment.png]
+
+Trains on numbers below ten million and is scored on others. Drawn is the alignment: which of the
+words read each word written looked at.
+"""
+
+import keras
+import numpy as np
+from num2words import num2words
+
+from captioner.examples import SEED, learn, save
+from captioner.overlay import alignment
+from captioner.text import Vocabulary, tokenize
+from captioner.translator import Translator
+
+TRAIN, UNSEEN = 10_000, 1_000
+EPOCHS = {"French": 6, "digits": 10}
+
+
+def english(number):
+    return num2words(number).replace("-", " ")
+
+
+def french(number):
+    return num2words(number, lang="fr").replace("-", " ")
+
+
+def digits(number):
+    return " ".join(str(number))
+
+
+def numbers():
+    """Numbers to train on and others, each as likely to have one digit as seven."""
+    rng = np.random.default_rng(SEED)
+    drawn = np.unique((10 ** rng.uniform(0, 7, 3 * (TRAIN + UNSEEN))).astype(int))
+    few = [int(number) for number in rng.permutation(drawn[drawn >= 100])[: TRAIN + UNSEEN]]
+    return [*range(100), *few[UNSEEN:]], few[:UNSEEN]
+
+
+def translator(written, train, epochs):
+    """A model that has learned to write numbers with the function `written`."""
+    keras.utils.set_random_seed(SEED)
+    sources, targets = [english(n) for n in train], [written(n) for n in train]
+    vocabulary = Vocabulary.from_sentences([*sources, *targets], min_count=1)
+    model = Translator(vocabulary)
+    return learn(model, *model.batch_of(sources, targets), epochs=epochs, learning_rate=0.004)
+
+
+def exact_match(model, written, unseen):
+    """The rate of numbers written without any mistake, by greedy search."""
+    found = model.translate([english(number) for number in unseen], beam_width=1)
+    return np.mean([a.text == written(n) for a, n in zip(found, unseen, strict=True)])
+
+
+def align(model, number):
+    """The alignment of a number as a figure."""
+    source = english(number)
+    return alignment(tokenize(source), model.translate([source])[0].words)
+
+
+def main():
+    train, unseen = numbers()
+    for name, written in {"digits": digits, "French": french}.items():
+        model = translator(written, train, EPOCHS[name])
+        rate = exact_match(model, written, unseen)
+        print(f"{name}: {rate:.1%} of {len(unseen)} unseen numbers are written without a mistake")
+    save(align(model, 2_184_397))
+
+
+if __name__ == "__main__":
+    main()
