@@ -61,7 +61,7 @@ def evaluate(dataset, root, split, *, task="captions", weights, output=None, bea
         raise DatasetError(f"{root}: split {split!r} has no {lacks}")
     if len(references) < len(examples):
         raise DatasetError(f"{root}: split {split!r} has a {identity} more than once")
-    groups = photographs_of(examples)
+    groups = by_photograph(examples)
 
     if asks:
         score = AnswerScorer(references, kinds_of(examples)).score
@@ -99,7 +99,7 @@ def evaluate(dataset, root, split, *, task="captions", weights, output=None, bea
     return scores
 
 
-def photographs_of(examples):
+def by_photograph(examples):
     """Examples in lists, one for each photograph, the shortest first: the photographs of a batch
     should have about as many questions each."""
     groups = {}
