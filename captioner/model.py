@@ -39,7 +39,7 @@ class Captioner(keras.Model):
         question_bidirectional: whether questions are read backwards as well.
 
     Example:
-        >>> model = Captioner.from_preset("flickr8k")
+        >>> model = Captioner.from_preset("flickr8k_daquar")
         >>> model.caption("photo.jpg").text
     """
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from captioner.text import Vocabulary
 
-DEFAULT_PRESET = "flickr8k"
+DEFAULT_PRESET = "flickr8k_daquar"
 CONFIG, VOCABULARY, WEIGHTS, METADATA = (
     "config.json",
     "vocabulary.json",

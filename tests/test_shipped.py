@@ -30,6 +30,22 @@ def test_the_scores_of_the_readme_are_those_recorded_with_the_weights(column):
     assert f"| {column} | {' | '.join(rates)} |" in README
 
 
+@pytest.mark.parametrize("dataset", ["daquar", "jsonl"])
+def test_the_answers_scored_in_the_readme_are_those_recorded_with_the_weights(dataset):
+    recorded = presets.read_metadata(presets.DEFAULT_PRESET)["scores"][f"{dataset} dev vqa"]
+    seen, unseen = recorded["beam 3"], recorded["question only"]
+    measures = [name for name in seen if name.startswith("accuracy")]
+    assert dataset == "daquar" or len(measures) == 7
+    for measure in measures:
+        assert seen[measure] > unseen[measure]  # the photograph is worth something
+        cells = [f"{100 * scores[measure]:.1f}" for scores in (seen, unseen)]
+        kind = measure.removeprefix("accuracy").removeprefix("/")
+        name = kind or f"{recorded['questions']:,} questions"
+        assert any(
+            name in row and row.endswith(f"| {' | '.join(cells)} |") for row in README.splitlines()
+        )
+
+
 def test_the_weights_that_ship_are_small_and_tell_where_they_come_from():
     folder = presets.find(presets.DEFAULT_PRESET)
     assert sum(path.stat().st_size for path in folder.iterdir()) < 30e6
@@ -44,6 +60,16 @@ def test_the_weights_that_ship_caption_a_photograph():
     caption = model.caption(portrait, beam_width=3, top=3)
     assert "man" in caption.text.lower().rstrip(".").split()
     assert len({candidate.text for candidate in caption.candidates}) == 3
+
+
+def test_the_weights_that_ship_answer_questions():
+    model = Captioner.from_preset(presets.DEFAULT_PRESET)
+    portrait = get_sample_data("grace_hopper.jpg", asfileobj=False)
+    questions = ["what color is the hat?", "how many people are there?", "is there a man?"]
+    colour, number, yes = (answer.text for answer in model.answer(portrait, questions))
+    assert colour in {"black", "white", "blue", "red"}
+    assert number in {"one", "two", "three", "1", "2"}
+    assert yes in {"yes", "no"}
 
 
 def test_the_picture_of_the_readme_is_what_its_command_makes(tmp_path):
