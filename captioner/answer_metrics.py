@@ -133,17 +133,20 @@ def wups(answer: str, truth: str, threshold: float) -> float:
     return min(coverage(truths, items), coverage(items, truths))
 
 
-def _items(answer: str) -> frozenset[str]:
-    """The normalised items of a comma-separated answer. The comma of "1,000" separates nothing."""
-    items = (item.strip() for item in re.split(r"(?<!\d),|,(?!\d)", answer))
+def items(answer: str) -> list[str]:
+    """The items of a comma-separated answer. The comma of "1,000" separates nothing."""
+    return [item.strip() for item in re.split(r"(?<!\d),|,(?!\d)", answer) if item.strip()]
+
+
+def _normalized_items(answer: str) -> frozenset[str]:
     # "a", the answer about a letter, is an article and nothing else: not the same as no answer.
-    return frozenset(normalize(item) or item.lower() for item in items if item)
+    return frozenset(normalize(item) or item.lower() for item in items(answer))
 
 
 def _most_frequent(answers: Sequence[str]) -> str:
     """The most frequent answer after normalisation, the first one on a tie."""
-    counts = Counter(map(_items, answers))
-    return max(answers, key=lambda answer: counts[_items(answer)])
+    counts = Counter(map(_normalized_items, answers))
+    return max(answers, key=lambda answer: counts[_normalized_items(answer)])
 
 
 def _some(ids: Sequence[Hashable], problem: str):
@@ -181,8 +184,12 @@ class AnswerScorer:
         self.kinds = dict(kinds or {})
         self._truths = {i: _most_frequent(answers) for i, answers in references.items()}
 
-    def score(self, answers: Mapping[Hashable, str]) -> dict[str, float]:
+    def score(self, answers: Mapping[Hashable, str], with_wups: bool = True) -> dict[str, float]:
         """The scores of one answer per question.
+
+        Args:
+            answers: for each question id the answer.
+            with_wups: whether to compute WUPS as well, which takes long.
 
         Returns:
             `vqa`: mean VQA accuracy, unless every question has a single reference.
@@ -199,10 +206,15 @@ class AnswerScorer:
         scores = {}
         if any(len(r) > 1 for r in self.references.values()):
             scores["vqa"] = fmean(vqa_accuracy(answers[i], r) for i, r in self.references.items())
-        right = {i: _items(answers[i]) == _items(truth) for i, truth in self._truths.items()}
+        right = {
+            i: _normalized_items(answers[i]) == _normalized_items(truth)
+            for i, truth in self._truths.items()
+        }
         scores["accuracy"] = fmean(right.values())
         for kind in sorted(set(self.kinds.values())):
             scores[f"accuracy/{kind}"] = fmean(right[i] for i, k in self.kinds.items() if k == kind)
+        if not with_wups:
+            return scores
         try:
             wordnet.ensure_loaded()
         except LookupError:

@@ -65,15 +65,19 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if args.command == "caption":
         _check_caption(subcommands.choices["caption"], args)
+    if args.command == "train" and len(args.dataset) != len(args.root):
+        subcommands.choices["train"].error("every --dataset needs its --root, in the same order")
     return args
 
 
 def _add_caption(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> None:
     parser = subcommands.add_parser(
         "caption",
-        help="write captions of photographs",
-        description="Write captions of photographs: for one its caption alone, for several "
-        "path<TAB>caption a line.",
+        help="write captions of photographs, or answers to questions about them",
+        description="Write captions of photographs, or with --question answers: a line for each, "
+        "with a candidate of --top a line. Before it stands, with a tab behind, the path if there "
+        "are several photographs, and the question if there are several. Lines of --requests "
+        "begin with the path, and with the question if they answer one.",
         epilog="Exit status: 0 all well, 1 some photographs failed, 2 a wrong call.",
     )
     parser.add_argument(
@@ -81,6 +85,14 @@ def _add_caption(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> N
         nargs="*",
         metavar="PHOTO",
         help="a file, a folder (with all folders in it), or - for one image on stdin",
+    )
+    parser.add_argument(
+        "--question",
+        dest="questions",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="answer it about each PHOTO instead of captioning; may be given several times",
     )
     parser.add_argument(
         "--beam",
@@ -94,13 +106,15 @@ def _add_caption(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> N
     parser.add_argument(
         "--json",
         action="store_true",
-        help="one JSON object a line: image, caption, score, words, candidates; or image, error",
+        help="one JSON object a line: image, caption, score, words, candidates; or image, "
+        "question, answer, score, words, candidates; or image, question if there is one, error",
     )
     _add_weights(parser)
     parser.add_argument(
         "--requests",
         metavar="FILE.jsonl",
-        help='caption the images of lines {"image": path}, in their order; - for stdin',
+        help='caption the images of lines {"image": path}, and answer those of lines '
+        '{"image": path, "question": text}, in their order; - for stdin',
     )
     parser.add_argument(
         "--example", action="store_true", help="caption the portrait that Matplotlib ships"
@@ -110,8 +124,9 @@ def _add_caption(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> N
         type=Path,
         metavar="FILE_OR_DIR",
         help="draw where each word looked: a figure (.png, .jpg, .jpeg, .pdf, .svg), an animation "
-        "(.gif) or a page (.html); of several photographs a figure each, as STEM.png in a folder, "
-        "or STEM-2.png, STEM-3.png, ... where that is taken",
+        "(.gif) or a page (.html); of an answer, in one picture for all its words instead of the "
+        "figure; of several photographs or questions one each, as STEM.png in a folder, or "
+        "STEM-2.png, STEM-3.png, ... where that is taken",
     )
     parser.set_defaults(run=commands.caption)
 
@@ -121,6 +136,8 @@ def _check_caption(parser: ArgumentParser, args: Namespace) -> None:
         parser.error("no photograph given: name a PHOTO, --requests or --example")
     if [*args.photos, args.requests].count("-") > 1:
         parser.error("stdin can be read only once")
+    if args.questions:
+        _check_questions(parser, args)
     if args.beam is None:
         args.beam = max(BEAM_WIDTH, args.top)
     if args.top > args.beam:
@@ -129,15 +146,26 @@ def _check_caption(parser: ArgumentParser, args: Namespace) -> None:
         _check_overlay(parser, args)
 
 
+def _check_questions(parser: ArgumentParser, args: Namespace) -> None:
+    from captioner.text import has_words
+
+    if args.requests:
+        parser.error("--question is about each PHOTO; a request has a question of its own")
+    for question in args.questions:
+        if not has_words(question):
+            parser.error(f"--question {question[:60]!r}: has no words; ask something")
+
+
 def _check_overlay(parser: ArgumentParser, args: Namespace) -> None:
     from captioner.overlay import SUFFIXES, check_suffix
 
     path = args.overlay
     if path.is_dir():
         return
-    if commands.is_several(args):
+    if commands.draws_several(args):
         if path.suffix.lower() in SUFFIXES:
-            parser.error(f"--overlay {path}: several photographs need a folder")
+            what = "photographs" if commands.is_several(args) else "questions"
+            parser.error(f"--overlay {path}: several {what} need a folder")
         return
     try:
         check_suffix(path)
@@ -153,14 +181,18 @@ def _add_train(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> Non
         "train",
         help="train a model",
         description="Train a model and save it as a preset. What is not given is as in the recipe "
-        "of the weights that ship. An interrupted run goes on when it is started again.",
+        "of the weights that ship. An interrupted run goes on when it is started again. Several "
+        "data sets are learned together, captions or questions: give --dataset and --root of each, "
+        "and twice for one that an epoch is to go through twice.",
         argument_default=argparse.SUPPRESS,  # the recipe's numbers stand in one place, its own
     )
-    _add_dataset(parser)
+    _add_dataset(parser, action="append")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the new preset")
     parser.add_argument("--encoder", metavar="NAME", help="a CNN of keras.applications")
     parser.add_argument(
-        "--encoder-weights", metavar="imagenet|FILE", help="what the CNN starts from"
+        "--encoder-weights",
+        metavar="imagenet|FILE|PRESET",
+        help="what the CNN starts from: Keras's own weights, a file, or the CNN of a preset",
     )
     parser.add_argument("--fine-tune", action="store_true", help="then train the CNN as well")
     parser.add_argument("--epochs", type=_positive, metavar="N", help="with the CNN frozen")
@@ -172,7 +204,13 @@ def _add_train(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> Non
 
 def _add_evaluate(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> None:
     parser = subcommands.add_parser(
-        "evaluate", help="score a model", description="Score a model on a split of a dataset."
+        "evaluate",
+        help="score a model",
+        description="Score a model on a split of a dataset: its captions by beam search and "
+        "greedily, or with --task vqa its answers, and those it gives to the questions alone.",
+    )
+    parser.add_argument(
+        "--task", choices=("captions", "vqa"), default="captions", help="default: captions"
     )
     _add_dataset(parser)
     parser.add_argument("--split", required=True, help="for example dev or test")
@@ -209,9 +247,13 @@ def _add_questions(subcommands: "argparse._SubParsersAction[ArgumentParser]") ->
     parser.set_defaults(run=commands.questions)
 
 
-def _add_dataset(parser: ArgumentParser) -> None:
-    parser.add_argument("--dataset", required=True, metavar="NAME", help="for example flickr8k")
-    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="where it lies")
+def _add_dataset(parser: ArgumentParser, action: str = "store") -> None:
+    parser.add_argument(
+        "--dataset", action=action, required=True, metavar="NAME", help="for example flickr8k"
+    )
+    parser.add_argument(
+        "--root", action=action, type=Path, required=True, metavar="DIR", help="where it lies"
+    )
 
 
 def _add_weights(parser: ArgumentParser) -> None:

@@ -7,10 +7,11 @@ import json
 import logging
 import os
 import sys
+import textwrap
 import warnings
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,25 +19,32 @@ if TYPE_CHECKING:
     import numpy as np
 
     from captioner.images import Source
+    from captioner.model import Captioner
     from captioner.search import Caption
 
-BATCH = 32
+BATCH = 32  # photographs written about before the next ones
+MOST_ASKED = 10 * BATCH  # or questions answered
 
 
 @dataclass(frozen=True)
 class Item:
-    """A photograph to caption, or the error that stands in its place."""
+    """A photograph to caption, a question about one, or the error that stands in its place."""
 
     label: str | None  # None for a request that names no image
     source: "Source | None" = None
+    question: str | None = None
+    note: str | None = None  # what the reader of the answer should know
     error: Exception | None = None
 
 
+Group = tuple[list[Item], "np.ndarray | Exception"]  # items of one photograph, uint8[S, S, 3]
+
+
 def caption(args: Namespace) -> int:
-    """Write the captions of photographs batch by batch; 1 if some photographs failed."""
+    """Write captions or answers batch by batch; 1 if some photographs or requests failed."""
     from tqdm import tqdm
 
-    from captioner.presets import DEFAULT_PRESET
+    from captioner.presets import DEFAULT_PRESET, check_answers
 
     _prepare_stdout(args.json)
     several = is_several(args)
@@ -47,50 +55,64 @@ def caption(args: Namespace) -> int:
         photographs = [item for photo in args.photos for item in _photographs(photo)]
         if args.example:
             photographs.append(_example())
-        items: Iterable[Item] = photographs
+        file = None
         if args.requests is not None:
             file = sys.stdin.buffer
             if args.requests != "-":
                 file = stack.enter_context(open(args.requests, "rb"))
-            items = itertools.chain(photographs, _requests(file))
 
-        if args.overlay is not None and several:
+        if args.overlay is not None and draws_several(args):
             args.overlay.mkdir(parents=True, exist_ok=True)
         with quiet_import():
             from captioner.model import Captioner
-        model = Captioner.from_preset(args.weights or DEFAULT_PRESET)
+        preset = args.weights or DEFAULT_PRESET
+        model = Captioner.from_preset(preset)
+        if args.questions:
+            check_answers(model, preset)
+        for note in filter(None, (_note(model, question) for question in args.questions)):
+            report(note)
 
-        loaded = _load(items, model.image_size)
+        asked = [
+            replace(item, question=question)
+            for item in photographs
+            for question in args.questions or [None]
+        ]
+        groups = _groups(asked)
+        if file is not None:
+            # Nobody knows how many requests there are: neighbours go together up to a number.
+            requests = _groups(_requests(file, model, preset), MOST_ASKED)
+            groups = itertools.chain(groups, requests)
         bar = stack.enter_context(
             tqdm(
-                total=None if args.requests is not None else len(photographs),
-                unit="photo",
+                total=None if file is not None else len(asked),
+                unit="question" if args.questions else "photo",
                 leave=False,
                 disable=None if several else True,  # None: unless stderr is a terminal
             )
         )
-        while batch := list(itertools.islice(loaded, BATCH)):
-            images = [image for _, image in batch if not isinstance(image, Exception)]
-            captions = iter(
-                model.caption(images, beam_width=args.beam, top=args.top) if images else []
-            )
+        for batch in _batches(_load(groups, model.image_size)):
+            sound = [group for group in batch if not isinstance(group[1], Exception)]
+            found = iter(_write(model, sound, args.beam, args.top))
             lines: list[str] = []
-            captioned: list[tuple[Item, Caption]] = []
+            written: list[tuple[Item, Caption]] = []
             with tqdm.external_write_mode():
-                for item, image in batch:
+                for group, image in batch:
                     if isinstance(image, Exception):
                         failed = True
                         report(image)
-                        result = image
+                        results = [image] * len(group)
                     else:
-                        result = next(captions)
-                        captioned.append((item, result))
-                    lines += _lines(item.label, result, several, args.json)
+                        results = next(found)
+                        written += zip(group, results, strict=True)
+                    for item, result in zip(group, results, strict=True):
+                        if item.note and not isinstance(result, Exception):
+                            report(item.note)
+                        lines += _lines(item, result, args)
                 if lines:
                     print(*lines, sep="\n", flush=True)
                 if args.overlay is not None:
-                    failed |= not all([_draw(*each, args.overlay) for each in captioned])
-            bar.update(len(batch))
+                    failed |= not all([_draw(*each, args.overlay) for each in written])
+            bar.update(sum(len(group) for group, _ in batch))
     return int(failed)
 
 
@@ -99,9 +121,11 @@ def train(args: Namespace) -> int:
     with quiet_import():
         from captioner import encoders, training
 
-    settings = {name: value for name, value in vars(args).items() if name not in ("command", "run")}
+    settings = dict(vars(args))
+    datasets = list(zip(settings.pop("dataset"), settings.pop("root"), strict=True))
+    del settings["command"], settings["run"]
     try:
-        training.train(**settings)
+        training.train(datasets, **settings)
     except (training.TrainingError, encoders.EncoderError) as error:
         report(error)
         return 1
@@ -118,6 +142,7 @@ def evaluate(args: Namespace) -> int:
         args.dataset,
         args.root,
         args.split,
+        task=args.task,
         weights=args.weights or DEFAULT_PRESET,
         output=args.output,
         beam=args.beam,
@@ -153,8 +178,13 @@ def is_several(args: Namespace) -> bool:
     )
 
 
-def report(error: Exception) -> None:
-    """Tell of an error in one line on stderr."""
+def draws_several(args: Namespace) -> bool:
+    """Whether there may be several overlays, so that they are files of a folder."""
+    return is_several(args) or len(args.questions) > 1
+
+
+def report(error: Exception | str) -> None:
+    """Tell of an error, or of what should be known, in one line on stderr."""
     if isinstance(error, OSError) and error.filename is not None:
         message = f"{error.filename}: {error.strerror}"
     else:
@@ -222,39 +252,114 @@ def _example() -> Item:
     return Item(path, path)
 
 
-def _requests(file: BinaryIO) -> Iterator[Item]:
-    """The items of JSON lines `{"image": path}`."""
+def _requests(file: BinaryIO, model: "Captioner", preset: str) -> Iterator[Item]:
+    """The items of JSON lines `{"image": path}` or `{"image": path, "question": text}`."""
     for number, line in enumerate(file, start=1):
         if not line.strip():
             continue
+        where = f"{file.name}:{number}"
         try:
             request = json.loads(line.decode("utf-8-sig", "surrogateescape"))
         except (ValueError, RecursionError):
-            yield Item(None, error=ValueError(f"{file.name}:{number}: not valid JSON"))
+            yield Item(None, error=ValueError(f"{where}: not valid JSON"))
             continue
-        image = request.get("image") if isinstance(request, dict) else None
-        if isinstance(image, str) and image:
-            yield Item(image, image)
-        else:
-            error = ValueError(f'{file.name}:{number}: not an object whose "image" is a path')
-            yield Item(None, error=error)
+        fields = request if isinstance(request, dict) else {}
+        image, question = (
+            value if isinstance(value := fields.get(name), str) else None
+            for name in ("image", "question")
+        )
+        try:
+            _check_request(fields, model, preset)
+        except ValueError as error:
+            yield Item(image or None, question=question, error=ValueError(f"{where}: {error}"))
+            continue
+        note = None if question is None else _note(model, question)
+        yield Item(image, image, question, note and f"{where}: {note}")
 
 
-def _load(
-    items: Iterable[Item], size: int
-) -> Iterator[tuple[Item, "np.ndarray | Exception"]]:  # uint8[S, S, 3]
-    """Each item with its photograph or its error, in order; the next ones decode meanwhile."""
+def _check_request(fields: dict, model: "Captioner", preset: str) -> None:
+    """Raises ValueError for a request that cannot be answered, whatever its photograph is."""
+    from captioner.presets import check_answers
+    from captioner.text import has_words
+
+    image, question = fields.get("image"), fields.get("question")
+    if not (isinstance(image, str) and image):
+        raise ValueError('not an object whose "image" is a path')
+    if question is None:
+        return
+    if not isinstance(question, str):
+        raise ValueError('"question" is not a string')
+    if not has_words(question):
+        raise ValueError(f"the question {_quoted(question)} has no words")
+    check_answers(model, preset)
+
+
+def _note(model: "Captioner", question: str) -> str | None:
+    """What the answer to a question leaves out, if anything."""
+    from captioner.text import UNKNOWN
+
+    ids, most = model.vocabulary.ids(question), model.max_question_words
+    notes = []
+    if len(ids) > most:
+        notes.append(f"has {len(ids)} words, of which only the first {most} are read")
+    if set(ids[:most]) == {UNKNOWN}:
+        notes.append("none of its words is known, so the answer ignores it")
+    if not notes:
+        return None
+    return f"question {_quoted(question)}: {'; '.join(notes)}"
+
+
+def _quoted(question: str) -> str:
+    """The beginning of a question, for a message of one line."""
+    return repr(textwrap.shorten(question, 60, placeholder=" ..."))
+
+
+def _groups(items: Iterable[Item], most: int | None = None) -> Iterator[list[Item]]:
+    """Items in their order, neighbours about the same photograph, at most so many, together."""
+    for _, neighbours in itertools.groupby(items, key=lambda item: item.error or item.source):
+        while group := list(itertools.islice(neighbours, most)):
+            yield group
+
+
+def _load(groups: Iterable[list[Item]], size: int) -> Iterator[Group]:
+    """Each group with its photograph or its error, in order; the next ones decode meanwhile."""
     from captioner.images import load_images
 
-    items, ahead = itertools.tee(items)
-    sources = (item.source for item in ahead if item.source is not None)
+    groups, ahead = itertools.tee(groups)
+    sources = (group[0].source for group in ahead if group[0].error is None)
     images = load_images(sources, size)
-    for item in items:
-        yield item, item.error or next(images)
+    for group in groups:
+        yield group, group[0].error or next(images)
+
+
+def _batches(groups: Iterable[Group]) -> Iterator[list[Group]]:
+    """As many groups as are written about at once."""
+    batch: list[Group] = []
+    for group in groups:
+        batch.append(group)
+        if len(batch) == BATCH or sum(len(items) for items, _ in batch) >= MOST_ASKED:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _write(
+    model: "Captioner", groups: list[Group], beam_width: int, top: int
+) -> "list[list[Caption]]":
+    """For each group its captions and answers."""
+    images = [image for _, image in groups]
+    questions = [[item.question for item in group] for group, _ in groups]
+    if any(question is not None for row in questions for question in row):
+        return model.answer(images, questions, beam_width=beam_width, top=top)
+    if not images:
+        return []
+    captions = model.caption(images, beam_width=beam_width, top=top)
+    return [[caption] * len(row) for caption, row in zip(captions, questions, strict=True)]
 
 
 def _draw(item: Item, caption: "Caption", target: Path) -> bool:
-    """Draw where the words of a caption looked; an error is reported, and False."""
+    """Draw where the words of a caption or answer looked; an error is reported, and False."""
     from captioner import overlay
     from captioner.images import ImageError
 
@@ -265,31 +370,42 @@ def _draw(item: Item, caption: "Caption", target: Path) -> bool:
         paths = (target / f"{name}.png" for name in names)
         target = next(path for path in paths if not os.path.lexists(path))
     try:
-        overlay.save(item.source, caption, target)
+        overlay.save(item.source, caption, target, item.question)
     except (OSError, ImageError) as error:
         report(error)
         return False
     return True
 
 
-def _lines(
-    label: str | None, result: "Caption | Exception", several: bool, as_json: bool
-) -> list[str]:
-    """What stdout shows of a photograph."""
-    if as_json:
-        return [json.dumps({"image": label} | _record(result), ensure_ascii=False)]
+def _lines(item: Item, result: "Caption | Exception", args: Namespace) -> list[str]:
+    """What stdout shows of an item."""
+    if args.json:
+        return [json.dumps(_record(item, result), ensure_ascii=False)]
     if isinstance(result, Exception):
         return []
-    prefix = f"{label}\t" if several else ""
+    prefix = f"{item.label}\t" if is_several(args) else ""
+    if item.question is not None and (args.requests is not None or len(args.questions) > 1):
+        prefix += f"{_one_line(item.question)}\t"
     return [prefix + candidate.text for candidate in result.candidates]
 
 
-def _record(result: "Caption | Exception") -> dict:
+def _one_line(question: str) -> str:
+    """A question as a field of a line; what stdout cannot encode is escaped."""
+    encoding = sys.getfilesystemencoding()
+    return " ".join(question.split()).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _record(item: Item, result: "Caption | Exception") -> dict:
+    """What JSON tells of an item."""
+    record: dict = {"image": item.label}
+    if item.question is not None:
+        record["question"] = item.question
     if isinstance(result, Exception):
-        return {"error": str(result)}
-    return {
-        "caption": result.text,
+        return record | {"error": str(result)}
+    kind = "caption" if item.question is None else "answer"
+    return record | {
+        kind: result.text,
         "score": result.score,
         "words": [{"word": w.word, "probability": w.probability} for w in result.words],
-        "candidates": [{"caption": c.text, "score": c.score} for c in result.candidates],
+        "candidates": [{kind: c.text, "score": c.score} for c in result.candidates],
     }

@@ -75,6 +75,10 @@ class AttentionDecoder(keras.layers.Layer):
         self.output_context = keras.layers.Dense(
             embedding_size, use_bias=False, name="output_context"
         )
+        if condition_size:
+            self.output_condition = keras.layers.Dense(
+                embedding_size, use_bias=False, name="output_condition"
+            )
         self.output_norm = keras.layers.LayerNormalization(name="output_norm")
         self.drop = keras.layers.Dropout(dropout, name="drop")
 
@@ -88,6 +92,8 @@ class AttentionDecoder(keras.layers.Layer):
         self.gate.build((None, self.units))
         self.output_hidden.build((None, self.units))
         self.output_context.build((None, size))
+        if self.condition_size:
+            self.output_condition.build((None, self.condition_size))
         self.output_norm.build((None, self.embedding_size))
         self.built = True
 
@@ -132,12 +138,15 @@ class AttentionDecoder(keras.layers.Layer):
         )
         return output, context, weights, flat_states(states)
 
-    def logits(self, words, outputs, contexts, training=False):
-        """Deep output (eq. 7): `float[..., V]` from word before, state and context vector.
+    def logits(self, words, outputs, contexts, condition=None, training=False):
+        """Deep output (eq. 7): `float[..., V]` from word before, state, context vector and, where
+        the decoder is conditioned, `float[..., C]`.
 
         The last projection is the embedding itself, transposed (Press and Wolf, 2017).
         """
         deep = words + self.output_hidden(outputs) + self.output_context(contexts)
+        if condition is not None:
+            deep = deep + self.output_condition(condition)
         deep = self.drop(self.output_norm(deep), training=training)
         return self.embedding(deep, reverse=True)
 
@@ -166,7 +175,10 @@ class AttentionDecoder(keras.layers.Layer):
             contexts.append(context)
             weights.append(weight)
         # The widest product of the model, done once for all steps rather than once a step.
-        logits = self.logits(inputs, ops.stack(outputs, 1), ops.stack(contexts, 1), training)
+        outputs, contexts = ops.stack(outputs, axis=1), ops.stack(contexts, axis=1)
+        if condition is not None:
+            condition = condition[:, None]
+        logits = self.logits(inputs, outputs, contexts, condition, training)
         return logits, ops.stack(weights, axis=1)
 
     def get_config(self):

@@ -16,8 +16,10 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from statistics import fmean
+
+import numpy as np
 
 from captioner.text import tokenize
 
@@ -219,6 +221,28 @@ def caption_statistics(hypotheses: Sequence[Tokens]) -> dict[str, float]:
         "distinct": len(set(map(tuple, hypotheses))) / len(hypotheses),
         "function_word_endings": endings / len(hypotheses),
     }
+
+
+def entropy(attention: np.ndarray) -> float:
+    """The entropy in bits of weights `float[...]` that sum to 1: log2 of the number of regions if
+    all are looked at alike, 0 for a look at a single one."""
+    weights = attention[attention > 0].astype(float)
+    return float(-(weights * np.log2(weights)).sum())
+
+
+def attention_entropy(looks: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """`attention_entropy/content` and `attention_entropy/function`: the mean `entropy`, in bits,
+    where content words looked and where function words did; without a word of either, not there.
+
+    Function words are `FUNCTION_WORDS`: a preposition that may be a particle ("on") is content.
+
+    Args:
+        looks: each word, in lower case, with the entropy of its attention.
+    """
+    found: dict[str, list[float]] = {"content": [], "function": []}
+    for word, bits in looks:
+        found["function" if word in FUNCTION_WORDS else "content"].append(bits)
+    return {f"attention_entropy/{kind}": fmean(bits) for kind, bits in found.items() if bits}
 
 
 class CaptionScorer:

@@ -6,7 +6,7 @@ from keras import ops
 from captioner import presets, search
 from captioner.decoder import AttentionDecoder
 from captioner.encoders import build_encoder
-from captioner.text import PAD, Vocabulary
+from captioner.text import PAD, Vocabulary, has_words
 from captioner.text_encoder import TextEncoder
 
 
@@ -156,29 +156,38 @@ class Captioner(keras.Model):
         if "questions" not in inputs:
             return ops.zeros((sequences, self.question_units))
         questions = ops.reshape(inputs["questions"], (-1, inputs["questions"].shape[-1]))
-        words = self.drop(self.decoder.embedding(questions), training=training)
+        # Embeddings that are also the last projection are small; at full size they would reach the
+        # question encoder's gates too faintly to learn from (Vaswani et al., 2017, section 3.4).
+        words = self.decoder.embedding(questions) * self.embedding_size**0.5
+        words = self.drop(words, training=training)
         return self.question_encoder(words, questions != PAD, training=training)
 
     def call(self, inputs, training=False):
-        """Teacher-forced logits.
+        """Teacher-forced logits of captions, of answers, or of both.
 
         Args:
             inputs: a dict with "photographs" `[B, S, S, 3]` in 0..255, or "features"
-                `float[B, R, C]` where the encoder has run already; "tokens" `int[B, K, T]`, the
-                words before; and, for answers, "questions" `int[B, K, Q]`.
+                `float[B, R, C]` where the encoder has run already; and of what is written about
+                them the words before: "captions" `int[B, K, T]`, or "answers" `int[B, M, U]` to
+                "questions" `int[B, M, Q]`.
 
         Returns:
-            Logits `float[B, K, T, V]` of the words that follow.
+            A dict with the logits of the words that follow: "captions" `float[B, K, T, V]`,
+            "answers" `float[B, M, U, V]`.
         """
-        features = self.features_of(inputs)
-        _, sequences, steps = inputs["tokens"].shape
-        tokens = ops.reshape(inputs["tokens"], (-1, steps))
-        annotations = self.annotations(features, training)
-        condition = self.condition_of(inputs, ops.shape(tokens)[0], training)
-        logits, attention = self.decoder(tokens, annotations, condition, training=training)
-        if training:
-            self.add_loss(self.attention_penalty * doubly_stochastic(attention, tokens != PAD))
-        return ops.reshape(logits, (-1, sequences, steps, logits.shape[-1]))
+        annotations = self.annotations(self.features_of(inputs), training)
+        logits = {}
+        for name in {"captions", "answers"} & set(inputs):
+            _, sequences, steps = inputs[name].shape
+            tokens = ops.reshape(inputs[name], (-1, steps))
+            asked = {"questions": inputs["questions"]} if name == "answers" else {}
+            condition = self.condition_of(asked, ops.shape(tokens)[0], training)
+            written, attention = self.decoder(tokens, annotations, condition, training=training)
+            logits[name] = ops.reshape(written, (-1, sequences, steps, written.shape[-1]))
+            # An answer of one word need not have looked everywhere.
+            if training and name == "captions":
+                self.add_loss(self.attention_penalty * doubly_stochastic(attention, tokens != PAD))
+        return logits
 
     def caption(self, images, beam_width=3, top=1):
         """Write a caption by beam search.
@@ -204,7 +213,8 @@ class Captioner(keras.Model):
         Args:
             images: as for `caption`.
             questions: a question, or a list of them; each is asked about each photograph, which
-                is encoded once for all of them.
+                is encoded once for all of them. Or, for a list of photographs, the list of
+                questions of each. None in the place of a question asks for a caption.
             beam_width: as for `caption`.
             top: as for `caption`.
 
@@ -214,16 +224,23 @@ class Captioner(keras.Model):
 
         Raises:
             ImageError: a photograph that cannot be read.
-            ValueError: a question without words, or a model that only captions.
+            ValueError: a question without words, lists for another number of photographs, or a
+                model that only captions.
         """
-        several = isinstance(questions, list | tuple)
-        questions = list(questions) if several else [questions]
         if not self.question_units:
             raise ValueError("this model was trained without questions: it only captions")
-        for question in questions:
-            if not self.vocabulary.ids(question):
+        count = len(images) if isinstance(images, list | tuple) else 1
+        several = isinstance(questions, list | tuple)
+        rows = list(questions) if several else [questions]
+        if not all(isinstance(row, list | tuple) for row in rows):
+            rows = [rows] * count
+        if len(rows) != count:
+            raise ValueError(f"questions for {len(rows)} photographs, not for {count}")
+        for question in {question for row in rows for question in row} - {None}:
+            if not has_words(question):
                 raise ValueError(f"a question has words, not {question!r}")
-        answers = search.write(self, images, search.Beam(beam_width), top, questions=questions)
+        rows = [list(row) for row in rows]
+        answers = search.write(self, images, search.Beam(beam_width), top, questions=rows)
         return _as_given(images, [row if several else row[0] for row in answers])
 
     def sample(self, images, temperature=1.0, top_p=1.0, samples=1, seed=None):

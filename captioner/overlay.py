@@ -101,15 +101,17 @@ def picture(photograph: Source, words: "Sequence[Word]", title: str) -> Figure:
     return _compose(photograph, [("", np.mean([w.attention for w in words], axis=0))], title)
 
 
-def animation(photograph: Source, words: "Sequence[Word]") -> bytes:
-    """A GIF that says the words one by one, a second each, and begins again."""
+def animation(photograph: Source, words: "Sequence[Word]", question: str | None = None) -> bytes:
+    """A GIF that says the words one by one, a second each, and begins again; the question, if
+    there is one, stands before them."""
+    asked = [] if question is None else _shortened(question).split()
     image = open_image(photograph)
     factor = min(640 / image.width, 480 / image.height)
     size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
     image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3)
     limit = scale([word.attention for word in words])
     frames = [
-        _dithered(_frame(blend(image, word.attention, limit), words, position))
+        _dithered(_frame(blend(image, word.attention, limit), asked, words, position))
         for position, word in enumerate(words)
     ]
     file = io.BytesIO()
@@ -172,8 +174,19 @@ def check_suffix(path: str | os.PathLike[str]) -> str:
     return suffix
 
 
-def save(photograph: Source, caption: "Caption | Candidate", path: str | os.PathLike[str]) -> None:
+def save(
+    photograph: Source,
+    caption: "Caption | Candidate",
+    path: str | os.PathLike[str],
+    question: str | None = None,
+) -> None:
     """Write where the words of a caption looked: a figure, or an animation or a page by suffix.
+
+    Args:
+        photograph: what `open_image` takes.
+        caption: what was written about it.
+        path: the file.
+        question: what it answers. It is then part of the title, and the figure a single picture.
 
     Raises:
         ImageError: as `open_image` does.
@@ -181,13 +194,20 @@ def save(photograph: Source, caption: "Caption | Candidate", path: str | os.Path
         OSError: if the file cannot be written.
     """
     suffix = check_suffix(path)
+    title = caption.text if question is None else f"{_shortened(question)} → {caption.text}"
     if suffix == ".gif":
-        Path(path).write_bytes(animation(photograph, caption.words))
+        Path(path).write_bytes(animation(photograph, caption.words, question))
     elif suffix == ".html":
-        content = page(photograph, caption.words, caption.text)
-        Path(path).write_text(content, encoding="utf-8")
+        Path(path).write_text(page(photograph, caption.words, title), encoding="utf-8")
     else:
-        figure(photograph, caption.words, caption.text).savefig(path)
+        draw = figure if question is None else picture
+        draw(photograph, caption.words, title).savefig(path)
+
+
+def _shortened(question: str) -> str:
+    """A question as far as there is room for it, as text that every format can encode."""
+    text = question.encode("utf-8", "replace").decode("utf-8")
+    return textwrap.shorten(text, 200, placeholder=" …")
 
 
 def _panels(words: "Sequence[Word]") -> list[tuple[str, np.ndarray | None]]:
@@ -281,13 +301,15 @@ def _inches(text: str, points: float) -> float:
     return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
 
 
-def _frame(image: Image.Image, words: "Sequence[Word]", position: int) -> Image.Image:
-    """A picture above all words, of which one is marked, and its probability."""
+def _frame(
+    image: Image.Image, asked: Sequence[str], words: "Sequence[Word]", position: int
+) -> Image.Image:
+    """A picture above what was asked, all words, of which one is marked, and its probability."""
     width, height = max(image.width, 480), 34
     font = ImageFont.truetype(findfont(FontProperties()), 22)
     x, y, places = 16, image.height + 16, []
-    for word in words:
-        length = font.getlength(word.word)
+    for text in [*asked, *(word.word for word in words)]:
+        length = font.getlength(text)
         if x + length > width - 16 and x > 16:
             x, y = 16, y + height
         places.append((x, y, length))
@@ -295,7 +317,9 @@ def _frame(image: Image.Image, words: "Sequence[Word]", position: int) -> Image.
     frame = Image.new("RGB", (width, y + 2 * height + 12), "#111111")
     frame.paste(image, ((width - image.width) // 2, 0))
     draw = ImageDraw.Draw(frame)
-    for number, (word, (x, y, length)) in enumerate(zip(words, places, strict=True)):
+    for text, (x, y, _) in zip(asked, places, strict=False):
+        draw.text((x, y), text, "#f4f4f4", font)
+    for number, (word, (x, y, length)) in enumerate(zip(words, places[len(asked) :], strict=True)):
         marked = number == position
         if marked:
             draw.rounded_rectangle((x - 5, y - 3, x + length + 5, y + height - 5), 5, "#fca50a")

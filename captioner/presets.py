@@ -78,6 +78,19 @@ def load(cls, preset):
     return model
 
 
+def check_answers(model, preset):
+    """Refuse a model that cannot be asked.
+
+    Raises:
+        PresetError: the model of the preset was trained without questions.
+    """
+    if not model.question_units:
+        raise PresetError(
+            f"{preset}: only captions, for it was trained without questions; "
+            "name a preset that answers them"
+        )
+
+
 def save(model, path, metadata):
     """Write a preset; a file is whole before it takes the place of an older one."""
     folder = Path(path)

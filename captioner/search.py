@@ -11,7 +11,8 @@ from keras import ops
 from captioner.images import load_images
 from captioner.text import END, PAD, START, UNKNOWN, phrase, sentence
 
-BATCH = 32  # photographs decoded together
+BATCH = 32  # photographs encoded together
+ROWS = 10 * BATCH  # sequences of a beam decoded together, at most
 OUTPUTS = ("tokens", "log_probs", "attention")
 # Between the sum (0), which favours short captions, and the mean (1); chosen on Flickr8k's dev.
 LENGTH_EXPONENT = 0.7
@@ -176,7 +177,7 @@ class Generator(keras.Model):
             finished = is_finished(last)
             words = decoder.embedding(ops.reshape(last, (-1,)))
             output, context, weights, states = decoder.step(words, list(states), memory, condition)
-            logits = ops.cast(decoder.logits(words, output, context), "float32")
+            logits = ops.cast(decoder.logits(words, output, context, condition), "float32")
             following = ops.reshape(ops.log_softmax(logits), (-1, beams, size)) + banned
             following = following + ops.where(step == 0, banned_first, 0.0)
             following = ops.where(finished[..., None], frozen, following)
@@ -246,15 +247,22 @@ def generate(captioner, inputs, method, seed=None):
         seed: of the samples; None for others each time.
 
     Returns:
-        For each photograph, or each question about it, a list of K `Candidate`, best first.
+        For each photograph, or each question about it, a list of K `Candidate`, best first. What
+        answers a question is a phrase; a caption, also where a question is nothing but padding,
+        is a sentence.
     """
     writer = generator(captioner, method)
     if seed is not None:
         writer.seed_generator.state.assign(keras.random.SeedGenerator(seed).state)
     outputs = writer.predict_on_batch(inputs)
-    written = phrase if "questions" in inputs else sentence
+    asked = np.zeros(len(outputs["tokens"]), bool)
+    if "questions" in inputs:
+        asked = (inputs["questions"] != PAD).any(axis=-1).ravel()
     found = []
-    for tokens, log_probs, attention in zip(*(outputs[key] for key in OUTPUTS), strict=True):
+    for is_answer, tokens, log_probs, attention in zip(
+        asked, *(outputs[key] for key in OUTPUTS), strict=True
+    ):
+        written = phrase if is_answer else sentence
         candidates = [
             candidate(captioner, written, *beam)
             for beam in zip(tokens, log_probs, attention, strict=True)
@@ -275,6 +283,52 @@ def candidate(captioner, written, tokens, log_probs, attention):
     ]
     score = float(log_probs[tokens != PAD].mean())
     return Candidate(written([word.word for word in words]), score, words)
+
+
+@functools.lru_cache(maxsize=8)
+def encoder(captioner):
+    """The compiled CNN, kept as `generator` is."""
+    compiled = keras.Sequential([captioner.encoder])
+    compiled.jit_compile = jit_compile()
+    return compiled
+
+
+def encode(captioner, photographs):
+    """The features `float[B, R, C]` of photographs `[B, S, S, 3]` in 0..255."""
+    maps = encoder(captioner).predict_on_batch(photographs.astype("float32"))
+    return maps.reshape(len(maps), captioner.regions, -1)
+
+
+def respond(captioner, features, questions, method, seed=None):
+    """Write what is asked about photographs that have been encoded, once for all questions.
+
+    Args:
+        captioner: the model that writes.
+        features: `float[B, R, C]`.
+        questions: for each photograph the list of what is asked about it, one or more; None asks
+            for a caption.
+        method: a `Beam` or `Sampling`.
+        seed: of the samples.
+
+    Returns:
+        For each photograph a list with, for each question, what `generate` finds.
+    """
+    encode_question, length = captioner.vocabulary.encode_question, captioner.max_question_words
+    found = [[] for _ in questions]
+    width = max(1, ROWS // len(features))
+    for start in range(0, max(map(len, questions)), width):
+        asked = [row[start : start + width] for row in questions]
+        left = [i for i, row in enumerate(asked) if row]
+        most = max(map(len, asked))
+        # Filled up with questions, not padding: captions would take more steps than answers.
+        full = [asked[i] + asked[i][-1:] * (most - len(asked[i])) for i in left]
+        ids = np.array([[encode_question(q or "", length) for q in row] for row in full])
+        candidates = generate(
+            captioner, {"features": features[left], "questions": ids}, method, seed
+        )
+        for position, i in enumerate(left):
+            found[i] += candidates[position * most :][: len(asked[i])]
+    return found
 
 
 def batches(photographs, size=BATCH):
@@ -306,23 +360,19 @@ def write(captioner, images, method, top, seed=None, questions=None):
         method: a `Beam` or `Sampling`.
         top: how many candidates to return.
         seed: of the samples.
-        questions: a list of M questions to ask about each photograph.
+        questions: for each photograph the list of what is asked about it, as for `respond`; by
+            default one caption.
 
     Returns:
-        For each photograph a list of M `Caption`, one without questions.
+        For each photograph a list with a `Caption` for each question.
     """
     if not 1 <= top <= method.width:
         raise ValueError(f"top is {top}, but the search keeps {method.width} candidates")
-    asked = {}
-    if questions:
-        encode, length = captioner.vocabulary.encode_question, captioner.max_question_words
-        asked["questions"] = np.stack([encode(question, length) for question in questions])[None]
     images = images if isinstance(images, list | tuple) else [images]
+    questions = questions or [[None]] * len(images)
     rows = []
-    for _, photographs in batches(load_images(images, captioner.image_size)):
-        inputs = {name: np.repeat(ids, len(photographs), axis=0) for name, ids in asked.items()}
-        found = generate(captioner, {"photographs": photographs, **inputs}, method, seed)
-        captions = [Caption(*candidates[0], candidates[:top]) for candidates in found]
-        each = len(questions or [None])
-        rows += [captions[i : i + each] for i in range(0, len(captions), each)]
+    for start, photographs in batches(load_images(images, captioner.image_size)):
+        asked = questions[start : start + len(photographs)]
+        for found in respond(captioner, encode(captioner, photographs), asked, method, seed):
+            rows.append([Caption(*candidates[0], candidates[:top]) for candidates in found])
     return rows

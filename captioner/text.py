@@ -46,6 +46,11 @@ def tokenize(sentence: str) -> list[str]:
     return [token for token in map(str.lower, tokens) if token not in _PUNCTUATION]
 
 
+def has_words(text: str) -> bool:
+    """Whether there is more in a text than punctuation, as there must be in a question."""
+    return any(map(str.isalnum, text))
+
+
 class Vocabulary:
     """The words a model knows, each with an id; the first four are padding, start, end, unknown.
 

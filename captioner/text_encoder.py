@@ -26,7 +26,8 @@ class TextEncoder(keras.layers.Layer):
         self.layers = layers
         self.bidirectional = bidirectional
         width = units // 2 if bidirectional else units
-        self.recurrent = keras.layers.RNN(recurrent_cell(cell, width, layers))
+        # Unrolled as the decoder's steps are: a loop in the graph is slower on a CPU.
+        self.recurrent = keras.layers.RNN(recurrent_cell(cell, width, layers), unroll=True)
         if bidirectional:
             self.recurrent = keras.layers.Bidirectional(self.recurrent)
 

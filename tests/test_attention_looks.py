@@ -44,8 +44,8 @@ def learn(model, photographs, things):
         keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD),
         jit_compile=False,
     )
-    inputs = {"features": features, "tokens": tokens[..., :-1]}
-    model.fit(inputs, tokens[..., 1:], batch_size=16, epochs=14, verbose=0)
+    inputs = {"features": features, "captions": tokens[..., :-1]}
+    model.fit(inputs, {"captions": tokens[..., 1:]}, batch_size=16, epochs=14, verbose=0)
 
 
 def test_attention_lands_on_the_thing_that_a_word_names(toy):

@@ -27,13 +27,15 @@ folder, arrays = sys.argv[1:]
 model = Captioner.from_preset(folder)
 data = dict(np.load(arrays))
 inputs = {"features": data["features"]}
-logits = model({**inputs, "tokens": data["tokens"]})
+logits = model({**inputs, "captions": data["captions"]})["captions"]
 found = generate(model, inputs, Beam(3))
 answers = generate(model, {**inputs, "questions": data["questions"]}, Beam(3))
 sampled = generate(model, inputs, Sampling(width=2), seed=1)
 model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0))
 model.encoder.trainable = False
-loss = model.train_on_batch({**inputs, "tokens": data["tokens"]}, data["tokens"])
+given = {name: data[name] for name in ("features", "captions", "questions", "answers")}
+targets = {name: data[name] for name in ("captions", "answers")}
+loss = model.train_on_batch(given, targets, return_dict=True)["loss"]
 print(json.dumps({
     "logits": np.asarray(logits).tolist(),
     "captions": [[c.text for c in row] for row in found],
@@ -52,7 +54,8 @@ def test_tensorflow_and_jax_agree(toy, features, tmp_path):
     x = features(model)
     tokens = np.random.default_rng(0).integers(4, len(model.vocabulary), (3, 2, model.steps))
     questions = np.array([[[4, 5, 6, 0], [7, 0, 0, 0]]] * 3)
-    np.savez(tmp_path / "arrays.npz", features=x, tokens=tokens, questions=questions)
+    arrays = {"features": x, "captions": tokens, "questions": questions, "answers": tokens}
+    np.savez(tmp_path / "arrays.npz", **arrays)
     run = subprocess.run(
         [sys.executable, "-c", OTHER_BACKEND, str(tmp_path / "toy"), str(tmp_path / "arrays.npz")],
         env={
@@ -67,7 +70,7 @@ def test_tensorflow_and_jax_agree(toy, features, tmp_path):
     )
     assert run.returncode == 0, run.stderr
     jax = json.loads(run.stdout.splitlines()[-1])
-    logits = ops.convert_to_numpy(model({"features": x, "tokens": tokens}))
+    logits = ops.convert_to_numpy(model({"features": x, "captions": tokens})["captions"])
     np.testing.assert_allclose(jax["logits"], logits, rtol=1e-3, atol=1e-4)
     found = generate(model, {"features": x}, Beam(3))
     assert jax["captions"] == [[c.text for c in row] for row in found]

@@ -22,6 +22,7 @@ from captioner import commands
 from captioner.cli import main
 from captioner.datasets import DatasetError
 from captioner.presets import DEFAULT_PRESET, PresetError
+from captioner.text import SPECIAL, Vocabulary
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"tensorflow", "keras", "numpy", "PIL", "matplotlib", "nltk", "h5py", "tqdm"}
@@ -46,10 +47,14 @@ class Caption(NamedTuple):
 
 
 class Double:
-    """Captions a photograph by the red value of its first pixel."""
+    """Captions a photograph by the red value of its first pixel, and answers questions by it."""
 
     image_size = 8
+    question_units = 8
+    max_question_words = 6
+    vocabulary = Vocabulary([*SPECIAL, "what", "is", "how", "red", "where"])
     calls: list[tuple[int, int, int]] = []  # (images, beam_width, top)
+    asked: list[list[list[str | None]]] = []  # the questions of each call
     preset = None
 
     @classmethod
@@ -57,7 +62,10 @@ class Double:
         if preset == "missing":
             raise PresetError("missing: no preset of that name")
         cls.preset = preset
-        return cls()
+        double = cls()
+        if preset == "captions":
+            double.question_units = 0
+        return double
 
     def caption(self, images, beam_width=3, top=1):
         assert all(image.shape == (8, 8, 3) and image.dtype == "uint8" for image in images)
@@ -68,6 +76,24 @@ class Double:
                 assert time.monotonic() < deadline, "nobody read the first batch"
                 time.sleep(0.01)
         return [self.about(int(image[0, 0, 0]), top) for image in images]
+
+    def answer(self, images, questions, beam_width=3, top=1):
+        assert len(images) == len(questions) and self.question_units
+        self.asked.append(questions)
+        captions = self.caption(images, beam_width, top)
+        return [
+            [caption if q is None else self.answered(q, caption) for q in row]
+            for row, caption in zip(questions, captions, strict=True)
+        ]
+
+    @staticmethod
+    def answered(question, caption):
+        """The caption in lower case behind the first word of the question."""
+        candidates = [
+            Candidate(f"{question.split()[0]}: {c.text.lower()[:-1]}", c.score)
+            for c in caption.candidates
+        ]
+        return Caption(candidates[0].text, caption.score, caption.words, candidates)
 
     @staticmethod
     def about(red, top):
@@ -111,6 +137,7 @@ def run(*args, **options):
 @pytest.fixture
 def double(monkeypatch):
     monkeypatch.setattr(Double, "calls", [])
+    monkeypatch.setattr(Double, "asked", [])
     monkeypatch.setattr(Double, "preset", None)
     stub(monkeypatch.setitem, "model", Captioner=Double)
 
@@ -369,7 +396,7 @@ def test_nothing_but_bad_photographs_runs_no_model(photos, capsys):
 # Requests
 
 REQUESTS = (
-    b'\xef\xbb\xbf{"image": "b.png", "question": "What is red?", "id": 7}\n'
+    b'\xef\xbb\xbf{"image": "b.png", "caption": "What is red?", "id": 7}\n'
     b"\n"
     b"not JSON\n"
     b'{"image": "missing.png"}\r\n'
@@ -433,6 +460,209 @@ def test_a_missing_file_of_requests(photos, capsys):
     assert capsys.readouterr() == ("", message)
 
 
+# Questions
+
+WHAT, HOW = "what is red?", "How red is it?"
+
+
+def test_one_question_about_one_photograph_is_its_answer_alone(photos, capsys):
+    assert main(["caption", "a.png", "--question", WHAT]) == 0
+    assert capsys.readouterr() == ("what: red 10, take 1\n", "")
+    assert Double.asked == [[[WHAT]]]
+
+
+def test_several_photographs_and_questions_are_told_apart(photos, capsys):
+    assert main(["caption", "a.png", "--question", WHAT, "--question", HOW]) == 0
+    expected = f"{WHAT}\twhat: red 10, take 1\n{HOW}\tHow: red 10, take 1\n"
+    assert capsys.readouterr().out == expected
+    assert main(["caption", "a.png", "--question", WHAT, "b.png"]) == 0
+    expected = "a.png\twhat: red 10, take 1\nb.png\twhat: red 20, take 1\n"
+    assert capsys.readouterr().out == expected
+    asked = ["--question", HOW, "--question", WHAT, "--top", "2"]
+    assert main(["caption", "a.png", "missing.png", "b.png", *asked]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        f"{name}\t{question}\t{question.split()[0]}: red {red}, take {take}"
+        for name, red in (("a.png", 10), ("b.png", 20))
+        for question in (HOW, WHAT)
+        for take in (1, 2)
+    ]
+    assert err.startswith("captioner: missing.png: ") and err.count("\n") == 1
+    assert Double.calls[-1] == (2, 3, 2) and Double.asked[-1] == [[HOW, WHAT], [HOW, WHAT]]
+
+
+def test_a_question_is_one_field_of_a_line(photos, capsys):
+    assert main(["caption", "sub", "a.png", "--question", "what\t is\nred", "--question", HOW]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "sub/deep/1.png\twhat is red\twhat: red 40, take 1"
+    assert len(out) == 4
+
+
+def test_json_of_answers(photos, capsys):
+    asked = ["--question", WHAT, "--question", HOW]
+    assert main(["caption", "--json", "a.png", "missing.png", *asked]) == 1
+    out, err = capsys.readouterr()
+    first, second, *bad = records(out)
+    assert first == {
+        "image": "a.png",
+        "question": WHAT,
+        "answer": "what: red 10, take 1",
+        "score": -0.5,
+        "words": [{"word": "red", "probability": 0.75}, {"word": "10", "probability": 0.5}],
+        "candidates": [{"answer": "what: red 10, take 1", "score": -0.5}],
+    }
+    assert (second["question"], second["answer"]) == (HOW, "How: red 10, take 1")
+    message = err.removeprefix("captioner: ").rstrip("\n")
+    assert "\n" not in message
+    assert bad == [{"image": "missing.png", "question": q, "error": message} for q in (WHAT, HOW)]
+
+
+@pytest.mark.parametrize("question", ["", "  ", "???", "。！"])
+def test_a_question_without_words_is_a_wrong_call(photos, capsys, question):
+    line = usage_error(capsys, "a.png", "--question", WHAT, "--question", question)
+    assert line.endswith(f"error: --question {question!r}: has no words; ask something")
+
+
+def test_a_question_beside_requests_is_a_wrong_call(photos, capsys):
+    line = usage_error(capsys, "a.png", "--question", WHAT, "--requests", "-")
+    assert line.endswith("--question is about each PHOTO; a request has a question of its own")
+
+
+@pytest.mark.parametrize(
+    ("question", "note"),
+    [
+        ("red " * 10_000, "has 10000 words, of which only the first 6 are read"),
+        ("Где собака?", "none of its words is known, so the answer ignores it"),
+        ("狗在哪里？", "none of its words is known, so the answer ignores it"),
+    ],
+)
+def test_what_is_not_read_of_a_question_is_said_once(photos, capsys, question, note):
+    assert main(["caption", "a.png", "b.png", "--question", question, "--question", "is it?"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 4
+    assert err.startswith(f"captioner: question '{question[:5]}")
+    assert err.endswith(f"': {note}\n") and err.count("\n") == 1 and len(err) < 200
+
+
+def test_what_stdout_cannot_encode_of_a_question_is_escaped(photos, capsys):
+    Path("r.jsonl").write_text(r'{"image": "a.png", "question": "red \ud800 \u0447\u0442\u043e"}')
+    assert main(["caption", "--requests", "r.jsonl"]) == 0
+    assert capsys.readouterr().out == "a.png\tred \\ud800 что\tred: red 10, take 1\n"
+
+
+def test_a_preset_that_only_captions_is_not_asked(photos, capsys):
+    message = (
+        "captions: only captions, for it was trained without questions; "
+        "name a preset that answers them"
+    )
+    weights = ["--weights", "captions"]
+    assert main(["caption", "a.png", "--question", WHAT, *weights]) == 1
+    assert capsys.readouterr() == ("", f"captioner: {message}\n")
+    request = {"image": "a.png", "question": WHAT}
+    Path("r.jsonl").write_text(json.dumps(request) + '\n{"image": "b.png"}\n')
+    assert main(["caption", "--requests", "r.jsonl", *weights]) == 1
+    expected = ("b.png\tRed 20, take 1.\n", f"captioner: r.jsonl:1: {message}\n")
+    assert capsys.readouterr() == expected
+
+
+ASKING = (
+    {"image": "a.png"},
+    {"image": "a.png", "question": WHAT},
+    {"image": "b.png", "question": HOW},
+    {"image": "b.png", "question": "..."},
+    {"image": "b.png", "question": "кто?"},
+    {"image": "missing.png", "question": WHAT},
+    {"image": "a.png", "question": 3},
+    {"question": WHAT},
+    {"image": "a.png", "question": None},
+)
+
+
+def test_requests_with_and_without_questions_are_answered_in_order(photos, capsys):
+    Path("r.jsonl").write_text("".join(f"{json.dumps(request)}\n" for request in ASKING))
+    assert main(["caption", "--requests", "r.jsonl"]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        "a.png\tRed 10, take 1.",
+        f"a.png\t{WHAT}\twhat: red 10, take 1",
+        f"b.png\t{HOW}\tHow: red 20, take 1",
+        "b.png\tкто?\tкто?: red 20, take 1",
+        "a.png\tRed 10, take 1.",
+    ]
+    lines = [line.removeprefix("captioner: ") for line in err.splitlines()]
+    problems = [
+        "r.jsonl:4: the question '...' has no words",
+        "r.jsonl:5: question 'кто?': none of its words is known, so the answer ignores it",
+        lines[2],
+        'r.jsonl:7: "question" is not a string',
+        'r.jsonl:8: not an object whose "image" is a path',
+    ]
+    assert lines == problems and lines[2].startswith("missing.png: ")
+
+    # Neighbours about the same photograph are one photograph to the model.
+    assert Double.asked == [[[None, WHAT], [HOW], ["кто?"], [None]]]
+
+    assert main(["caption", "--json", "--requests", "r.jsonl"]) == 1
+    answers = records(capsys.readouterr().out)
+    assert [(a["image"], a.get("question")) for a in answers] == [
+        (r.get("image"), q if isinstance(q := r.get("question"), str) else None) for r in ASKING
+    ]
+    kinds = [next(k for k in ("caption", "answer", "error") if k in answer) for answer in answers]
+    expected = "caption answer answer error answer error error error caption"
+    assert kinds == expected.split()
+    assert [answer["error"] for answer in answers if "error" in answer] == [
+        problems[0],
+        *problems[2:],
+    ]
+
+
+def test_questions_go_in_batches_of_bounded_size(photos, monkeypatch, capsys):
+    monkeypatch.setattr(commands, "MOST_ASKED", 5)
+    three = [arg for question in ("what", "how", "where") for arg in ("--question", question)]
+    assert main(["caption", "a.png", "b.png", "c.png", *three]) == 0
+    assert [len(call) for call in Double.asked] == [2, 1]
+    assert len(capsys.readouterr().out.splitlines()) == 9
+    # What is asked of a photograph on the command line is asked together.
+    Double.asked.clear()
+    assert main(["caption", "a.png", "b.png", *three, *three]) == 0
+    assert [[len(row) for row in call] for call in Double.asked] == [[6], [6]]
+    assert len(capsys.readouterr().out.splitlines()) == 12
+    Double.asked.clear()
+    requests = [{"image": "a.png", "question": f"what {n}"} for n in range(12)]
+    Path("r.jsonl").write_text("".join(f"{json.dumps(request)}\n" for request in requests))
+    assert main(["caption", "--json", "--requests", "r.jsonl"]) == 0
+    assert [[len(row) for row in call] for call in Double.asked] == [[5], [5], [2]]
+    answers = records(capsys.readouterr().out)
+    assert [answer["question"] for answer in answers] == [f"what {n}" for n in range(12)]
+
+
+def test_a_real_model_encodes_each_photograph_once(toy, tmp_path, monkeypatch, capsys):
+    from captioner import search
+
+    encoded, encode = [], search.encode
+
+    def counted(captioner, photographs):
+        encoded.append(len(photographs))
+        return encode(captioner, photographs)
+
+    monkeypatch.setattr(search, "encode", counted)
+    monkeypatch.chdir(tmp_path)
+    model = toy(question_units=8, max_question_words=4)
+    model.save_to_preset("toy")
+    for red, name in ((10, "a.png"), (250, "b.png")):
+        paint(name, red)
+    words = ["dog", "cat", "man", "red", "left"] * 2
+    asked = [arg for word in words for arg in ("--question", f"the {word}?")]
+    assert main(["caption", "--json", "a.png", "b.png", *asked, "--weights", "toy"]) == 0
+    out, err = capsys.readouterr()
+    answers = records(out)
+    assert (encoded, err, len(answers)) == ([2], "", 20)
+    again = type(model).from_preset("toy").answer(["a.png", "b.png"], [f"the {w}?" for w in words])
+    assert [answer["answer"] for answer in answers] == [a.text for row in again for a in row]
+    scores = [a.score for row in again for a in row]
+    assert [answer["score"] for answer in answers] == pytest.approx(scores)
+
+
 # Overlays
 
 
@@ -455,6 +685,23 @@ def test_an_overlay_of_one_photograph_is_a_file(photos, capsys, name, start):
 def test_an_overlay_shows_the_photograph_and_the_best_caption(photos):
     assert main(["caption", "--top", "2", "b.png", "--overlay", "o.html"]) == 0
     assert "<h1>Red 20, take 1.</h1>" in Path("o.html").read_text()
+
+
+def test_an_overlay_of_an_answer_shows_the_question(photos):
+    question = "what is <b>red</b> & 'new'?"
+    assert main(["caption", "b.png", "--question", question, "--overlay", "o.html"]) == 0
+    page = Path("o.html").read_text()
+    heading = "what is &lt;b&gt;red&lt;/b&gt; &amp; &#x27;new&#x27;? → what: red 20, take 1"
+    assert f"<h1>{heading}</h1>" in page and "<b>" not in page
+
+
+def test_overlays_of_several_questions_are_files_of_a_folder(photos, capsys):
+    asked = ["--question", WHAT, "--question", HOW]
+    assert main(["caption", "a.png", *asked, "--overlay", "looks"]) == 0
+    assert files("looks") == ["a-2.png", "a.png"]
+    capsys.readouterr()
+    line = usage_error(capsys, "a.png", *asked, "--overlay", "o.png")
+    assert line.endswith("--overlay o.png: several questions need a folder")
 
 
 def test_overlays_of_several_photographs_are_files_of_a_folder(photos, capsys):
@@ -527,10 +774,10 @@ def test_one_overlay_that_fails_does_not_stop_the_others(photos, monkeypatch, ca
 
     save = overlay.save
 
-    def full(photograph, caption, path):
+    def full(photograph, caption, path, question):
         if path.stem == "b":
             raise OSError(28, "No space left on device", str(path))
-        save(photograph, caption, path)
+        save(photograph, caption, path, question)
 
     monkeypatch.setattr(overlay, "save", full)
     assert main(["caption", "a.png", "b.png", "c.png", "--overlay", "looks"]) == 1
@@ -623,16 +870,16 @@ def test_a_reader_that_leaves_ends_the_program_quietly(held):
 
 @pytest.fixture
 def training(monkeypatch):
-    """The keyword arguments that `captioner.training.train` was called with."""
+    """The arguments that `captioner.training.train` was called with."""
 
     class TrainingError(ValueError):
         pass
 
     calls = []
 
-    def train(**settings):
-        calls.append(settings)
-        if settings["dataset"] == "unknown":
+    def train(datasets, **settings):
+        calls.append((datasets, settings))
+        if datasets[0][0] == "unknown":
             raise DatasetError("no data set format 'unknown'")
         if settings["output"] == Path("taken"):
             raise TrainingError("taken: holds another run")
@@ -650,7 +897,7 @@ def test_train_passes_on_what_is_given_and_nothing_else(training, capsys):
     every += " --batch-size 8 --seed 5"
     assert main(["train", *REQUIRED, "--output", "new"]) == 0
     assert main(["train", *REQUIRED, "--output", "new", *every.split()]) == 0
-    required = {"dataset": "flickr8k", "root": Path("data"), "output": Path("new")}
+    datasets, required = [("flickr8k", Path("data"))], {"output": Path("new")}
     options = {
         "encoder": "VGG16",
         "encoder_weights": "vgg.h5",
@@ -660,12 +907,23 @@ def test_train_passes_on_what_is_given_and_nothing_else(training, capsys):
         "batch_size": 8,
         "seed": 5,
     }
-    assert training == [required, required | options]
+    assert training == [(datasets, required), (datasets, required | options)]
     assert capsys.readouterr() == ("", "")
 
 
+def test_train_takes_several_datasets_each_with_its_root(training, capsys):
+    second = ["--dataset", "daquar", "--root", "more"]
+    assert main(["train", *REQUIRED, *second, "--output", "new"]) == 0
+    ((datasets, _),) = training
+    assert datasets == [("flickr8k", Path("data")), ("daquar", Path("more"))]
+    with pytest.raises(SystemExit) as left:
+        main(["train", *REQUIRED, "--dataset", "daquar", "--output", "new"])
+    assert left.value.code == 2
+    assert "every --dataset needs its --root" in capsys.readouterr().err
+
+
 def test_train_reports_errors_in_one_line(training, capsys):
-    assert main(["train", *REQUIRED, "--output", "new", "--dataset", "unknown"]) == 1
+    assert main(["train", "--dataset", "unknown", "--root", "data", "--output", "new"]) == 1
     assert capsys.readouterr() == ("", "captioner: no data set format 'unknown'\n")
     assert main(["train", *REQUIRED, "--output", "taken"]) == 1
     assert capsys.readouterr() == ("", "captioner: taken: holds another run\n")
@@ -681,14 +939,15 @@ def test_evaluate_passes_its_arguments_on_and_prints_the_table(monkeypatch, caps
     module = stub(monkeypatch.setitem, "evaluation", evaluate=evaluate, table="table of {}".format)
     monkeypatch.setattr(captioner, "evaluation", module, raising=False)
     options = ["--weights", "mine", "--output", "results", "--beam", "5", "--record"]
+    options += ["--task", "vqa"]
     assert main(["evaluate", *REQUIRED, "--split", "dev"]) == 0
     assert capsys.readouterr() == ("table of scores\n", "")
     assert main(["evaluate", *REQUIRED, "--split", "test", *options]) == 0
     plain = {"weights": DEFAULT_PRESET, "output": None, "beam": 3, "record": False}
     given = {"weights": "mine", "output": Path("results"), "beam": 5, "record": True}
     assert calls == [
-        ("flickr8k", Path("data"), "dev", plain),
-        ("flickr8k", Path("data"), "test", given),
+        ("flickr8k", Path("data"), "dev", {"task": "captions", **plain}),
+        ("flickr8k", Path("data"), "test", {"task": "vqa", **given}),
     ]
 
 
@@ -697,9 +956,9 @@ def test_train_and_evaluate_take_these_arguments():
     from captioner.evaluation import evaluate
     from captioner.training import train
 
-    names = "dataset root output encoder encoder_weights fine_tune epochs fine_tune_epochs"
+    names = "datasets output encoder encoder_weights fine_tune epochs fine_tune_epochs"
     inspect.signature(train).bind(**dict.fromkeys(f"{names} batch_size seed".split()))
-    names = "weights output beam record"
+    names = "task weights output beam record"
     inspect.signature(evaluate).bind("flickr8k", "data", "dev", **dict.fromkeys(names.split()))
 
 

@@ -1,16 +1,19 @@
 import math
 import random
 
+import numpy as np
 import pytest
 
 from captioner import metrics
 from captioner.metrics import (
     CaptionScorer,
     Cider,
+    attention_entropy,
     bleu,
     caption_scores,
     caption_statistics,
     cider,
+    entropy,
     meteor_spice,
     rouge_l,
 )
@@ -304,3 +307,16 @@ def test_without_java_or_the_extra_the_reason_is_given(java, monkeypatch, tool, 
     scores, left_out = meteor_spice(*ONE)
     assert scores == {} and set(left_out) == {"meteor", "spice"}
     assert all(reason in line for line in left_out.values())
+
+
+def test_entropy_by_hand():
+    assert entropy(np.full((2, 2), 0.25, "float32")) == pytest.approx(2)
+    assert entropy(np.array([[0.5, 0.25], [0.125, 0.125]])) == pytest.approx(1.75)
+    assert entropy(np.array([[0, 1], [0, 0]], "float32")) == 0
+
+
+def test_attention_entropy_is_the_mean_of_content_and_of_function_words():
+    looks = [("a", 2.0), ("dog", 0.5), ("with", 3.0), ("a", 4.0), ("ball", 1.0)]
+    expected = {"attention_entropy/content": 0.75, "attention_entropy/function": 3.0}
+    assert attention_entropy(looks) == pytest.approx(expected)
+    assert attention_entropy([("dog", 0.5)]) == {"attention_entropy/content": 0.5}

@@ -12,27 +12,27 @@ def batch(model, features, sequences=2):
     tokens = np.full((len(features), sequences, model.steps), PAD, "int32")
     tokens[..., :3] = START, 4, 6
     tokens[:, 1:, 1] = 5
-    return {"features": features, "tokens": tokens}
+    return {"features": features, "captions": tokens}
 
 
 def test_sequences_of_a_photograph_do_not_disturb_each_other(toy, features):
     model = toy()
     x = batch(model, features(model))
-    together = ops.convert_to_numpy(model(x))
+    together = ops.convert_to_numpy(model(x)["captions"])
     assert together.shape == (3, 2, model.steps, len(model.vocabulary))
     for k in range(2):
-        alone = model({"features": x["features"], "tokens": x["tokens"][:, k : k + 1]})
-        np.testing.assert_allclose(together[:, k], alone[:, 0], rtol=1e-3, atol=1e-5)
+        alone = model({"features": x["features"], "captions": x["captions"][:, k : k + 1]})
+        np.testing.assert_allclose(together[:, k], alone["captions"][:, 0], rtol=1e-3, atol=1e-5)
 
 
 def test_photographs_and_their_features_say_the_same(toy):
     model = toy()
     photographs = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3)).astype("uint8")
     features = ops.convert_to_numpy(model.features(photographs))
-    tokens = batch(model, features)["tokens"]
+    tokens = batch(model, features)["captions"]
     np.testing.assert_allclose(
-        model({"photographs": photographs, "tokens": tokens}),
-        model({"features": features, "tokens": tokens}),
+        model({"photographs": photographs, "captions": tokens})["captions"],
+        model({"features": features, "captions": tokens})["captions"],
         rtol=1e-4,
         atol=1e-6,
     )
@@ -69,11 +69,30 @@ def test_fit_learns_two_photographs_by_heart(toy, features):
         keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD),
         jit_compile=False,
     )
-    model.fit({**x, "tokens": tokens[..., :-1]}, tokens[..., 1:], epochs=60, verbose=0)
+    targets = {"captions": tokens[..., 1:]}
+    model.fit({**x, "captions": tokens[..., :-1]}, targets, epochs=60, verbose=0)
     from captioner.search import Beam, generate
 
     written = [found[0].text for found in generate(model, x, Beam(3))]
     assert written == ["A dog runs on the grass.", "A red cat sits."]
+
+
+def test_answers_are_read_with_their_questions(toy, features):
+    model = toy(question_units=8, max_question_words=4)
+    x = batch(model, features(model))
+    answers = x["captions"][..., :2]
+    questions = np.array([[[4, 5, 6, 0], [7, 0, 0, 0]]] * 3)
+    both = model({**x, "questions": questions, "answers": answers})
+    assert both["answers"].shape == (3, 2, 2, len(model.vocabulary))
+    alone = model(x)
+    assert set(alone) == {"captions"}
+    np.testing.assert_allclose(both["captions"], alone["captions"], rtol=1e-4, atol=1e-6)
+    swapped = {"features": x["features"], "questions": questions[:, ::-1], "answers": answers}
+    swapped = ops.convert_to_numpy(model(swapped)["answers"])
+    assert not np.allclose(both["answers"], swapped, atol=1e-3)
+    # Without a question an answer is what a caption would be.
+    silent = model({**x, "questions": questions * 0, "answers": answers})["answers"]
+    np.testing.assert_allclose(silent, alone["captions"][..., :2, :], rtol=1e-4, atol=1e-6)
 
 
 def test_padding_costs_nothing(toy, features):
@@ -91,8 +110,8 @@ def test_fine_tuning_reaches_the_first_layer_and_batch_statistics_stay(toy):
     norm = model.encoder.layers[-1].get_layer("bn_Conv1")
     before = [w.copy() for w in first.get_weights()], norm.moving_mean.numpy().copy()
     photographs = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3)).astype("uint8")
-    x = {"photographs": photographs, "tokens": batch(model, photographs)["tokens"]}
-    targets = np.full(x["tokens"].shape, 4)
+    x = {"photographs": photographs, "captions": batch(model, photographs)["captions"]}
+    targets = {"captions": np.full(x["captions"].shape, 4)}
     model.compile(
         keras.optimizers.Adam(0.01),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -463,7 +463,7 @@ def test_the_keyboard_lights_the_region_of_a_word(opened):
 def test_a_page_can_be_heard(opened):
     browser, buttons, _ = opened
     photo, *heats = browser.find_elements("css selector", "#view img")
-    assert photo.accessible_name == "The photograph. The model says: Zero one two."
+    assert photo.accessible_name == "The photograph"
     assert [heat.get_dom_attribute("alt") for heat in heats] == [""] * 3  # told in words instead
     assert [button.accessible_name for button in buttons] == ["zero 0.05", "one 0.10", "two 0.15"]
     group = browser.find_element("id", "words")
@@ -507,3 +507,53 @@ def test_save_refuses_an_unknown_suffix(tmp_path, name):
 def test_save_names_a_photograph_that_is_missing(tmp_path):
     with pytest.raises(ImageError, match="missing.jpg"):
         overlay.save(tmp_path / "missing.jpg", Caption("One.", words((0, 0))), tmp_path / "o.png")
+
+
+# Questions
+
+
+def test_the_picture_of_an_answer_is_titled_with_the_question(tmp_path):
+    answer = Caption("one two", words((1, 1), (5, 5)))
+    overlay.save(photograph(), answer, tmp_path / "o.png", "What is <it>?")
+    expected = overlay.picture(photograph(), answer.words, "What is <it>? → one two")
+    assert (np.asarray(Image.open(tmp_path / "o.png").convert("RGB")) == pixels(expected)).all()
+
+
+def test_a_page_shows_the_question_and_escapes_it(tmp_path):
+    answer = Caption("red", words((0, 0)))
+    overlay.save(photograph(), answer, tmp_path / "o.html", "what $limit is <script>?")
+    page = (tmp_path / "o.html").read_text()
+    for tag in ("h1", "title"):
+        assert f"<{tag}>what $limit is &lt;script&gt;? → red</{tag}>" in page
+
+
+def test_an_animation_shows_the_question_before_the_words():
+    starts = {}
+    for question in (None, "Is it?"):
+        made = overlay.animation(photograph(), words((1, 5), (5, 2)), question)
+        gif = Image.open(io.BytesIO(made))
+        assert gif.n_frames == 2
+        for position, region in enumerate([(1, 5), (5, 2)]):
+            gif.seek(position)
+            frame = np.asarray(gif.convert("RGB")).astype(int)
+            assert_within_region(brightest(frame[:427]), *region)
+            line = frame[427:475]
+            marked = np.nonzero((line[..., 0] > 200) & (line[..., 2] < 60))[1]
+            white = np.nonzero(line.min(axis=-1) > 225)[1]
+            assert (white.size > 0) == (question is not None)
+            assert (white < marked.min()).all()
+            starts[question, position] = marked.min()
+    assert starts["Is it?", 0] > starts[None, 0] + 40
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif", ".html"])
+def test_an_endless_question_with_broken_characters(tmp_path, suffix):
+    path = tmp_path / f"o{suffix}"
+    question = "what \ud800 is" + 10_000 * " it" + 10_000 * "t"
+    overlay.save(photograph(), Caption("red", words((0, 0))), path, question)
+    if suffix != ".html":
+        with Image.open(path) as image:
+            assert max(image.size) < 2_000
+    else:
+        (heading,) = re.findall("<h1>(.*)</h1>", path.read_text())
+        assert heading.startswith("what ? is it it") and heading.endswith(" it … → red")

@@ -109,3 +109,9 @@ def test_an_interrupted_save_leaves_the_preset_whole(saved, monkeypatch):
         model.save_to_preset(folder)
     assert sorted(path.name for path in folder.iterdir())[0] == "config.json"
     Captioner.from_preset(folder)
+
+
+def test_a_model_without_questions_is_not_to_be_asked(toy):
+    presets.check_answers(toy(question_units=4), "mine")
+    with pytest.raises(PresetError, match="mine: only captions"):
+        presets.check_answers(toy(), "mine")

@@ -355,6 +355,9 @@ def test_jsonl_by_a_hash_of_the_image(tmp_path):
         '{"image": "a.jpg", "question": "what ?", "answers": "dog"}',
         '{"image": "a.jpg", "captions": ["A dog .", ""]}',
         '{"image": "a.jpg", "caption": "A dog .", "split": 1}',
+        '{"image": "a.jpg", "caption": "A dog .", "image_id": ["a"]}',
+        '{"image": "a.jpg", "question": "what ?", "answer": "dog", "question_id": {}}',
+        '{"image": "a.jpg", "question": "what ?", "answer": "dog", "kind": 3}',
         "[" * 100_000,
     ],
 )

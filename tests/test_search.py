@@ -274,19 +274,45 @@ def answering(toy):
 
 
 def test_ten_questions_about_a_photograph_encode_it_once(answering, monkeypatch):
-    batches = []
-    features = answering.features
+    encoded, rows = [], []
+    encode, decode = search.encode, search.generate
 
-    def counted(photographs):
-        batches.append(photographs.shape)
-        return features(photographs)
+    def counted(captioner, photographs):
+        encoded.append(photographs.shape)
+        return encode(captioner, photographs)
 
-    monkeypatch.setattr(answering, "features", counted)
+    def seen(captioner, inputs, *args):
+        assert "photographs" not in inputs
+        rows.append(inputs["questions"].shape)
+        return decode(captioner, inputs, *args)
+
+    monkeypatch.setattr(search, "encode", counted)
+    monkeypatch.setattr(search, "generate", seen)
     photograph = np.zeros((64, 64, 3), "uint8")
     questions = ["a dog", "the cat", "red", "a man on grass", "left"] * 2
     answers = answering.answer(photograph, questions)
-    assert len(answers) == 10 and batches == [(1, 64, 64, 3)]
+    assert len(answers) == 10 and encoded == [(1, 64, 64, 3)] and rows == [(1, 10, 4)]
     assert [a.text for a in answers[:5]] == [a.text for a in answers[5:]]
+    # Also where they are too many to be decoded at once.
+    monkeypatch.setattr(search, "ROWS", 4)
+    again = answering.answer(photograph, questions)
+    assert len(encoded) == 2 and rows[1:] == [(1, 4, 4), (1, 4, 4), (1, 2, 4)]
+    assert [a.score for a in again] == pytest.approx([a.score for a in answers], abs=1e-5)
+
+
+def test_every_photograph_may_have_questions_of_its_own(answering, monkeypatch):
+    photographs = list(np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3)).astype("uint8"))
+    questions = [["a dog", "left", None, "red"], ["the cat"], [None, "red"]]
+    for rows in (search.ROWS, 6):  # 6: two for each photograph, so that all questions take two
+        monkeypatch.setattr(search, "ROWS", rows)
+        table = answering.answer(photographs, questions)
+        assert [len(row) for row in table] == [4, 1, 2]
+        for photograph, asked, row in zip(photographs, questions, table, strict=True):
+            for question, answer in zip(asked, row, strict=True):
+                ask = (answering.answer, (question,)) if question else (answering.caption, ())
+                alone = ask[0](photograph, *ask[1])
+                assert alone.text == answer.text
+                assert alone.score == pytest.approx(answer.score, abs=1e-5)
 
 
 def test_a_question_is_answered_the_same_alone_and_among_others(answering):
@@ -312,7 +338,7 @@ def test_without_a_question_the_same_model_captions(answering, features):
     captions = generate(answering, {"features": x}, Beam(3))
     unasked = generate(answering, {"features": x, "questions": silent}, Beam(3))
     for caption, answer in zip(captions, unasked, strict=True):
-        assert caption[0].text.lower().rstrip(".") == answer[0].text
+        assert caption[0].text == answer[0].text
         assert caption[0].score == pytest.approx(answer[0].score, abs=1e-5)
 
 
@@ -330,3 +356,7 @@ def test_what_cannot_be_asked_is_said(answering, toy):
             answering.answer(photograph, empty)
     with pytest.raises(ValueError, match="only captions"):
         toy().answer(photograph, "a dog")
+    with pytest.raises(ValueError, match="questions for 2 photographs, not for 1"):
+        answering.answer([photograph], [["a dog"], ["red"]])
+    with pytest.raises(ValueError, match="a question has words, not '!'"):
+        answering.answer([photograph], [["a dog", "!"]])

@@ -4,7 +4,17 @@ import shutil
 import numpy as np
 import pytest
 
-from captioner.text import END, PAD, SPECIAL, START, UNKNOWN, Vocabulary, sentence, tokenize
+from captioner.text import (
+    END,
+    PAD,
+    SPECIAL,
+    START,
+    UNKNOWN,
+    Vocabulary,
+    has_words,
+    sentence,
+    tokenize,
+)
 
 # What coco-caption's Java tokeniser makes of each.
 TOKENIZED = {
@@ -99,3 +109,13 @@ def test_a_question_is_its_words_alone(vocabulary):
     assert vocabulary.encode_question("Dog, zebra, cat?", 5).tolist() == [dog, UNKNOWN, cat, 0, 0]
     assert vocabulary.encode_question("dog dog dog", 2).tolist() == [dog, dog]
     assert vocabulary.encode_question("", 2).tolist() == [PAD, PAD]
+
+
+@pytest.mark.parametrize("text", ["a", "1.", "что?", "狗？", "(b)"])
+def test_texts_with_words(text):
+    assert has_words(text) and tokenize(text)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "???", "。！", "..."])
+def test_texts_without_words(text):
+    assert not has_words(text)

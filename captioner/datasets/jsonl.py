@@ -75,17 +75,24 @@ def _example(entry: dict[str, Any], folder: Path, number: int) -> Example:
     image = _text(entry["image"])
     common = {
         "image": folder / image,
-        "image_id": entry.get("image_id", str(PurePosixPath(image).with_suffix(""))),
+        "image_id": _id(entry, "image_id", str(PurePosixPath(image).with_suffix(""))),
     }
     if "question" not in entry:
         return Example(references=_texts(entry, "caption"), **common)
     return Example(
         references=_texts(entry, "answer"),
         question=_text(entry["question"]),
-        question_id=entry.get("question_id", number),
-        kind=entry.get("kind"),
+        question_id=_id(entry, "question_id", number),
+        kind=_text(entry["kind"]) if entry.get("kind") is not None else None,
         **common,
     )
+
+
+def _id(entry: dict[str, Any], name: str, default: int | str) -> int | str:
+    value = entry.get(name, default)
+    if not isinstance(value, int | str):
+        raise TypeError(f"{name} is neither a number nor text")
+    return value
 
 
 def _texts(entry: dict[str, Any], name: str) -> tuple[str, ...]:
