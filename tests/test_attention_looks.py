@@ -45,7 +45,7 @@ def learn(model, photographs, things):
         jit_compile=False,
     )
     inputs = {"features": features, "captions": tokens[..., :-1]}
-    model.fit(inputs, {"captions": tokens[..., 1:]}, batch_size=16, epochs=14, verbose=0)
+    model.fit(inputs, {"captions": tokens[..., 1:]}, batch_size=16, epochs=18, verbose=0)
 
 
 def test_attention_lands_on_the_thing_that_a_word_names(toy):
