@@ -49,7 +49,7 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         description="Caption photographs with a CNN, soft attention and an LSTM.",
     )
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_caption, _add_train, _add_evaluate, _add_questions):
+    for add in (_add_caption, _add_train, _add_evaluate, _add_compare, _add_questions):
         add(subcommands)
 
     # By itself argparse refuses photographs that follow an option that follows photographs.
@@ -225,6 +225,25 @@ def _add_evaluate(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> 
         "--record", action="store_true", help="write the scores into the metadata of the preset"
     )
     parser.set_defaults(run=commands.evaluate)
+
+
+def _add_compare(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> None:
+    parser = subcommands.add_parser(
+        "compare",
+        help="compare recurrent cells, layers and kinds of attention",
+        description="Train the caption recipe with each recurrent cell in one and two layers, and "
+        "with each kind of attention, all on the same features of a frozen CNN, and write a table "
+        "of their scores on dev. Started again, it goes on after the last that was finished.",
+    )
+    _add_dataset(parser)
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="for features and results"
+    )
+    parser.add_argument(
+        "--epochs", type=_positive, required=True, metavar="N", help="of each variant"
+    )
+    _add_weights(parser)
+    parser.set_defaults(run=commands.compare)
 
 
 def _add_questions(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> None:

@@ -152,6 +152,23 @@ def evaluate(args: Namespace) -> int:
     return 0
 
 
+def compare(args: Namespace) -> int:
+    """Train the variants of the decoder alike, and compare them in a table on stdout."""
+    with quiet_import():
+        from captioner import comparison
+    from captioner.presets import DEFAULT_PRESET
+
+    results = comparison.compare(
+        args.dataset,
+        args.root,
+        args.output,
+        weights=args.weights or DEFAULT_PRESET,
+        epochs=args.epochs,
+    )
+    print(comparison.table(results), flush=True)
+    return 0
+
+
 def questions(args: Namespace) -> int:
     """Make questions from the captions of a dataset; their number of each kind on stdout."""
     try:

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from captioner.language_model import CharacterModel
 from captioner.search import Beam, Sampling, generate
+from captioner.translator import Translator
 
 pytest.importorskip("jax")
 
@@ -19,7 +21,9 @@ import json, sys
 import keras, numpy as np
 import captioner.model
 from captioner.model import Captioner
+from captioner.language_model import CharacterModel
 from captioner.search import Beam, Sampling, generate
+from captioner.translator import Translator
 assert keras.backend.backend() == "jax"
 from conftest import with_toy_encoder
 captioner.model.build_encoder = with_toy_encoder(None)
@@ -36,7 +40,12 @@ model.encoder.trainable = False
 given = {name: data[name] for name in ("features", "captions", "questions", "answers")}
 targets = {name: data[name] for name in ("captions", "answers")}
 loss = model.train_on_batch(given, targets, return_dict=True)["loss"]
+translator, characters = (
+    keras.saving.load_model(f"{folder}/{name}.keras") for name in ("translator", "characters")
+)
 print(json.dumps({
+    "translated": np.asarray(translator({k: data[k] for k in ("sources", "tokens")})).tolist(),
+    "windows": [np.asarray(characters(window)).tolist() for window in data["windows"]],
     "logits": np.asarray(logits).tolist(),
     "captions": [[c.text for c in row] for row in found],
     "scores": [[c.score for c in row] for row in found],
@@ -55,6 +64,15 @@ def test_tensorflow_and_jax_agree(toy, features, tmp_path):
     tokens = np.random.default_rng(0).integers(4, len(model.vocabulary), (3, 2, model.steps))
     questions = np.array([[[4, 5, 6, 0], [7, 0, 0, 0]]] * 3)
     arrays = {"features": x, "captions": tokens, "questions": questions, "answers": tokens}
+    # The rest of the family, not compiled.
+    family = {"cell": "peephole_lstm", "layers": 2, "attention": "dot"}
+    translator = Translator(model.vocabulary, 8, 8, 8, **family, max_source_words=3, max_words=3)
+    characters = CharacterModel(model.vocabulary, 8, 8, "gru", layers=4, streams=3)
+    translator.save(tmp_path / "toy" / "translator.keras")
+    characters.save(tmp_path / "toy" / "characters.keras")
+    arrays["sources"] = np.array([[4, 5, 6], [7, 8, 0], [9, 0, 0]])
+    arrays["tokens"] = tokens[:, 0, :4]
+    arrays["windows"] = np.stack([tokens[:, 0, :2], tokens[:, 0, 2:4]])
     np.savez(tmp_path / "arrays.npz", **arrays)
     run = subprocess.run(
         [sys.executable, "-c", OTHER_BACKEND, str(tmp_path / "toy"), str(tmp_path / "arrays.npz")],
@@ -72,6 +90,10 @@ def test_tensorflow_and_jax_agree(toy, features, tmp_path):
     jax = json.loads(run.stdout.splitlines()[-1])
     logits = ops.convert_to_numpy(model({"features": x, "captions": tokens})["captions"])
     np.testing.assert_allclose(jax["logits"], logits, rtol=1e-3, atol=1e-4)
+    translated = translator({"sources": arrays["sources"], "tokens": arrays["tokens"]})
+    np.testing.assert_allclose(jax["translated"], translated, rtol=1e-3, atol=1e-4)
+    for window, expected in zip(arrays["windows"], jax["windows"], strict=True):
+        np.testing.assert_allclose(characters(window), expected, rtol=1e-3, atol=1e-4)
     found = generate(model, {"features": x}, Beam(3))
     assert jax["captions"] == [[c.text for c in row] for row in found]
     np.testing.assert_allclose(jax["scores"], [[c.score for c in row] for row in found], rtol=1e-3)

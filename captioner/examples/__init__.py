@@ -17,8 +17,11 @@ from captioner.text import PAD
 SEED = 0
 
 
-def learn(model, x, y, *, epochs, learning_rate, batch_size=64, shuffle=True):
-    """Fit with Adam, its rate going up for a short while and then down to 0; gradients clipped."""
+def learn(model, x, y, *, epochs, learning_rate, batch_size=64, **settings):
+    """Fit with Adam, its rate going up for a short while and then down to 0; gradients clipped.
+
+    Other settings are those of `keras.Model.fit`.
+    """
     steps = epochs * -(-len(y) // batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, steps, warmup_target=learning_rate, warmup_steps=min(100, steps // 10)
@@ -28,7 +31,7 @@ def learn(model, x, y, *, epochs, learning_rate, batch_size=64, shuffle=True):
         keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD),
         jit_compile=jit_compile(),
     )
-    model.fit(x, y, batch_size=batch_size, epochs=epochs, shuffle=shuffle, verbose=2)
+    model.fit(x, y, batch_size=batch_size, epochs=epochs, **{"verbose": 2, **settings})
     return model
 
 

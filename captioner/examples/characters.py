@@ -26,7 +26,7 @@ def hello():
     model = CharacterModel(vocabulary, 8, 16, streams=1, max_characters=8)
     ids = [vocabulary.words.index(character) for character in "hello"]
     x, y = np.array([[START, *ids]]), np.array([[*ids, END]])
-    return learn(model, x, y, epochs=100, learning_rate=0.03, batch_size=1)
+    return learn(model, x, y, epochs=100, learning_rate=0.03, verbose=0)
 
 
 def text():
