@@ -30,6 +30,12 @@ def test_the_scores_of_the_readme_are_those_recorded_with_the_weights(column):
     assert f"| {column} | {' | '.join(rates)} |" in README
 
 
+def test_the_entropies_of_the_readme_are_those_recorded_with_the_weights():
+    scores = presets.read_metadata(presets.DEFAULT_PRESET)["scores"]["flickr8k dev"]["beam 3"]
+    content, function = (scores[f"attention_entropy/{kind}"] for kind in ("content", "function"))
+    assert f"{content:.2f} and {function:.2f} bits with beam 3" in README
+
+
 @pytest.mark.parametrize("dataset", ["daquar", "jsonl"])
 def test_the_answers_scored_in_the_readme_are_those_recorded_with_the_weights(dataset):
     recorded = presets.read_metadata(presets.DEFAULT_PRESET)["scores"][f"{dataset} dev vqa"]
