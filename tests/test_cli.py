@@ -824,12 +824,15 @@ def test_bad_photographs_among_many_keep_the_order(seventy, capsys):
 def held(seventy, tmp_path):
     """A process whose first batch is written while the second waits for a file to appear."""
     gate = tmp_path / "go on"
+    # A shell's background job ignores interrupts, and so would what it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command("caption", *seventy),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(HOLD=str(gate)),
     )
+    signal.signal(signal.SIGINT, before)
     process.gate = gate
     with process:
         yield process
