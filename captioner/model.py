@@ -198,7 +198,8 @@ class Captioner(keras.Model):
         """
         annotations = self.annotations(self.features_of(inputs), training)
         logits = {}
-        for name in {"captions", "answers"} & set(inputs):
+        # In this order always, or runs of one seed would draw other dropout.
+        for name in [name for name in ("captions", "answers") if name in inputs]:
             _, sequences, steps = inputs[name].shape
             tokens = ops.reshape(inputs[name], (-1, steps))
             asked = {"questions": inputs["questions"]} if name == "answers" else {}

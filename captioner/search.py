@@ -306,8 +306,8 @@ def respond(captioner, features, questions, method, seed=None):
     Args:
         captioner: the model that writes.
         features: `float[B, R, C]`.
-        questions: for each photograph the list of what is asked about it, one or more; None asks
-            for a caption.
+        questions: for each photograph the list of what is asked about it, which may be empty;
+            None asks for a caption.
         method: a `Beam` or `Sampling`.
         seed: of the samples.
 

@@ -24,7 +24,6 @@ from captioner.model import Captioner
 from captioner.text import PAD, Vocabulary
 
 QUESTION_UNITS = 256  # of a model that is trained on questions
-LOSS_WEIGHTS = {"captions": 1.0, "answers": 1.0}
 
 
 class TrainingError(ValueError):
@@ -268,7 +267,6 @@ def fit(model, phase, data, scores, output):
             name: keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD)
             for name in targets
         },
-        loss_weights={name: LOSS_WEIGHTS[name] for name in targets},
         jit_compile=search.jit_compile(),
     )
     model.fit(
