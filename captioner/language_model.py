@@ -42,9 +42,7 @@ class CharacterModel(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(vocabulary, Vocabulary):
-            vocabulary = Vocabulary(vocabulary)
-        self.vocabulary = vocabulary
+        self.vocabulary = Vocabulary(vocabulary)
         self.streams = streams
         self.max_characters = max_characters
         self.decoder = AttentionDecoder(

@@ -66,9 +66,7 @@ class Captioner(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(vocabulary, Vocabulary):
-            vocabulary = Vocabulary(vocabulary)
-        self.vocabulary = vocabulary
+        self.vocabulary = Vocabulary(vocabulary)
         self.encoder_name = encoder
         self.image_size = image_size
         self.annotation_size = annotation_size

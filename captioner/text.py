@@ -55,7 +55,8 @@ class Vocabulary:
     """The words a model knows, each with an id; the first four are padding, start, end, unknown.
 
     Args:
-        words: the words in the order of their ids, the four special ones included.
+        words: the words in the order of their ids, the four special ones included; or another
+            vocabulary.
     """
 
     def __init__(self, words):
@@ -68,6 +69,9 @@ class Vocabulary:
 
     def __len__(self):
         return len(self.words)
+
+    def __iter__(self):
+        return iter(self.words)
 
     def __eq__(self, other):
         return isinstance(other, Vocabulary) and self.words == other.words

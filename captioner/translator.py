@@ -50,9 +50,7 @@ class Translator(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(vocabulary, Vocabulary):
-            vocabulary = Vocabulary(vocabulary)
-        self.vocabulary = vocabulary
+        self.vocabulary = Vocabulary(vocabulary)
         self.max_source_words = max_source_words
         self.max_words = max_words
         self.question_units = question_units
