@@ -183,7 +183,7 @@ def _add_train(subcommands: "argparse._SubParsersAction[ArgumentParser]") -> Non
         description="Train a model and save it as a preset. What is not given is as in the recipe "
         "of the weights that ship. An interrupted run goes on when it is started again. Several "
         "data sets are learned together, captions or questions: give --dataset and --root of each, "
-        "and twice for one that an epoch is to go through twice.",
+        "and several times for one that an epoch is to go through as often.",
         argument_default=argparse.SUPPRESS,  # the recipe's numbers stand in one place, its own
     )
     _add_dataset(parser, action="append")

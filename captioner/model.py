@@ -87,6 +87,8 @@ class Captioner(keras.Model):
         self.encoder = build_encoder(encoder, image_size, encoder_weights)
         self.project = keras.layers.Dense(annotation_size, name="project")
         self.norm = keras.layers.LayerNormalization(name="norm")
+        # Regions look alike wherever they are; "left of the bed" asks where they are.
+        self.position = keras.layers.Embedding(self.regions, annotation_size, name="position")
         self.drop = keras.layers.Dropout(dropout, name="drop")
         self.decoder = AttentionDecoder(
             len(vocabulary),
@@ -116,6 +118,7 @@ class Captioner(keras.Model):
         _, _, _, channels = self.encoder.output_shape
         self.project.build((None, self.regions, channels))
         self.norm.build((None, self.regions, self.annotation_size))
+        self.position.build((self.regions,))
         self.decoder.build((None, self.steps), (None, self.regions, self.annotation_size))
         if self.question_units:
             self.question_encoder.build((None, self.max_question_words, self.embedding_size))
@@ -150,9 +153,10 @@ class Captioner(keras.Model):
         return ops.reshape(maps, (-1, self.regions, maps.shape[-1]))
 
     def annotations(self, features, training=False):
-        """`float[B, R, D]`: annotation vectors, projected and layer-normalised features."""
-        features = ops.cast(features, self.compute_dtype)
-        return self.drop(self.norm(self.project(features)), training=training)
+        """`float[B, R, D]`: annotation vectors, projected and layer-normalised features, to each
+        of which a learned vector of its region's position is added."""
+        annotations = self.norm(self.project(ops.cast(features, self.compute_dtype)))
+        return self.drop(annotations + self.position(ops.arange(self.regions)), training=training)
 
     def memory_of(self, inputs):
         """What the decoder reads: the `Memory` of the photographs in a dict of inputs."""

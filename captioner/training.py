@@ -45,7 +45,7 @@ class Phase:
     learning_rate: float
 
 
-FROZEN = Phase("frozen", epochs=8, learning_rate=1e-3)
+FROZEN = Phase("frozen", epochs=10, learning_rate=1e-3)
 FINE_TUNE = Phase("fine-tune", epochs=3, learning_rate=1e-4)
 WARM_UP = 0.05  # share of the steps
 WEIGHT_DECAY = 0.01
@@ -139,7 +139,7 @@ def train(
     Args:
         datasets: pairs of the name of a reader, see `captioner.datasets`, and the folder of the
             data set. What several say of one photograph is learned together. One that is given
-            twice is gone through twice in every epoch, as may help a small one.
+            n times is gone through n times in every epoch, as may help a small one.
         output: the folder of the preset, of the logs, and of what a resumed run needs.
         encoder: a network of `keras.applications` by name.
         encoder_weights: what the encoder starts from: "imagenet", a weights file, or a preset, by

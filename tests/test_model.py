@@ -47,6 +47,19 @@ def test_regions_are_the_feature_map_row_by_row(toy):
     np.testing.assert_allclose(regions[0, 1 * 3 + 2], maps[0, 1, 2], rtol=1e-5)
 
 
+def test_where_a_region_lies_matters(toy, features):
+    model = toy()
+    x = batch(model, features(model))
+    turned = {**x, "features": x["features"][:, ::-1]}
+
+    def difference():
+        return np.abs(ops.convert_to_numpy(model(x)["captions"] - model(turned)["captions"])).max()
+
+    assert difference() > 1e-4
+    model.position.embeddings.assign(ops.zeros_like(model.position.embeddings))
+    assert difference() < 1e-5  # a set of regions, in any order
+
+
 def test_doubly_stochastic_penalty_by_hand():
     # Two words over two regions: even attention is free; both on one region differ by 1 each.
     even = np.full((1, 2, 2), 0.5, "float32")
