@@ -87,8 +87,14 @@ class Captioner(keras.Model):
         self.encoder = build_encoder(encoder, image_size, encoder_weights)
         self.project = keras.layers.Dense(annotation_size, name="project")
         self.norm = keras.layers.LayerNormalization(name="norm")
-        # Regions look alike wherever they are; "left of the bed" asks where they are.
-        self.position = keras.layers.Embedding(self.regions, annotation_size, name="position")
+        # Regions look alike wherever they are; "left of the bed" asks where they are. These vectors
+        # begin as large as the normalised ones that they are added to, or they go unheard.
+        self.position = keras.layers.Embedding(
+            self.regions,
+            annotation_size,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
+            name="position",
+        )
         self.drop = keras.layers.Dropout(dropout, name="drop")
         self.decoder = AttentionDecoder(
             len(vocabulary),
