@@ -1,5 +1,6 @@
 """What the repository ships and says of it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from matplotlib.cbook import get_sample_data
 from PIL import Image
 
-from captioner import presets
+from captioner import comparison, presets
 from captioner.model import Captioner
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +51,12 @@ def test_the_answers_scored_in_the_readme_are_those_recorded_with_the_weights(da
         assert any(
             name in row and row.endswith(f"| {' | '.join(cells)} |") for row in README.splitlines()
         )
+
+
+def test_the_comparison_of_the_readme_is_what_the_command_measured():
+    results = json.loads((ROOT / "docs" / "comparison.json").read_text(encoding="utf-8"))
+    assert len(results) == len(comparison.VARIANTS)
+    assert comparison.table(results) in README
 
 
 def test_the_weights_that_ship_are_small_and_tell_where_they_come_from():
