@@ -40,12 +40,12 @@ def learn(model, photographs, things):
     features = keras.ops.convert_to_numpy(model.features(squares))
     model.encoder.trainable = False
     model.compile(
-        keras.optimizers.Adam(0.01),
+        keras.optimizers.Adam(0.003),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD),
         jit_compile=False,
     )
     inputs = {"features": features, "captions": tokens[..., :-1]}
-    model.fit(inputs, {"captions": tokens[..., 1:]}, batch_size=16, epochs=18, verbose=0)
+    model.fit(inputs, {"captions": tokens[..., 1:]}, batch_size=16, epochs=60, verbose=0)
 
 
 def test_attention_lands_on_the_thing_that_a_word_names(toy):
