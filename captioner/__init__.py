@@ -4,10 +4,10 @@ import importlib
 
 # Public name -> its module. Imported at first use, so that `--help` does not wait for TensorFlow.
 _PUBLIC = {
-    "Captioner": "captioner.model",
-    "Vocabulary": "captioner.text",
-    "load_dataset": "captioner.datasets",
-    "train": "captioner.training",
+    "Captioner": "captioner.models.captioner",
+    "Vocabulary": "captioner.data.vocabulary",
+    "load_dataset": "captioner.data.readers",
+    "train": "captioner.training.train",
 }
 __all__ = sorted(_PUBLIC)
 

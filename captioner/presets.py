@@ -14,7 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from captioner.text import Vocabulary
+from captioner.data.vocabulary import Vocabulary
 
 DEFAULT_PRESET = "flickr8k_daquar"
 CONFIG, VOCABULARY, WEIGHTS, METADATA = (

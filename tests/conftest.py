@@ -12,7 +12,7 @@ WORDS = "a the dog cat man runs sits on grass left right red".split()
 
 @pytest.fixture(scope="session")
 def vocabulary():
-    from captioner.text import SPECIAL, Vocabulary
+    from captioner.data.vocabulary import SPECIAL, Vocabulary
 
     return Vocabulary([*SPECIAL, *WORDS])
 
@@ -33,9 +33,9 @@ def with_toy_encoder(build):
 
 @pytest.fixture
 def toy_encoder(monkeypatch):
-    from captioner import model
+    import captioner.models.captioner as module
 
-    monkeypatch.setattr(model, "build_encoder", with_toy_encoder(model.build_encoder))
+    monkeypatch.setattr(module, "build_encoder", with_toy_encoder(module.build_encoder))
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def toy(vocabulary, toy_encoder):
     """Makes a captioner with random weights; keyword arguments override the toy's sizes."""
     import keras
 
-    from captioner.model import Captioner
+    from captioner.models.captioner import Captioner
 
     def make(seed=0, **settings):
         keras.utils.set_random_seed(seed)

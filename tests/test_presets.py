@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from captioner import presets
-from captioner.model import Captioner
+from captioner.generation.loop import Beam, generate
+from captioner.models.captioner import Captioner
 from captioner.presets import PresetError
-from captioner.search import Beam, generate
 
 
 @pytest.fixture

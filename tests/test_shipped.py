@@ -10,8 +10,9 @@ import pytest
 from matplotlib.cbook import get_sample_data
 from PIL import Image
 
-from captioner import comparison, presets
-from captioner.model import Captioner
+from captioner import presets
+from captioner.models.captioner import Captioner
+from captioner.training import compare
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,8 +56,8 @@ def test_the_answers_scored_in_the_readme_are_those_recorded_with_the_weights(da
 
 def test_the_comparison_of_the_readme_is_what_the_command_measured():
     results = json.loads((ROOT / "docs" / "comparison.json").read_text(encoding="utf-8"))
-    assert len(results) == len(comparison.VARIANTS)
-    assert comparison.table(results) in README
+    assert len(results) == len(compare.VARIANTS)
+    assert compare.table(results) in README
 
 
 def test_the_weights_that_ship_are_small_and_tell_where_they_come_from():

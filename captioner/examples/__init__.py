@@ -11,8 +11,8 @@ import sys
 
 import keras
 
-from captioner.search import jit_compile
-from captioner.text import PAD
+from captioner.data.vocabulary import PAD
+from captioner.generation.loop import jit_compile
 
 SEED = 0
 

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from captioner.cells import recurrent_cell
 from captioner.examples import SEED, save
+from captioner.layers.cells import recurrent_cell
 
 BITS = (4, 8, 16, 32, 64, 128, 256)
 

@@ -11,9 +11,9 @@ from pydoc_data.topics import topics
 import keras
 import numpy as np
 
+from captioner.data.vocabulary import END, START
 from captioner.examples import SEED, learn
-from captioner.language_model import CharacterModel
-from captioner.text import END, START
+from captioner.models.character_model import CharacterModel
 
 TRAIN, UNSEEN = 300_000, 30_000  # characters
 WINDOW = 50  # characters that a gradient goes back through

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from captioner.cells import flat_states, nested_states, recurrent_cell
 from captioner.examples import SEED, save
+from captioner.layers.cells import flat_states, nested_states, recurrent_cell
 
 UNITS, STEPS, BATCH = 64, 100, 16
 

@@ -10,10 +10,11 @@ import keras
 import numpy as np
 from num2words import num2words
 
+from captioner.data.tokenizer import tokenize
+from captioner.data.vocabulary import Vocabulary
 from captioner.examples import SEED, learn, save
+from captioner.models.translator import Translator
 from captioner.overlay import alignment
-from captioner.text import Vocabulary, tokenize
-from captioner.translator import Translator
 
 TRAIN, UNSEEN = 10_000, 1_000
 EPOCHS = {"French": 6, "digits": 10}

@@ -11,10 +11,11 @@ answer looked at.
 import keras
 import numpy as np
 
+from captioner.data.tokenizer import tokenize
+from captioner.data.vocabulary import Vocabulary
 from captioner.examples import SEED, learn, save
+from captioner.models.translator import Translator
 from captioner.overlay import alignment
-from captioner.text import Vocabulary, tokenize
-from captioner.translator import Translator
 
 PERSONS = ("Mary", "John", "Sandra", "Daniel")
 PLACES = ("kitchen", "garden", "bathroom", "hallway", "office")

@@ -1,0 +1,73 @@
+"""Data sets in their published formats, all read as the same record.
+
+    examples = load_dataset("flickr8k", "~/flickr8k", "train")
+
+A reader is a function `(root, split) -> list[Example]` in a module of its own, listed in `READERS`.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from captioner.data.check import check_images
+from captioner.data.readers import (
+    captions_csv,
+    coco,
+    cocoqa,
+    daquar,
+    flickr8k,
+    jsonl,
+    karpathy,
+    vqa,
+)
+from captioner.data.records import DatasetError, Example
+
+__all__ = ["READERS", "load_dataset"]
+
+READERS: dict[str, Callable[[Path, str], list[Example]]] = {
+    "flickr8k": flickr8k.read,
+    "captions-csv": captions_csv.read,
+    "karpathy": karpathy.read,
+    "coco": coco.read,
+    "daquar": daquar.read,
+    "vqa": vqa.read,
+    "coco-qa": cocoqa.read,
+    "jsonl": jsonl.read,
+}
+
+
+def load_dataset(
+    name: str,
+    root: str | os.PathLike[str],
+    split: str,
+    max_missing: float = 0.01,
+    verify: bool = True,
+) -> list[Example]:
+    """Reads one split of a data set, without the photographs that are missing or broken.
+
+    Args:
+        name: one of `READERS`.
+        root: the folder that holds it; each reader's module says what it looks for there.
+        split: "train", "dev" or "test".
+        max_missing: the fraction of photographs that may be missing or broken; they are named in
+            the log.
+        verify: decode every photograph to find the broken ones; without it, only whether each is
+            there.
+
+    Raises:
+        DatasetError: if a file or the split is missing, a line is malformed, or too many
+            photographs are missing or broken.
+    """
+    if name not in READERS:
+        raise DatasetError(f"no data set format {name!r}; known are {', '.join(READERS)}")
+    root = Path(root).expanduser()
+    if not root.exists():
+        raise DatasetError(f"{root}: no such folder")
+    examples = READERS[name](root, split)
+    if not examples:
+        raise DatasetError(f"{root}: no photographs in split {split!r}")
+    for example in examples:
+        if not example.references:
+            what = "caption" if example.question is None else "answer"
+            raise DatasetError(f"{root}: {example.image.name} of split {split!r} has no {what}")
+    return check_images(examples, max_missing, verify)

@@ -1,0 +1,70 @@
+"""A table of captions, `captions.txt` or `captions.csv`: Flickr8k as on Kaggle, or one's own data.
+
+    image,caption[,split]
+    dog.jpg,"A dog , running ."
+
+The images lie in `Images/` or beside the table. What belongs to a split is said, in this order, by
+
+1. Flickr8k's official lists `Flickr_8k.{train,dev,test}Images.txt`, if they lie beside the table;
+2. the column `split`, if there is one: train, dev (or val), test;
+3. a hash of the file name: about one image in ten is "dev", the others "train". An image stays
+   where it is when others are added or removed.
+"""
+
+import csv
+import io
+from pathlib import Path, PurePosixPath
+
+from captioner.data.readers import flickr8k
+from captioner.data.records import DatasetError, Example, is_set_aside, locate, read_text
+
+
+def read(root: Path, split: str) -> list[Example]:
+    """Reads the split "train", "dev", or any other that the lists or the column name."""
+    path = locate(root, "captions.txt", "captions.csv")
+    captions, splits = _read_table(path)
+    if flickr8k.has_splits(root):
+        names = flickr8k.read_split(root, split)
+    else:
+        names = [name for name in captions if splits[name] == split]
+        if not names:
+            known = ", ".join(sorted(set(splits.values())))
+            raise DatasetError(f"{path}: no image in split {split!r}; has {known or 'none at all'}")
+    folder = locate(root, "Images", "images", ".")
+    # Not the bare stem: in one's own data, cats/1.jpg and dogs/1.jpg are two images.
+    return [
+        Example(
+            image=folder / name,
+            image_id=str(PurePosixPath(name).with_suffix("")),
+            references=tuple(captions.get(name, ())),
+        )
+        for name in names
+    ]
+
+
+def _read_table(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Returns the captions and the split of each image."""
+    captions: dict[str, list[str]] = {}
+    splits: dict[str, str] = {}
+    rows = csv.DictReader(io.StringIO(read_text(path)), skipinitialspace=True)
+    try:
+        if not {"image", "caption"} <= set(rows.fieldnames or ()):
+            raise DatasetError(f"{path}:1: expected the header image,caption[,split]")
+        for row in rows:
+            where = f"{path}:{rows.line_num}"
+            if None in row or None in row.values():
+                raise DatasetError(f"{where}: expected {len(rows.fieldnames)} fields; quote commas")
+            name, caption = row["image"].strip(), row["caption"].strip()
+            if not (name and caption) or "\n" in caption:
+                raise DatasetError(f"{where}: no image, no caption, or a quote that is not closed")
+            if "split" in row:
+                split = row["split"].strip()
+            else:
+                split = "dev" if is_set_aside(name, one_in=10) else "train"
+            split = "dev" if split == "val" else split
+            if splits.setdefault(name, split) != split:
+                raise DatasetError(f"{where}: {name} is in split {splits[name]} and in {split!r}")
+            captions.setdefault(name, []).append(caption)
+    except csv.Error as error:
+        raise DatasetError(f"{path}:{rows.line_num}: {error}") from error
+    return captions, splits

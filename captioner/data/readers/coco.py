@@ -1,0 +1,51 @@
+"""COCO captions as distributed: a JSON file and a folder of images for each split and year.
+
+    annotations/captions_train2017.json     images: [{id, file_name}],
+                                            annotations: [{image_id, caption}]
+    train2017/*.jpg                         or images/train2017/*.jpg
+
+"train" is enough where only one year is there; "train2014" says which.
+"""
+
+import re
+from pathlib import Path
+
+from captioner.data.records import DatasetError, Example, locate, read_lists
+
+
+def read(root: Path, split: str) -> list[Example]:
+    """Reads the split "train" or "dev" (in the file names: "val"), with or without the year."""
+    path = _locate_annotations(root, "val" if split == "dev" else split)
+    entries, annotations = read_lists(path, "images", "annotations")
+    folder = path.stem.removeprefix("captions_")
+    images = locate(root, folder, f"images/{folder}", "images", ".")
+    references: dict[int, list[str]] = {}
+    files: dict[int, str] = {}
+    for index, entry in enumerate(entries):
+        try:
+            files[entry["id"]] = entry["file_name"]
+            references[entry["id"]] = []
+        except (KeyError, TypeError) as error:
+            raise DatasetError(f"{path}: images[{index}] is malformed ({error!r})") from error
+    for index, annotation in enumerate(annotations):
+        try:
+            if caption := annotation["caption"].strip():
+                references[annotation["image_id"]].append(caption)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DatasetError(f"{path}: annotations[{index}] is malformed ({error!r})") from error
+    return [
+        Example(image=images / file, image_id=image_id, references=tuple(references[image_id]))
+        for image_id, file in files.items()
+    ]
+
+
+def _locate_annotations(root: Path, split: str) -> Path:
+    wanted = re.compile(rf"captions_{re.escape(split)}\d*")
+    folder = locate(root, "annotations", ".")
+    found = sorted(path for path in folder.glob("captions_*.json") if wanted.fullmatch(path.stem))
+    if not found:
+        raise DatasetError(f"{folder}: looked for captions_{split}*.json; found none")
+    if len(found) > 1:
+        names = ", ".join(path.stem.removeprefix("captions_") for path in found)
+        raise DatasetError(f"{folder}: {split!r} may be {names}; give one of them as the split")
+    return found[0]

@@ -1,0 +1,62 @@
+"""Karpathy's splits of Flickr8k, Flickr30k and COCO: one JSON file says it all.
+
+The root is the folder that holds one `dataset_*.json` and the images (for COCO in `train2014/` and
+`val2014/`), or that JSON file itself where several lie side by side.
+"""
+
+from pathlib import Path
+
+from captioner.data.records import DatasetError, Example, locate, read_lists
+
+# "restval" is what was left of COCO's validation images: everybody trains on it.
+SPLITS = {"train": ("train", "restval"), "dev": ("val",), "val": ("val",), "test": ("test",)}
+IMAGE_FOLDERS = (
+    "Flicker8k_Dataset",
+    "Images",
+    "images",
+    "flickr30k_images",
+    "flickr30k-images",
+    ".",
+)
+
+
+def read(root: Path, split: str) -> list[Example]:
+    """Reads the split "train", "dev" (in the file: "val") or "test"."""
+    if split not in SPLITS:
+        raise DatasetError(f"{root}: no split {split!r}; has {', '.join(SPLITS)}")
+    path = root if root.is_file() else _locate_json(root)
+    examples = []
+    folders: dict[str, Path] = {}
+    for index, entry in enumerate(read_lists(path, "images")[0]):
+        try:
+            if entry["split"] not in SPLITS[split]:
+                continue
+            subfolder = entry.get("filepath", "")
+            if subfolder not in folders:
+                folders[subfolder] = _locate_images(path.parent, subfolder)
+            references = (sentence["raw"].strip() for sentence in entry["sentences"])
+            examples.append(
+                Example(
+                    image=folders[subfolder] / entry["filename"],
+                    image_id=entry["cocoid"] if "cocoid" in entry else entry["imgid"],
+                    references=tuple(filter(None, references)),
+                )
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DatasetError(f"{path}: images[{index}] is malformed ({error!r})") from error
+    return examples
+
+
+def _locate_json(root: Path) -> Path:
+    found = sorted(root.glob("dataset_*.json"))
+    if not found:
+        raise DatasetError(f"{root}: looked for dataset_*.json; found none")
+    if len(found) > 1:
+        raise DatasetError(f"{root}: several dataset_*.json; give the path of one of them instead")
+    return found[0]
+
+
+def _locate_images(root: Path, subfolder: str) -> Path:
+    if subfolder:
+        return locate(root, subfolder, f"images/{subfolder}", f"Images/{subfolder}")
+    return locate(root, *IMAGE_FOLDERS)

@@ -1,0 +1,88 @@
+"""Words <-> token ids."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from captioner.data.tokenizer import tokenize
+
+PAD, START, END, UNKNOWN = range(4)
+SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
+
+
+class Vocabulary:
+    """The words a model knows, each with an id; the first four are padding, start, end, unknown.
+
+    Args:
+        words: the words in the order of their ids, the four special ones included; or another
+            vocabulary.
+    """
+
+    def __init__(self, words):
+        self.words = list(words)
+        if tuple(self.words[: len(SPECIAL)]) != SPECIAL:
+            raise ValueError(f"a vocabulary begins with {', '.join(SPECIAL)}")
+        self._ids = {word: i for i, word in enumerate(self.words)}
+        if len(self._ids) != len(self.words):
+            raise ValueError("a vocabulary holds every word once")
+
+    def __len__(self):
+        return len(self.words)
+
+    def __iter__(self):
+        return iter(self.words)
+
+    def __eq__(self, other):
+        return isinstance(other, Vocabulary) and self.words == other.words
+
+    @classmethod
+    def from_sentences(cls, sentences, min_count=5):
+        """The words seen `min_count` times or more, the most frequent first."""
+        counts = Counter(word for sentence in sentences for word in tokenize(sentence))
+        frequent = [word for word, count in counts.items() if count >= min_count]
+        # Ties are broken by the alphabet, so that the ids do not depend on the order of reading.
+        return cls([*SPECIAL, *sorted(frequent, key=lambda word: (-counts[word], word))])
+
+    @classmethod
+    def load(cls, path):
+        """Read a JSON list of words."""
+        return cls(json.loads(Path(path).read_text(encoding="utf-8")))
+
+    def save(self, path):
+        """Write a JSON list of words."""
+        Path(path).write_text(
+            json.dumps(self.words, ensure_ascii=False, indent=0) + "\n", encoding="utf-8"
+        )
+
+    def ids(self, sentence):
+        """The ids of a sentence's words; a word outside the vocabulary becomes unknown."""
+        return [self._ids.get(word, UNKNOWN) for word in tokenize(sentence)]
+
+    def encode(self, sentence, length):
+        """`int32[length + 1]`: start, at most `length` words and the end, then padding.
+
+        A sentence longer than that is cut, and then has no end token: the model must not learn
+        that sentences stop there.
+        """
+        return _padded([START, *self.ids(sentence), END], length + 1)
+
+    def encode_question(self, question, length):
+        """`int32[length]`: the words of a question, cut or padded; all padding for none."""
+        return _padded(self.ids(question), length)
+
+    def decode(self, ids):
+        """The words of token ids, up to the first end or padding token."""
+        words = []
+        for i in ids:
+            if i in (END, PAD):
+                break
+            words.append(self.words[i])
+        return words
+
+
+def _padded(ids, length):
+    row = np.full(length, PAD, "int32")
+    row[: len(ids)] = ids[:length]
+    return row

@@ -1,0 +1,226 @@
+"""Answers to questions scored as the field scores them.
+
+Scores are fractions, 0 to 1.
+
+- VQA accuracy: Antol et al., "VQA: Visual Question Answering", 2015. The numbers are those of the
+  official evaluator (https://github.com/GT-Vision-Lab/VQA), with its quirks: a comment names each.
+- Accuracy on sets of words and WUPS: Malinowski and Fritz, "A Multi-World Approach to Question
+  Answering about Real-World Scenes based on Uncertain Input", 2014, as in DAQUAR's
+  calculate_wups.py; the similarity is that of Wu and Palmer, "Verbs Semantics and Lexical
+  Selection", 1994, through WordNet.
+"""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from functools import lru_cache
+from itertools import product
+from math import prod
+from statistics import fmean
+
+from nltk.corpus import wordnet
+
+_PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'  # neither the colon nor the apostrophe
+_THOUSANDS = re.compile(r"\d,\d")
+# Written to spare a period between digits, but its first part, meant as a look-behind, is mistyped
+# and always true: "1. floor" loses the period, "1.5" and ".5" keep it.
+_PERIOD = re.compile(r"(?!<=\d)\.(?!\d)")
+_MOST_PERIODS = 32  # the evaluator passes the flag re.UNICODE where re.sub takes the count
+
+_ARTICLES = frozenset(["a", "an", "the"])
+_NUMBERS = {"none": "0"} | {
+    word: str(number)
+    for number, word in enumerate("zero one two three four five six seven eight nine ten".split())
+}
+# The evaluator's list, without the entries that change nothing: those in capitals, which it looks
+# for in lower case, and "let's" and "she's", which stand for themselves ("lets" is not in it).
+_CONTRACTED = """
+ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't
+haven't he'd he'd've he's how'd how'll how's isn't it'd it'd've it'll ma'am mightn't mightn't've
+might've mustn't must've needn't not've o'clock oughtn't 'ow's'at shan't she'd've should've
+shouldn't shouldn't've somebody'd've somebody'll somebody's someone'd someone'd've someone'll
+someone's something'd something'd've something'll that's there'd there'd've there're there's
+they'd they'd've they'll they're they've 'twas wasn't we'd've we've weren't what'll what're what's
+what've when's where'd where's where've who'd who'd've who'll who's who've why'll why're why's
+won't would've wouldn't wouldn't've y'all y'all'll y'all'd've you'd you'd've you'll you're you've
+"""
+# From each form that lacks one of its apostrophes, so that "couldntve" stays as it is.
+_CONTRACTIONS = {
+    word[: mark.start()] + word[mark.end() :]: word
+    for word in _CONTRACTED.split()
+    for mark in re.finditer("'", word)
+}
+_CONTRACTIONS["somebody'd"] = "somebodyd"  # the evaluator has this one the wrong way round
+
+_WUPS_THRESHOLDS = (0.9, 0.0)
+
+logger = logging.getLogger("captioner.evaluation.answer_metrics")
+
+
+def _trim(answer: str) -> str:
+    return answer.replace("\n", " ").replace("\t", " ").strip()
+
+
+def normalize(answer: str) -> str:
+    """An answer as the VQA evaluator compares it: lower case, without punctuation and articles,
+    number words as digits, contractions with their apostrophe.
+
+    Example:
+        >>> normalize("Two dogs, dont know the breed.")
+        "2 dogs don't know breed"
+    """
+    answer = _trim(answer)
+    text = answer
+    for mark in _PUNCTUATION:
+        # A mark next to a space anywhere in the answer goes without a trace everywhere in it; and
+        # with a number such as "1,000" in the answer so does every mark: "1,000 t-shirts".
+        beside_space = f"{mark} " in answer or f" {mark}" in answer
+        text = text.replace(mark, "" if beside_space or _THOUSANDS.search(answer) else " ")
+    text = _PERIOD.sub("", text, count=_MOST_PERIODS)
+    words = (_NUMBERS.get(word, word) for word in text.lower().split())
+    return " ".join(_CONTRACTIONS.get(word, word) for word in words if word not in _ARTICLES)
+
+
+def vqa_accuracy(answer: str, ground_truths: Sequence[str]) -> float:
+    """VQA accuracy of one answer: min(1, matches / 3), averaged over the sets that leave one ground
+    truth out.
+
+    VQA has ten ground truths. Any other number is an extension: with two or three an answer gets
+    1/3 or 2/3 at best, as the formula has it; with a single one, 1 if it matches.
+
+    Raises:
+        ValueError: if there are no ground truths.
+    """
+    answer, ground_truths = _trim(answer), [_trim(truth) for truth in ground_truths]
+    # Where people agree the evaluator compares as written, so that "Yes" is wrong beside ten "yes".
+    if len(set(ground_truths)) > 1:
+        answer, ground_truths = normalize(answer), [normalize(truth) for truth in ground_truths]
+    matches = [truth == answer for truth in ground_truths]
+    if len(matches) == 1:
+        return float(matches[0])
+    return fmean(min(1, (sum(matches) - left_out) / 3) for left_out in matches)
+
+
+@lru_cache(maxsize=2**16)
+def _similarity(a: str, b: str) -> float:
+    """Wu-Palmer similarity of the closest noun senses of two words; 0 for a word WordNet lacks."""
+    if a == b:
+        return 1.0
+    senses = product(wordnet.synsets(a, pos="n"), wordnet.synsets(b, pos="n"))
+    return max((x.wup_similarity(y) or 0.0 for x, y in senses), default=0.0)
+
+
+def wups(answer: str, truth: str, threshold: float) -> float:
+    """WUPS of one answer, like the truth a comma-separated list of items.
+
+    Every item counts as much as the item most similar to it on the other side; the product over the
+    answer's items and that over the truth's are taken, and the smaller one is the score.
+    A similarity below the threshold is multiplied by 0.1.
+
+    Raises:
+        LookupError: if NLTK has no WordNet.
+    """
+
+    def coverage(items, others):
+        return prod(max(weighted(_similarity(item, o)) for o in others) for item in items)
+
+    def weighted(similarity):
+        return similarity if similarity >= threshold else 0.1 * similarity
+
+    # WordNet and DAQUAR write "night_stand"; "night stand" is taken for the same item.
+    items, truths = (["_".join(i.split()) for i in text.split(",")] for text in (answer, truth))
+    return min(coverage(truths, items), coverage(items, truths))
+
+
+def items(answer: str) -> list[str]:
+    """The items of a comma-separated answer. The comma of "1,000" separates nothing."""
+    return [item.strip() for item in re.split(r"(?<!\d),|,(?!\d)", answer) if item.strip()]
+
+
+def _normalized_items(answer: str) -> frozenset[str]:
+    # "a", the answer about a letter, is an article and nothing else: not the same as no answer.
+    return frozenset(normalize(item) or item.lower() for item in items(answer))
+
+
+def _most_frequent(answers: Sequence[str]) -> str:
+    """The most frequent answer after normalisation, the first one on a tie."""
+    counts = Counter(map(_normalized_items, answers))
+    return max(answers, key=lambda answer: counts[_normalized_items(answer)])
+
+
+def _some(ids: Sequence[Hashable], problem: str):
+    """Raises ValueError with the number of ids and some of them, if there are any."""
+    if ids:
+        raise ValueError(f"{len(ids)} {problem}: {ids[:3]}")
+
+
+class AnswerScorer:
+    """Scores answers to fixed questions.
+
+    Args:
+        references: for each question id its reference answers, one or more; an answer may be
+            several items with commas between them.
+        kinds: for each question id what it asks for ("yes/no", "number", "colour").
+
+    Raises:
+        ValueError: if there is no question, a question has no reference, or the ids of `kinds` are
+            others than those of `references`.
+    """
+
+    def __init__(
+        self,
+        references: Mapping[Hashable, Sequence[str]],
+        kinds: Mapping[Hashable, str] | None = None,
+    ):
+        if not references:
+            raise ValueError("nothing to score: there are no references")
+        bare = [i for i, r in references.items() if not r or isinstance(r, str)]
+        _some(bare, "questions have no list of references")
+        if kinds is not None:
+            _some([i for i in references if i not in kinds], "questions have no kind")
+            _some([i for i in kinds if i not in references], "kinds are of no question")
+        self.references = dict(references)
+        self.kinds = dict(kinds or {})
+        self._truths = {i: _most_frequent(answers) for i, answers in references.items()}
+
+    def score(self, answers: Mapping[Hashable, str], with_wups: bool = True) -> dict[str, float]:
+        """The scores of one answer per question.
+
+        Args:
+            answers: for each question id the answer.
+            with_wups: whether to compute WUPS as well, which takes long.
+
+        Returns:
+            `vqa`: mean VQA accuracy, unless every question has a single reference.
+            `accuracy`: the rate of answers with the same set of normalised items as the reference,
+            or as the most frequent one of several; `accuracy/<kind>`: the same for each kind.
+            `wups_0.9`, `wups_0.0`: mean WUPS against that reference, if NLTK has WordNet; the log
+            says if not.
+
+        Raises:
+            ValueError: if the ids differ from those of the references.
+        """
+        _some([i for i in self.references if i not in answers], "questions have no answer")
+        _some([i for i in answers if i not in self.references], "answers have no references")
+        scores = {}
+        if any(len(r) > 1 for r in self.references.values()):
+            scores["vqa"] = fmean(vqa_accuracy(answers[i], r) for i, r in self.references.items())
+        right = {
+            i: _normalized_items(answers[i]) == _normalized_items(truth)
+            for i, truth in self._truths.items()
+        }
+        scores["accuracy"] = fmean(right.values())
+        for kind in sorted(set(self.kinds.values())):
+            scores[f"accuracy/{kind}"] = fmean(right[i] for i, k in self.kinds.items() if k == kind)
+        if not with_wups:
+            return scores
+        try:
+            wordnet.ensure_loaded()
+        except LookupError:
+            logger.warning("wups left out: NLTK has no WordNet (python -m nltk.downloader wordnet)")
+            return scores
+        for threshold in _WUPS_THRESHOLDS:
+            each = (wups(answers[i], truth, threshold) for i, truth in self._truths.items())
+            scores[f"wups_{threshold}"] = fmean(each)
+        return scores

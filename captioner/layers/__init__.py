@@ -1,0 +1,1 @@
+"""What the models are made of: encoders of images and text, cells, attention, the decoder."""

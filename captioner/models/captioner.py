@@ -1,0 +1,356 @@
+"""The captioner: an encoder of photographs and a decoder that writes about them."""
+
+import keras
+from keras import ops
+
+from captioner import presets
+from captioner.data.tokenizer import has_words, phrase, sentence
+from captioner.data.vocabulary import PAD, Vocabulary
+from captioner.generation import loop
+from captioner.layers.decoder import AttentionDecoder
+from captioner.layers.image_encoder import build_encoder
+from captioner.layers.text_encoder import TextEncoder
+
+
+@keras.saving.register_keras_serializable("captioner")
+class Captioner(keras.Model):
+    """Show, Attend and Tell (Xu et al., 2015) with soft attention over the regions of a CNN.
+
+    A row of a batch is one photograph with K sequences about it, so that the encoder and the
+    keys of the attention are computed once for all of them.
+
+    Args:
+        vocabulary: a `Vocabulary`, or its list of words.
+        encoder: a network of `keras.applications` by name.
+        encoder_weights: None, "imagenet" or a file, see `build_encoder`. Where the weights came
+            from is not part of the configuration.
+        image_size: side S of the squares that photographs are squashed to, in pixels.
+        annotation_size: D, the size of the annotation vectors.
+        embedding_size: E, the size of word vectors.
+        units: H, the size of the recurrent state.
+        attention_size: A, the size of the space of the attention.
+        cell: the recurrent cell of the decoder, see `captioner.layers.cells`.
+        layers: the number of stacked cells.
+        dropout: rate on annotation vectors, word vectors and the deep output.
+        attention_penalty: weight of the doubly stochastic regularisation (eq. 14).
+        max_words: the longest sentence, in words.
+        question_units: C, the size of an encoded question; 0 for a model that only captions.
+        max_question_words: the longest question, in words; what is longer is cut.
+        attention: the kind of attention, see `captioner.layers.attention`.
+        question_layers: the number of stacked cells that read a question.
+        question_bidirectional: whether questions are read backwards as well.
+
+    Example:
+        >>> model = Captioner.from_preset("flickr8k_daquar")
+        >>> model.caption("photo.jpg").text
+    """
+
+    def __init__(
+        self,
+        vocabulary,
+        encoder="MobileNetV2",
+        encoder_weights=None,
+        image_size=224,
+        annotation_size=512,
+        embedding_size=256,
+        units=512,
+        attention_size=256,
+        cell="lstm",
+        layers=1,
+        dropout=0.4,
+        attention_penalty=0.5,
+        max_words=20,
+        question_units=0,
+        max_question_words=20,
+        attention="additive",
+        question_layers=1,
+        question_bidirectional=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.vocabulary = Vocabulary(vocabulary)
+        self.encoder_name = encoder
+        self.image_size = image_size
+        self.annotation_size = annotation_size
+        self.embedding_size = embedding_size
+        self.units = units
+        self.attention_size = attention_size
+        self.cell = cell
+        self.layer_count = layers
+        self.dropout = dropout
+        self.attention_penalty = attention_penalty
+        self.max_words = max_words
+        self.question_units = question_units
+        self.max_question_words = max_question_words
+        self.attention = attention
+        self.question_layers = question_layers
+        self.question_bidirectional = question_bidirectional
+
+        self.encoder = build_encoder(encoder, image_size, encoder_weights)
+        self.project = keras.layers.Dense(annotation_size, name="project")
+        self.norm = keras.layers.LayerNormalization(name="norm")
+        # Regions look alike wherever they are; "left of the bed" asks where they are. These vectors
+        # begin as large as the normalised ones that they are added to, or they go unheard.
+        self.position = keras.layers.Embedding(
+            self.regions,
+            annotation_size,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
+            name="position",
+        )
+        self.drop = keras.layers.Dropout(dropout, name="drop")
+        self.decoder = AttentionDecoder(
+            len(vocabulary),
+            embedding_size,
+            units,
+            attention_size,
+            cell,
+            layers,
+            dropout,
+            question_units,
+            attention,
+            name="decoder",
+        )
+        if question_units:
+            self.question_encoder = TextEncoder(
+                question_units,
+                cell,
+                question_layers,
+                question_bidirectional,
+                name="question_encoder",
+            )
+        self.build()
+
+    def build(self, input_shape=None):
+        # Every shape is known from the configuration: a model is ready for its weights as soon
+        # as it is constructed, without a first batch.
+        _, _, _, channels = self.encoder.output_shape
+        self.project.build((None, self.regions, channels))
+        self.norm.build((None, self.regions, self.annotation_size))
+        self.position.build((self.regions,))
+        self.decoder.build((None, self.steps), (None, self.regions, self.annotation_size))
+        if self.question_units:
+            self.question_encoder.build((None, self.max_question_words, self.embedding_size))
+        self.built = True
+
+    @property
+    def grid(self):
+        """`(h, w)`: rows and columns of regions; region r lies in row r // w, column r % w."""
+        return self.encoder.output_shape[1:3]
+
+    @property
+    def regions(self):
+        """R, the number of regions of a photograph."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def steps(self):
+        """T, the number of tokens of the longest sentence, its end token included."""
+        return self.max_words + 1
+
+    def features_of(self, inputs):
+        """The "features" of a dict of inputs, or else those of its "photographs"."""
+        if "features" in inputs:
+            return inputs["features"]
+        return self.features(inputs["photographs"])
+
+    def features(self, photographs):
+        """`float[B, R, C]`: the last feature map of RGB photographs `[B, S, S, 3]` in 0..255."""
+        # Batch normalisation stays in inference mode also while the encoder is fine-tuned: batches
+        # are small, and the statistics learned from ImageNet are the better estimate.
+        maps = self.encoder(ops.cast(photographs, self.compute_dtype), training=False)
+        return ops.reshape(maps, (-1, self.regions, maps.shape[-1]))
+
+    def annotations(self, features, training=False):
+        """`float[B, R, D]`: annotation vectors, projected and layer-normalised features, to each
+        of which a learned vector of its region's position is added."""
+        annotations = self.norm(self.project(ops.cast(features, self.compute_dtype)))
+        return self.drop(annotations + self.position(ops.arange(self.regions)), training=training)
+
+    def memory_of(self, inputs):
+        """What the decoder reads: the `Memory` of the photographs in a dict of inputs."""
+        return self.decoder.memory(self.annotations(self.features_of(inputs)))
+
+    def condition_of(self, inputs, sequences, training=False):
+        """What the decoder is conditioned on, `float[N, C]`: the encoded questions.
+
+        Args:
+            inputs: a dict with "questions" `int[..., Q]`, N in all, if questions are asked.
+            sequences: N.
+
+        Returns:
+            The zero vector where nothing is asked, which is what a question without words is
+            encoded as: the model captions then. None for a model that only captions.
+        """
+        if not self.question_units:
+            return None
+        if "questions" not in inputs:
+            return ops.zeros((sequences, self.question_units))
+        questions = ops.reshape(inputs["questions"], (-1, inputs["questions"].shape[-1]))
+        words = self.drop(self.decoder.embedding(questions), training=training)
+        return self.question_encoder(words, questions != PAD, training=training)
+
+    def detokenize(self, words, asked):
+        """The text of words written: an answer where a question was `asked`, else a sentence."""
+        return phrase(words) if asked else sentence(words)
+
+    def call(self, inputs, training=False):
+        """Teacher-forced logits of captions, of answers, or of both.
+
+        Args:
+            inputs: a dict with "photographs" `[B, S, S, 3]` in 0..255, or "features"
+                `float[B, R, C]` where the encoder has run already; and of what is written about
+                them the words before: "captions" `int[B, K, T]`, or "answers" `int[B, M, U]` to
+                "questions" `int[B, M, Q]`.
+
+        Returns:
+            A dict with the logits of the words that follow: "captions" `float[B, K, T, V]`,
+            "answers" `float[B, M, U, V]`.
+        """
+        annotations = self.annotations(self.features_of(inputs), training)
+        logits = {}
+        # In this order always, or runs of one seed would draw other dropout.
+        for name in [name for name in ("captions", "answers") if name in inputs]:
+            _, sequences, steps = inputs[name].shape
+            tokens = ops.reshape(inputs[name], (-1, steps))
+            asked = {"questions": inputs["questions"]} if name == "answers" else {}
+            condition = self.condition_of(asked, ops.shape(tokens)[0], training)
+            written, attention = self.decoder(tokens, annotations, condition, training=training)
+            logits[name] = ops.reshape(written, (-1, sequences, steps, written.shape[-1]))
+            # An answer of one word need not have looked everywhere.
+            if training and name == "captions":
+                self.add_loss(self.attention_penalty * doubly_stochastic(attention, tokens != PAD))
+        return logits
+
+    def caption(self, images, beam_width=3, top=1):
+        """Write a caption by beam search.
+
+        Args:
+            images: a photograph (path, binary file, `PIL.Image` or `uint8[S, S, 3]`) or a list
+                of them; a list is decoded as one batch.
+            beam_width: number of beams K; 1 is greedy search.
+            top: how many of the beams to return as candidates, at most `beam_width`.
+
+        Returns:
+            A `Caption`, or a list of them.
+
+        Raises:
+            ImageError: a photograph that cannot be read.
+        """
+        captions = loop.write(self, images, loop.Beam(beam_width), top)
+        return _as_given(images, [row[0] for row in captions])
+
+    def answer(self, images, questions, beam_width=3, top=1):
+        """Answer questions by beam search.
+
+        Args:
+            images: as for `caption`.
+            questions: a question, or a list of them; each is asked about each photograph, which
+                is encoded once for all of them. Or, for a list of photographs, the list of
+                questions of each. None in the place of a question asks for a caption.
+            beam_width: as for `caption`.
+            top: as for `caption`.
+
+        Returns:
+            A `Caption` whose text is the answer. For a list of questions a list of them, and for
+            a list of photographs a list of what there is for each.
+
+        Raises:
+            ImageError: a photograph that cannot be read.
+            ValueError: a question without words, lists for another number of photographs, or a
+                model that only captions.
+        """
+        if not self.question_units:
+            raise ValueError("this model was trained without questions: it only captions")
+        count = len(images) if isinstance(images, list | tuple) else 1
+        several = isinstance(questions, list | tuple)
+        rows = list(questions) if several else [questions]
+        if not all(isinstance(row, list | tuple) for row in rows):
+            rows = [rows] * count
+        if len(rows) != count:
+            raise ValueError(f"questions for {len(rows)} photographs, not for {count}")
+        for question in {question for row in rows for question in row} - {None}:
+            if not has_words(question):
+                raise ValueError(f"a question has words, not {question!r}")
+        rows = [list(row) for row in rows]
+        answers = loop.write(self, images, loop.Beam(beam_width), top, questions=rows)
+        return _as_given(images, [row if several else row[0] for row in answers])
+
+    def sample(self, images, temperature=1.0, top_p=1.0, samples=1, seed=None):
+        """Draw captions from the model's distribution (nucleus sampling, Holtzman et al., 2020).
+
+        Args:
+            images: as for `caption`.
+            temperature: below 1 for likelier, above 1 for more surprising words.
+            top_p: draw only from the likeliest words that together reach this probability.
+            samples: number of captions drawn; the likeliest of them comes first.
+            seed: an integer for captions that repeat.
+
+        Returns:
+            A `Caption` whose candidates are the samples, or a list of them.
+        """
+        method = loop.Sampling(temperature, top_p, samples)
+        captions = loop.write(self, images, method, samples, seed)
+        return _as_given(images, [row[0] for row in captions])
+
+    @classmethod
+    def from_preset(cls, preset):
+        """Load a model by the name of a preset that ships, or from a folder.
+
+        Raises:
+            PresetError: a preset that is missing, or whose files are not the ones it lists.
+        """
+        return presets.load(cls, preset)
+
+    def save_to_preset(self, path, metadata=None):
+        """Write the folder that `from_preset` reads; `metadata` is the story of the weights."""
+        presets.save(self, path, metadata or {})
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary": self.vocabulary.words,
+            "encoder": self.encoder_name,
+            "image_size": self.image_size,
+            "annotation_size": self.annotation_size,
+            "embedding_size": self.embedding_size,
+            "units": self.units,
+            "attention_size": self.attention_size,
+            "cell": self.cell,
+            "layers": self.layer_count,
+            "dropout": self.dropout,
+            "attention_penalty": self.attention_penalty,
+            "max_words": self.max_words,
+            "question_units": self.question_units,
+            "max_question_words": self.max_question_words,
+            "attention": self.attention,
+            "question_layers": self.question_layers,
+            "question_bidirectional": self.question_bidirectional,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+def _as_given(images, results):
+    return results if isinstance(images, list | tuple) else results[0]
+
+
+def doubly_stochastic(attention, words):
+    """The penalty of Xu et al. (2015), eq. 14: every region should be looked at equally in all.
+
+    The paper compares a region's total attention with 1. As the totals of a sentence add up to
+    its length, whatever the weights, the constant moves the value but no gradient; here it is
+    length / R, so that even attention costs nothing.
+
+    Args:
+        attention: `float[N, T, R]`, summing to 1 over R.
+        words: `bool[N, T]`, false where a sequence is padded.
+
+    Returns:
+        `float[]`: the squared difference, averaged over regions and sequences.
+    """
+    words = ops.cast(words, attention.dtype)
+    totals = ops.sum(attention * words[..., None], axis=1)  # [N, R]
+    even = ops.sum(words, axis=1, keepdims=True) / attention.shape[-1]
+    return ops.mean(ops.square(totals - even))

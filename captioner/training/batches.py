@@ -1,0 +1,214 @@
+"""What a model learns from, batch by batch: photographs, and all that is written about each."""
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image, ImageEnhance
+from tqdm import tqdm
+
+from captioner.data.images import load_images, open_image, squash
+from captioner.data.records import Example
+from captioner.data.vocabulary import PAD
+from captioner.evaluation.answer_metrics import items
+from captioner.generation import loop
+
+CAPTIONS = 5  # captions of a photograph in a batch, K
+QUESTIONS = 6  # questions about a photograph in a batch, M
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """All that the data sets say of one photograph."""
+
+    image: Path
+    captions: tuple[str, ...]
+    questions: tuple[Example, ...]
+    times: int = 1  # that it is seen in an epoch
+
+
+def photographs_of(data, times=None):
+    """The `Photograph` of every image, in the order of the first example of each.
+
+    Args:
+        data: a dict of the examples by their data set.
+        times: how often an epoch goes through each data set; once by default.
+    """
+    captions, questions, often = defaultdict(list), defaultdict(list), defaultdict(int)
+    for name, examples in data.items():
+        for example in examples:
+            path = Path(os.path.realpath(example.image))  # data sets may name it in several ways
+            captions[path] += example.references if example.question is None else ()
+            questions[path] += [] if example.question is None else [example]
+            often[path] = max(often[path], times[name] if times else 1)
+    return [
+        Photograph(path, tuple(captions[path]), tuple(questions[path]), often[path])
+        for path in captions
+    ]
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled batches of photographs with what is written about each, half of them mirrored.
+
+    A batch is `(inputs, targets)`, the inputs as for `Captioner.call`, the targets as what that
+    returns: "captions" `int[B, K, T]` if any photograph has captions, "answers" `int[B, M, U]` if
+    any has questions. What a batch draws depends on the seed, the epoch and its number alone, so
+    that a resumed run sees what an uninterrupted one would.
+
+    Args:
+        photographs: a list of `Photograph`.
+        read: a function of an index, whether to mirror, and a random generator, that returns
+            the array of one photograph.
+        key: "features" or "photographs".
+        model: the `Captioner`, for its vocabulary and the lengths of what it reads and writes.
+        batch_size: photographs in a batch.
+        seed: an integer.
+    """
+
+    def __init__(self, photographs, read, key, model, batch_size, seed, **kwargs):
+        super().__init__(**kwargs)
+        self.read, self.key = read, key
+        self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
+        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+        vocabulary = model.vocabulary
+        self.mirror = mirrored_words(vocabulary)
+        self.captions = [
+            [vocabulary.encode(caption, model.steps) for caption in photograph.captions]
+            for photograph in photographs
+        ]
+        said = (a for p in photographs for question in p.questions for a in answers_of(question))
+        # Answers are shorter than captions, and every step costs time.
+        self.answer_steps = 1 + min(
+            max((len(vocabulary.ids(answer)) for answer in said), default=0), model.max_words
+        )
+        self.caption_steps, self.question_words = model.steps, model.max_question_words
+        self.questions = [
+            [
+                (
+                    vocabulary.encode_question(question.question, self.question_words),
+                    [vocabulary.encode(a, self.answer_steps) for a in answers_of(question)],
+                )
+                for question in photograph.questions
+            ]
+            for photograph in photographs
+        ]
+
+    def __len__(self):
+        return -(-len(self.indices) // self.batch_size)
+
+    def __getitem__(self, index):
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.indices)
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        arrays, captions, questions, answers = [], [], [], []
+        for i in order[index * self.batch_size : (index + 1) * self.batch_size]:
+            mirror = bool(rng.integers(2))
+            arrays.append(self.read(i, mirror, rng))
+            words = self.mirror if mirror else np.arange(len(self.mirror))
+            drawn = rng.permutation(len(self.captions[i]))[:CAPTIONS]
+            captions.append([words[self.captions[i][j]] for j in drawn])
+            drawn = [self.questions[i][j] for j in rng.permutation(len(self.questions[i]))]
+            questions.append([words[question] for question, _ in drawn[:QUESTIONS]])
+            answers.append([words[rng.choice(said)] for _, said in drawn[:QUESTIONS]])
+        inputs, targets = {self.key: np.stack(arrays)}, {}
+        if any(self.captions):
+            tokens = filled(captions, CAPTIONS, self.caption_steps + 1)
+            inputs["captions"], targets["captions"] = tokens[..., :-1], tokens[..., 1:]
+        if any(self.questions):
+            inputs["questions"] = filled(questions, QUESTIONS, self.question_words)
+            tokens = filled(answers, QUESTIONS, self.answer_steps + 1)
+            inputs["answers"], targets["answers"] = tokens[..., :-1], tokens[..., 1:]
+        return inputs, targets
+
+
+def answers_of(question):
+    """What may be learned as the answer to an `Example`: each item of each reference by itself,
+    since a list that is right as a whole ("book, lamp") is beyond a model that names one thing."""
+    return [item for reference in question.references for item in items(reference) or [reference]]
+
+
+def filled(rows, count, length):
+    """`int32[B, count, length]` of B lists of `int[length]`: padding, which costs nothing in the
+    loss, where a list is shorter."""
+    tokens = np.full((len(rows), count, length), PAD, "int32")
+    for filling, row in zip(tokens, rows, strict=True):
+        filling[: len(row)] = row or filling[:0]
+    return tokens
+
+
+def mirrored_words(vocabulary):
+    """`int32[V]`: the ids of words for a mirrored photograph, "left" and "right" exchanged."""
+    words = {word: i for i, word in enumerate(vocabulary.words)}
+    ids = np.arange(len(vocabulary), dtype="int32")
+    if "left" in words and "right" in words:
+        ids[[words["left"], words["right"]]] = words["right"], words["left"]
+    return ids
+
+
+def augmented(path, size, mirror, rng):
+    """A photograph `uint8[S, S, 3]`, cut a little at the edges and lit a little differently."""
+    image = open_image(path)
+    width, height = image.size
+    shares = rng.uniform(0.85, 1.0, 2)
+    left, top = rng.uniform(0, 1 - shares) * (width, height)
+    image = image.crop(
+        (round(left), round(top), round(left + shares[0] * width), round(top + shares[1] * height))
+    )
+    image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.8, 1.2))
+    image = ImageEnhance.Color(image).enhance(rng.uniform(0.8, 1.2))
+    if mirror:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return squash(image, size)
+
+
+def cache_features(model, photographs, path, batch_size):
+    """Run the frozen encoder once over all photographs and their mirror images.
+
+    Args:
+        model: the `Captioner`.
+        photographs: a list of `Photograph`.
+        path: of a NumPy file `float16[2, N, R, C]`, plain and mirrored; used as it is if it is
+            there already.
+        batch_size: photographs encoded together.
+
+    Returns:
+        The array, mapped from the file.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part")
+        shape = (2, len(photographs), model.regions, model.encoder.output_shape[-1])
+        cache = np.lib.format.open_memmap(unfinished, "w+", "float16", shape)
+        paths = [photograph.image for photograph in photographs]
+        with tqdm(total=len(paths), desc=f"encoding {path.stem}", unit="photo") as bar:
+            loaded = load_images(paths, model.image_size)
+            for start, batch in loop.batches(loaded, batch_size):
+                for side, view in enumerate((batch, batch[:, :, ::-1])):
+                    cache[side, start : start + len(batch)] = loop.encode(model, view)
+                bar.update(len(batch))
+        cache.flush()
+        unfinished.rename(path)
+    return np.load(path, mmap_mode="r")
+
+
+def cached_readers(model, photographs, dev, folder, batch_size):
+    """Reads features from a cache: one for `Batches`, one for `DevScores`."""
+    features = cache_features(model, photographs, folder / "train.npy", batch_size)
+    dev_features = cache_features(model, dev, folder / "dev.npy", batch_size)
+    return lambda i, mirror, rng: features[int(mirror), i], lambda rows: dev_features[0, rows]
+
+
+def photograph_readers(model, photographs, dev):
+    """Reads augmented photographs for `Batches`, and the features of others for `DevScores`."""
+
+    def read(i, mirror, rng):
+        return augmented(photographs[i].image, model.image_size, mirror, rng)
+
+    def read_dev(rows):
+        paths = [photograph.image for photograph in dev[rows]]
+        ((_, batch),) = loop.batches(load_images(paths, model.image_size), len(paths))
+        return loop.encode(model, batch)
+
+    return read, read_dev

@@ -1,0 +1,110 @@
+"""What the parts of the decoder are worth: the caption recipe with each of them, in one table."""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+
+from captioner import presets
+from captioner.data.readers import load_dataset
+from captioner.data.vocabulary import Vocabulary
+from captioner.generation import loop
+from captioner.layers.cells import CELLS
+from captioner.models.captioner import Captioner
+from captioner.training.batches import Batches, cached_readers, photographs_of
+from captioner.training.train import FROZEN, DevScores, fit
+
+# What is not named is as in the recipe: an LSTM, one layer, additive attention.
+VARIANTS = (
+    *({"cell": cell, "layers": layers} for layers in (1, 2) for cell in CELLS),
+    {"attention": "dot"},
+    {"attention": "mean"},
+)
+SEED = 0
+
+
+class Timed(DevScores):
+    """`DevScores` that keeps what it logged, and the seconds that each epoch trained."""
+
+    def on_train_begin(self, logs=None):
+        self.seconds, self.scores = [], []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.began = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds.append(time.perf_counter() - self.began)
+        super().on_epoch_end(epoch, logs)
+        self.scores.append(
+            {"BLEU-4": logs["val_bleu4"], "CIDEr": logs["val_cider"], "epoch": epoch + 1}
+        )
+
+
+def compare(dataset, root, output, *, weights, epochs):
+    """Train every variant alike, on features of a frozen CNN that are computed once.
+
+    Args:
+        dataset: the name of a reader, see `captioner.data.readers`.
+        root: the folder of the data set.
+        output: for the features and the results; variants found there are not trained again.
+        weights: the preset, by name or folder, that the CNN is taken from. One that was fine-tuned
+            suits the decoder that it was fine-tuned with.
+        epochs: of each variant.
+
+    Returns:
+        A list of dicts, a row of `table` each: the scores of the epoch with the best CIDEr on dev,
+        and the trainable parameters and the speed of training.
+
+    Raises:
+        DatasetError, PresetError: the data or the weights cannot be read.
+    """
+    output = Path(output)
+    results_path = output / "results.json"
+    results = json.loads(results_path.read_text()) if results_path.exists() else []
+    source = Captioner.from_preset(weights)
+    data, dev = ({dataset: load_dataset(dataset, root, split)} for split in ("train", "dev"))
+    photographs, dev_photographs = photographs_of(data), photographs_of(dev)
+    read, read_dev = cached_readers(
+        source, photographs, dev_photographs, output / "cache", loop.BATCH
+    )
+    vocabulary = Vocabulary.from_sentences(text for p in photographs for text in p.captions)
+    phase = replace(FROZEN, epochs=epochs)
+    for variant in VARIANTS[len(results) :]:
+        keras.utils.set_random_seed(SEED)
+        model = Captioner(
+            vocabulary, encoder=source.encoder_name, image_size=source.image_size, **variant
+        )
+        model.encoder.trainable = False  # and never run: its features are cached
+        batches = Batches(photographs, read, "features", model, loop.BATCH, SEED, workers=1)
+        # No score is infinite, so that no preset is written.
+        scores = Timed(dev, dev_photographs, read_dev, None, None, best=float("inf"))
+        folder = output / str(len(results))
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        fit(model, phase, batches, scores, folder)
+        results.append(
+            {
+                "cell": model.cell,
+                "layers": model.layer_count,
+                "attention": model.attention,
+                "parameters": model.count_params() - model.encoder.count_params(),
+                # The first epoch also compiles.
+                "photographs a second": len(photographs) / min(scores.seconds),
+                **max(scores.scores, key=lambda row: row["CIDEr"]),
+            }
+        )
+        presets.write_json(results_path, results)
+        loop.generator.cache_clear()  # it would keep all models in memory
+        keras.backend.clear_session()
+    return results
+
+
+def table(results):
+    """The results as a table in Markdown, scores x100."""
+    rows = [list(results[0]), ["---"] * len(results[0])]
+    for row in results:
+        scores = {name: f"{100 * row[name]:.1f}" for name in ("BLEU-4", "CIDEr")}
+        speed = {"photographs a second": f"{row['photographs a second']:.0f}"}
+        rows.append([str(value) for value in {**row, **scores, **speed}.values()])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -1,0 +1,329 @@
+"""Training: a frozen encoder first, then, if asked, the encoder as well.
+
+The defaults are the recipe of the weights that ship. Everything lies in the output folder, which
+is a preset from the first epoch on, always of the best scores so far; a run that was interrupted
+goes on where it stopped when the same command is given again.
+"""
+
+import itertools
+import json
+import shutil
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from captioner import presets
+from captioner.data.readers import load_dataset
+from captioner.data.vocabulary import PAD, Vocabulary
+from captioner.evaluation.answer_metrics import AnswerScorer
+from captioner.evaluation.caption_metrics import CaptionScorer
+from captioner.generation import loop
+from captioner.models.captioner import Captioner
+from captioner.training.batches import Batches, cached_readers, photograph_readers, photographs_of
+
+QUESTION_UNITS = 256  # of a model that is trained on questions
+
+
+class TrainingError(ValueError):
+    """Settings that do not fit the run in the output folder, or data with nothing to learn."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One call of `fit`.
+
+    Attributes:
+        name: "frozen" reads features cached once, "fine-tune" trains the encoder as well.
+        epochs: the most epochs; early stopping may end the phase before.
+        learning_rate: at its height, after a linear warm-up and before a cosine down to 0.
+    """
+
+    name: str
+    epochs: int
+    learning_rate: float
+
+
+FROZEN = Phase("frozen", epochs=10, learning_rate=1e-3)
+FINE_TUNE = Phase("fine-tune", epochs=3, learning_rate=1e-4)
+WARM_UP = 0.05  # share of the steps
+WEIGHT_DECAY = 0.01
+CLIP_NORM = 5.0
+PATIENCE = 5  # epochs without a better score; fewer would stop before the rate has come down
+
+
+class DevScores(keras.callbacks.Callback):
+    """Writes about the dev photographs by beam search after every epoch, and scores it.
+
+    Adds to the logs `val_cider`, `val_bleu4` and `val_accuracy`, the mean over the data sets of
+    questions, and `val_score`, the sum of CIDEr and accuracy, as far as the data have captions
+    and questions. Writes the preset when `val_score` is the best so far.
+
+    Args:
+        data: a dict of the dev records by their data set.
+        photographs: the list of `Photograph` of these records.
+        read: a function of a slice of that list that returns features `float[B, R, C]`.
+        output: the folder of the preset.
+        metadata: the story of the weights, as a dict.
+        best: the score that must be exceeded.
+    """
+
+    def __init__(self, data, photographs, read, output, metadata, best):
+        super().__init__()
+        self.photographs, self.read = photographs, read
+        captions = {i: p.captions for i, p in enumerate(photographs) if p.captions}
+        self.captions = CaptionScorer(captions) if captions else None
+        # Records are the keys: the ids of questions are unique only within a data set.
+        asked = {name: [e for e in records if e.question] for name, records in data.items()}
+        self.answers = {
+            name: AnswerScorer({example: example.references for example in questions})
+            for name, questions in asked.items()
+            if questions
+        }
+        self.output, self.metadata, self.best = output, metadata, best
+
+    def on_epoch_end(self, epoch, logs=None):
+        captions, answers = self.write()
+        scores = self.captions.score(captions) if captions else {}
+        rates = []
+        for name, scorer in self.answers.items():
+            said = {example: answers[example] for example in scorer.references}
+            rates.append(scorer.score(said, with_wups=False)["accuracy"])
+            scores[f"accuracy/{name}"] = rates[-1]
+        scores["score"] = scores.get("cider", 0.0) + (np.mean(rates) if rates else 0.0)
+        if captions:
+            logs["val_cider"], logs["val_bleu4"] = scores["cider"], scores["bleu4"]
+        if rates:
+            logs["val_accuracy"] = np.mean(rates)
+        logs["val_score"] = scores["score"]
+        if scores["score"] > self.best:
+            self.best = scores["score"]
+            self.metadata["training"]["phases"][-1]["chosen_epoch"] = epoch + 1
+            metadata = {**self.metadata, "dev_scores_in_training": scores}
+            self.model.save_to_preset(self.output, metadata)
+
+    def write(self):
+        """The captions by the numbers of their photographs, the answers by their records."""
+        captions, answers = {}, {}
+        for start in range(0, len(self.photographs), loop.BATCH):
+            rows = slice(start, start + loop.BATCH)
+            batch, features = self.photographs[rows], self.read(rows)
+            wanted = [[None] if photograph.captions else [] for photograph in batch]
+            found = loop.respond(self.model, features, wanted, loop.Beam())
+            captions |= {start + i: row[0][0].text for i, row in enumerate(found) if row}
+            asked = [[e.question for e in photograph.questions] for photograph in batch]
+            found = loop.respond(self.model, features, asked, loop.Beam(1))
+            for photograph, row in zip(batch, found, strict=True):
+                for example, candidates in zip(photograph.questions, row, strict=True):
+                    answers[example] = candidates[0].text
+        return captions, answers
+
+
+def train(
+    datasets,
+    output,
+    *,
+    encoder="MobileNetV2",
+    encoder_weights="imagenet",
+    fine_tune=False,
+    epochs=FROZEN.epochs,
+    fine_tune_epochs=FINE_TUNE.epochs,
+    batch_size=32,
+    seed=0,
+):
+    """Train a captioner on the train splits of data sets, and choose it by their dev splits.
+
+    Where the data have questions, the model learns to answer them as well as to caption.
+
+    Args:
+        datasets: pairs of the name of a reader, see `captioner.data.readers`, and the folder of the
+            data set. What several say of one photograph is learned together. One that is given
+            n times is gone through n times in every epoch, as may help a small one.
+        output: the folder of the preset, of the logs, and of what a resumed run needs.
+        encoder: a network of `keras.applications` by name.
+        encoder_weights: what the encoder starts from: "imagenet", a weights file, or a preset, by
+            name or folder, whose encoder goes on learning.
+        fine_tune: whether a phase trains the encoder as well.
+        epochs: of the first phase.
+        fine_tune_epochs: of the phase with the encoder.
+        batch_size: photographs in a batch, each with up to five captions and six questions.
+        seed: of the initial weights, the order and the augmentation.
+
+    Raises:
+        TrainingError: the output folder holds a run with other settings, or the preset has
+            another encoder.
+        PresetError: there is neither a file nor a preset of the name of the encoder's weights.
+        DatasetError: the data cannot be read, or too much of it is broken.
+    """
+    output = Path(output)
+    times = Counter(datasets)
+    names = [name for name, _ in times]
+    if len(set(names)) < len(names):
+        raise TrainingError(f"one format, two folders: {', '.join(names)}; join them into one")
+    times = {name: times[name, root] for name, root in times}
+    settings = {
+        "datasets": times,
+        "encoder": encoder,
+        "encoder_weights": Path(encoder_weights).name,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+    data, dev = (
+        {name: load_dataset(name, root, split) for name, root in dict(datasets).items()}
+        for split in ("train", "dev")
+    )
+    examples = list(itertools.chain(*data.values()))
+    photographs, dev_photographs = photographs_of(data, times), photographs_of(dev)
+    asked = [example.question for example in examples if example.question is not None]
+    run = Run(output, settings)
+    keras.utils.set_random_seed(seed)
+    said = (text for example in examples for text in example.references)
+    from_preset = encoder_weights != "imagenet" and not Path(encoder_weights).is_file()
+    model = Captioner(
+        Vocabulary.from_sentences(itertools.chain(said, asked)),
+        encoder=encoder,
+        encoder_weights=None if from_preset else encoder_weights,
+        question_units=QUESTION_UNITS if asked else 0,
+    )
+    origin = {"name": encoder, "weights": settings["encoder_weights"]}
+    if from_preset:
+        source = Captioner.from_preset(encoder_weights)
+        if source.encoder_name != encoder:
+            raise TrainingError(f"{encoder_weights}: has {source.encoder_name}, not {encoder}")
+        model.encoder.set_weights(source.encoder.get_weights())
+        origin["preset"] = presets.read_metadata(encoder_weights)
+    elif encoder_weights != "imagenet":
+        origin["sha256"] = presets.sha256(encoder_weights)
+    story = {
+        "data": {
+            name: {"train": counts(data[name]), "dev": counts(dev[name]), "times": times[name]}
+            for name in names
+        },
+        "encoder_started_from": origin,
+        "seed": seed,
+        "batch_size": batch_size,
+        "weight_decay": WEIGHT_DECAY,
+        "clip_norm": CLIP_NORM,
+        "versions": {"keras": keras.__version__, "backend": keras.backend.backend()},
+        "phases": [],
+    }
+
+    phases = [replace(FROZEN, epochs=epochs)]
+    if fine_tune:
+        phases.append(replace(FINE_TUNE, epochs=fine_tune_epochs))
+    for phase in phases:
+        story["phases"].append(asdict(phase))
+        if phase.name in run.finished:
+            story["phases"][-1]["chosen_epoch"] = run.finished[phase.name]
+            continue
+        if phase != phases[0]:
+            model = Captioner.from_preset(output)  # the best of the phases before
+        if phase.name == "fine-tune":
+            key = "photographs"
+            read, read_dev = photograph_readers(model, photographs, dev_photographs)
+        else:
+            key, model.encoder.trainable = "features", False
+            read, read_dev = cached_readers(
+                model, photographs, dev_photographs, output / "cache", batch_size
+            )
+        batches = Batches(photographs, read, key, model, batch_size, seed, workers=1)
+        scores = DevScores(dev, dev_photographs, read_dev, output, {"training": story}, run.best())
+        fit(model, phase, batches, scores, output)
+        run.finish(phase.name)
+        story["phases"][-1]["chosen_epoch"] = run.finished[phase.name]
+    shutil.rmtree(output / "cache", ignore_errors=True)  # gigabytes that nobody needs any more
+
+
+def counts(examples):
+    """What a data set holds, for the story of the weights."""
+    captioned = [example for example in examples if example.question is None]
+    return {
+        "photographs": len({example.image for example in examples}),
+        "captions": sum(len(example.references) for example in captioned),
+        "questions": len(examples) - len(captioned),
+    }
+
+
+def fit(model, phase, data, scores, output):
+    """One phase: `compile`, `fit`, and the callbacks that log, stop and resume."""
+    steps = phase.epochs * len(data)
+    warm_up = max(1, round(WARM_UP * steps))
+    optimizer = keras.optimizers.AdamW(
+        keras.optimizers.schedules.CosineDecay(
+            0.0,
+            max(1, steps - warm_up),
+            warmup_target=phase.learning_rate,
+            warmup_steps=warm_up,
+        ),
+        weight_decay=WEIGHT_DECAY,
+        global_clipnorm=CLIP_NORM,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    _, targets = data[0]
+    model.compile(
+        optimizer,
+        {
+            name: keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD)
+            for name in targets
+        },
+        jit_compile=loop.jit_compile(),
+    )
+    model.fit(
+        data,
+        epochs=phase.epochs,
+        callbacks=[
+            keras.callbacks.LambdaCallback(
+                on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)
+            ),
+            scores,
+            keras.callbacks.EarlyStopping("val_score", patience=PATIENCE, mode="max"),
+            keras.callbacks.CSVLogger(output / "logs" / f"{phase.name}.csv", append=True),
+            keras.callbacks.TensorBoard(output / "logs" / phase.name),
+            keras.callbacks.TerminateOnNaN(),
+            # Last, so that an epoch counts as done only when it has been scored and logged.
+            keras.callbacks.BackupAndRestore(output / "backup" / phase.name),
+        ],
+    )
+
+
+class Run:
+    """What the output folder says of a run.
+
+    Attributes:
+        finished: phase -> the epoch chosen, None if all were worse than the phase before.
+    """
+
+    def __init__(self, output, settings):
+        self.output = output
+        self.path = output / "run.json"
+        if self.path.exists():
+            self.state = json.loads(self.path.read_text(encoding="utf-8"))
+            for name, value in settings.items():
+                if self.state["settings"][name] != value:
+                    raise TrainingError(
+                        f"{output}: holds a run with {name} {self.state['settings'][name]}, not "
+                        f"{value}; give the same settings to resume it, or another folder"
+                    )
+        else:
+            (output / "logs").mkdir(parents=True, exist_ok=True)
+            self.state = {"settings": settings, "finished": {}}
+            presets.write_json(self.path, self.state)
+
+    @property
+    def finished(self):
+        return self.state["finished"]
+
+    def finish(self, phase):
+        """Note that a phase is finished, and which epoch of it the preset comes from."""
+        phases = presets.read_metadata(self.output)["training"]["phases"]
+        chosen = {entry["name"]: entry["chosen_epoch"] for entry in phases}
+        self.finished[phase] = chosen.get(phase)
+        presets.write_json(self.path, self.state)
+
+    def best(self):
+        """The best dev score so far; -1 before the first epoch, which any score exceeds."""
+        if not (self.output / presets.METADATA).exists():
+            return -1.0
+        return presets.read_metadata(self.output)["dev_scores_in_training"]["score"]

@@ -1,0 +1,81 @@
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioner.cli import main
+from captioner.models.captioner import Captioner
+from captioner.training import compare
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Six grey pictures with a caption each, four to learn from."""
+    folder = tmp_path / "data"
+    (folder / "Images").mkdir(parents=True)
+    rows = []
+    for i in range(6):
+        Image.new("L", (64, 64), 40 * i).save(folder / "Images" / f"{i}.png")
+        rows += [(f"{i}.png", "the dog sits on grass", "dev" if i > 3 else "train")] * 2
+    with open(folder / "captions.txt", "w", newline="") as file:
+        csv.writer(file).writerows([("image", "caption", "split"), *rows])
+    return folder
+
+
+def test_variants_are_trained_once_and_compared_in_a_table(dataset, toy, tmp_path, monkeypatch):
+    toy().save_to_preset(tmp_path / "toy")
+
+    class Toy(Captioner):
+        def __init__(self, vocabulary, **settings):
+            sizes = {"annotation_size": 8, "embedding_size": 8, "units": 8, "max_words": 3}
+            super().__init__(vocabulary, **{**sizes, **settings})
+
+    variants = ({"cell": "gru"}, {"attention": "mean"})
+    monkeypatch.setattr(compare, "Captioner", Toy)
+    monkeypatch.setattr(compare, "VARIANTS", variants[:1])
+    settings = {"weights": tmp_path / "toy", "epochs": 1}
+    arguments = "captions-csv", dataset, tmp_path / "out"
+    (first,) = compare.compare(*arguments, **settings)
+    monkeypatch.setattr(compare, "VARIANTS", variants)
+    results = compare.compare(*arguments, **settings)
+    assert results[0] == first
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
+    assert [(row["cell"], row["attention"]) for row in results] == [
+        ("gru", "additive"),
+        ("lstm", "mean"),
+    ]
+    for row in results:
+        assert row["layers"] == row["epoch"] == 1 and row["photographs a second"] > 0
+        assert np.isfinite(row["CIDEr"]) and row["parameters"] > 1000
+
+    header, line, *rows = compare.table(results).splitlines()
+    assert header.startswith("| cell | layers | attention | parameters | photographs a second |")
+    assert line.count("---") == header.count(" | ") + 1 and len(rows) == 2
+    assert rows[0].startswith("| gru | 1 | additive | ")
+
+
+def test_the_variants_are_every_cell_in_one_and_two_layers_and_every_attention():
+    assert len(compare.VARIANTS) == 2 * len(compare.CELLS) + 2
+    assert len({json.dumps(variant) for variant in compare.VARIANTS}) == 10
+
+
+def test_the_command_prints_the_table(monkeypatch, capsys):
+    asked = []
+
+    def compare(*arguments, **settings):
+        asked.append((arguments, settings))
+        row = {"cell": "rnn", "photographs a second": 99.7, "BLEU-4": 0.1234, "CIDEr": 0.5}
+        return [row]
+
+    monkeypatch.setattr("captioner.training.compare.compare", compare)
+    call = "compare --dataset flickr8k --root data --output out --epochs 2 --weights mine"
+    assert main(call.split()) == 0
+    assert asked == [(("flickr8k", Path("data"), Path("out")), {"weights": "mine", "epochs": 2})]
+    assert capsys.readouterr().out.splitlines() == [
+        "| cell | photographs a second | BLEU-4 | CIDEr |",
+        "| --- | --- | --- | --- |",
+        "| rnn | 100 | 12.3 | 50.0 |",
+    ]

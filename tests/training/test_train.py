@@ -1,0 +1,188 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioner import presets
+from captioner.models.captioner import Captioner
+from captioner.training import train as training
+from captioner.training.train import TrainingError, train
+
+COLOURS = {"red": (220, 30, 30), "blue": (30, 30, 220)}
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """A folder of red and blue pictures with captions, in the form `captions-csv` reads."""
+    folder = tmp_path / "data"
+    (folder / "Images").mkdir(parents=True)
+    rows = []
+    for i in range(24):
+        colour = ("red", "blue")[i % 2]
+        Image.new("RGB", (70, 50), COLOURS[colour]).save(folder / "Images" / f"{i}.jpg")
+        split = "dev" if i >= 16 else "train"
+        rows += [(f"{i}.jpg", f"a picture all {colour}", split)] * 2
+    with open(folder / "captions.txt", "w", newline="") as file:
+        csv.writer(file).writerows([("image", "caption", "split"), *rows])
+    return folder
+
+
+@pytest.fixture
+def encoder_weights(tmp_path, monkeypatch, toy_encoder):
+    """The file that the toy encoder is said to start from; toy sizes for the rest of the model."""
+
+    class Toy(Captioner):
+        def __init__(self, vocabulary, **settings):
+            sizes = {"annotation_size": 16, "embedding_size": 16, "units": 16, "max_words": 5}
+            super().__init__(vocabulary, **{**settings, **sizes, "image_size": 64})
+
+    monkeypatch.setattr(training, "Captioner", Toy)
+    path = tmp_path / "encoder.weights.h5"
+    path.write_bytes(b"weights")
+    return path
+
+
+def run(dataset, output, encoder_weights, **settings):
+    train(
+        [("captions-csv", dataset)],
+        output,
+        encoder="toy",
+        encoder_weights=encoder_weights,
+        batch_size=8,
+        **{"epochs": 1, "fine_tune_epochs": 1, **settings},
+    )
+
+
+def log(output, phase):
+    with open(output / "logs" / f"{phase}.csv") as file:
+        return list(csv.DictReader(file))
+
+
+def test_two_phases_end_in_a_preset(dataset, tmp_path, encoder_weights):
+    output = tmp_path / "run"
+    run(dataset, output, encoder_weights, fine_tune=True)
+    phases = ["frozen", "fine-tune"]
+    story = presets.read_metadata(output)["training"]
+    # The last phase may not have been the best; these are the names of those that led there.
+    assert [phase["name"] for phase in story["phases"]] == phases[: len(story["phases"])]
+    finished = json.loads((output / "run.json").read_text())["finished"]
+    assert finished["frozen"] == 1 and list(finished) == phases
+    assert [phase["chosen_epoch"] for phase in story["phases"]] == [1] * len(story["phases"])
+    assert not (output / "cache").exists()
+    assert story["data"] == {
+        "captions-csv": {
+            "train": {"photographs": 16, "captions": 32, "questions": 0},
+            "dev": {"photographs": 8, "captions": 16, "questions": 0},
+            "times": 1,
+        }
+    }
+    assert story["encoder_started_from"]["sha256"] == presets.sha256(encoder_weights)
+    words = Captioner.from_preset(output).vocabulary.words
+    assert words[4:] == ["a", "all", "picture", "blue", "red"]
+    for phase in phases:
+        (row,) = log(output, phase)
+        assert float(row["val_cider"]) >= 0 and np.isfinite(float(row["loss"]))
+        assert list((output / "logs" / phase).rglob("events.out.tfevents*"))
+
+
+# Keras leaves its CSV file open when `fit` is interrupted.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_resumed_run_goes_on_and_keeps_its_best(dataset, tmp_path, encoder_weights, monkeypatch):
+    output = tmp_path / "run"
+    save = training.DevScores.on_epoch_end
+
+    def interrupt(self, epoch, logs=None):
+        save(self, epoch, logs)
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.DevScores, "on_epoch_end", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(dataset, output, encoder_weights, epochs=3)
+    monkeypatch.setattr(training.DevScores, "on_epoch_end", save)
+    first = [row["epoch"] for row in log(output, "frozen")]
+    run(dataset, output, encoder_weights, epochs=3)
+    assert first == ["0"]
+    # Epoch 1 was interrupted before its checkpoint, so it is done again.
+    assert [row["epoch"] for row in log(output, "frozen")] == ["0", "1", "2"]
+    before = (output / "model.weights.h5").read_bytes()
+    run(dataset, output, encoder_weights, epochs=3)  # finished: nothing to do
+    assert (output / "model.weights.h5").read_bytes() == before
+    assert len(log(output, "frozen")) == 3
+
+
+def test_other_settings_in_the_same_folder_are_refused(dataset, tmp_path, encoder_weights):
+    output = tmp_path / "run"
+    training.Run(output, {"datasets": {"captions-csv": 1}, "seed": 0})
+    with pytest.raises(TrainingError, match="seed 0, not 1"):
+        training.Run(output, {"datasets": {"captions-csv": 1}, "seed": 1})
+
+
+def test_dev_scores_come_from_decoding_not_from_teacher_forcing(dataset, tmp_path, encoder_weights):
+    output = tmp_path / "run"
+    run(dataset, output, encoder_weights)
+    (row,) = log(output, "frozen")
+    metadata = presets.read_metadata(output)
+    assert metadata["dev_scores_in_training"]["cider"] == pytest.approx(float(row["val_cider"]))
+    json.dumps(metadata)
+
+
+def test_captions_and_questions_are_learned_together(
+    dataset, tmp_path, encoder_weights, monkeypatch
+):
+    monkeypatch.setattr(training, "FROZEN", training.Phase("frozen", 12, learning_rate=0.02))
+    for split, numbers in {"train": range(16), "dev": range(16, 24)}.items():
+        lines = [
+            {
+                "image": f"Images/{i}.jpg",
+                "question": "what color is it ?",
+                "answer": ("red", "blue")[i % 2],
+            }
+            for i in numbers
+        ]
+        (dataset / f"{split}.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    output = tmp_path / "run"
+    train(
+        [("captions-csv", dataset), ("jsonl", dataset)],
+        output,
+        encoder="toy",
+        encoder_weights=encoder_weights,
+        batch_size=4,
+        epochs=12,
+    )
+    model = Captioner.from_preset(output)
+    pictures = [Image.new("RGB", (64, 64), COLOURS[colour]) for colour in ("red", "blue")]
+    answers = [a.text for a in model.answer(pictures, "what color is it ?")]
+    captions = {c.text for c in model.caption(pictures)}
+    assert answers == ["red", "blue"]
+    # Of few epochs: it tells the pictures apart, though not always in a whole sentence.
+    assert len(captions) == 2
+    metadata = presets.read_metadata(output)
+    assert metadata["training"]["data"]["jsonl"]["dev"] == {
+        "photographs": 8,
+        "captions": 0,
+        "questions": 8,
+    }
+    scores = metadata["dev_scores_in_training"]
+    assert scores["score"] == pytest.approx(scores["cider"] + scores["accuracy/jsonl"])
+    assert float(log(output, "frozen")[-1]["val_accuracy"]) == scores["accuracy/jsonl"] == 1
+
+
+def test_the_encoder_of_a_preset_goes_on_learning(dataset, tmp_path, encoder_weights):
+    first, second = tmp_path / "first", tmp_path / "second"
+    run(dataset, first, encoder_weights, fine_tune=True)
+    run(dataset, second, first)
+    kept, new = (Captioner.from_preset(folder).encoder.get_weights() for folder in (first, second))
+    for one, other in zip(kept, new, strict=True):
+        np.testing.assert_array_equal(one, other)
+    origin = presets.read_metadata(second)["training"]["encoder_started_from"]
+    assert origin["preset"] == presets.read_metadata(first)
+    with pytest.raises(presets.PresetError, match="nowhere"):
+        run(dataset, tmp_path / "third", tmp_path / "nowhere")
+
+
+def test_one_format_in_two_folders_is_refused(dataset, tmp_path):
+    with pytest.raises(TrainingError, match="one format, two folders"):
+        train([("jsonl", "one"), ("jsonl", "two")], tmp_path / "run")
