@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import textwrap
+import unicodedata
 import warnings
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
@@ -207,7 +208,14 @@ def report(error: Exception | str) -> None:
         message = f"{error.filename}: {error.strerror}"
     else:
         message = str(error)
-    print("captioner:", " ".join(message.splitlines()), file=sys.stderr)
+    print("captioner:", printable(" ".join(message.splitlines())), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """A text, as of a file's name, that neither ends a line, nor a field, nor moves the cursor."""
+    return "".join(
+        ascii(c)[1:-1] if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text
+    )
 
 
 @contextlib.contextmanager
@@ -246,7 +254,8 @@ def _prepare_stdout(as_json: bool) -> None:
 
 def _photographs(photo: str) -> Iterator[Item]:
     """The items of one PHOTO argument."""
-    from captioner.data.images import ImageError, find_images
+    from captioner.data.folders import walk
+    from captioner.data.images import SUFFIXES, ImageError
 
     if photo == "-":
         # Read here: a thread that waits for stdin would not let an interrupted program end.
@@ -254,10 +263,16 @@ def _photographs(photo: str) -> Iterator[Item]:
         stream.name = "<stdin>"  # for messages
         yield Item(photo, stream)
     elif os.path.isdir(photo):
-        try:
-            yield from (Item(str(path), path) for path in find_images(photo))
-        except ImageError as error:
+        found = walk(photo)
+        if found.passed_over:
+            kinds = ", ".join(f"{kind} {count}" for kind, count in found.passed_over.items())
+            report(f"{photo}: files passed over: {sum(found.passed_over.values())} ({kinds})")
+        for error in found.unreadable:
             yield Item(photo, error=error)
+        if not (found.images or found.unreadable):
+            message = f"{photo}: no photographs there; looked for {', '.join(SUFFIXES)}"
+            yield Item(photo, error=ImageError(message))
+        yield from (Item(str(path), path) for path in found.images)
     else:
         yield Item(photo, photo)
 
@@ -401,7 +416,7 @@ def _lines(item: Item, result: "Caption | Exception", args: Namespace) -> list[s
         return [json.dumps(_record(item, result), ensure_ascii=False)]
     if isinstance(result, Exception):
         return []
-    prefix = f"{item.label}\t" if is_several(args) else ""
+    prefix = f"{printable(item.label)}\t" if is_several(args) else ""
     if item.question is not None and (args.requests is not None or len(args.questions) > 1):
         prefix += f"{_one_line(item.question)}\t"
     return [prefix + candidate.text for candidate in result.candidates]
@@ -410,7 +425,8 @@ def _lines(item: Item, result: "Caption | Exception", args: Namespace) -> list[s
 def _one_line(question: str) -> str:
     """A question as a field of a line; what stdout cannot encode is escaped."""
     encoding = sys.getfilesystemencoding()
-    return " ".join(question.split()).encode(encoding, "backslashreplace").decode(encoding)
+    line = printable(" ".join(question.split()))
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _record(item: Item, result: "Caption | Exception") -> dict:

@@ -5,70 +5,112 @@ in another way than those it learned from.
 """
 
 import contextlib
+import importlib
+import io
 import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+import pi_heif
+from PIL import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+from captioner.data import bmp, repair, tiff
+from captioner.data.tones import rgb_image
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
+    *(".avif", ".heic", ".heif", ".hif"),
+)
 
 # A few kilobytes can announce a picture that fills the memory. Pillow's own limit is a global that
-# any library can move; this one stands by itself. A telephone's 108-megapixel photograph passes.
-MAX_PIXELS = 178_000_000
+# any library can move; this one stands by itself. A telephone's 200-megapixel photograph passes.
+MAX_PIXELS = 220_000_000
+
+ORIENTATION = 0x0112  # in EXIF
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+for _format in ("Avif", "Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
+    importlib.import_module(f"PIL.{_format}ImagePlugin")
+pi_heif.register_heif_opener()
 
 Source = str | os.PathLike[str] | BinaryIO | Image.Image | np.ndarray
+
+# An image that is opened and not yet decoded must not be decoded by two threads at once.
+_decoding = threading.Lock()
 
 
 class ImageError(ValueError):
     """A photograph that cannot be used: one line that names it and says what to do."""
 
 
-def open_image(source: Source) -> Image.Image:
+class TooLarge(Exception):
+    """More pixels than are allowed."""
+
+
+class Unknown(Exception):
+    """Not an image of a known format."""
+
+
+def open_image(source: Source, at_least: int | None = None) -> Image.Image:
     """Opens a photograph as people see it: upright, RGB, in its original size.
 
     Of an animation or a document the first frame is taken; what is transparent shows white.
 
     Args:
         source: a path; a binary file object such as `sys.stdin.buffer`, which is left open; or a
-            photograph opened already, as a `PIL.Image` or an RGB or grey array `uint8[H, W(, 3)]`.
+            photograph opened already, as a `PIL.Image` or an array `[H, W(, C)]` of any number
+            type, grey or RGB, with or without alpha. An array's white is the lowest of 1 (of
+            floats), 255 and the highest of 10, 12, 14 and 16 bits that no number exceeds.
+        at_least: pixels that each side needs. A JPEG of several times as many is decoded at a
+            half, a quarter or an eighth of its size, which is much faster.
 
     Raises:
         ImageError: if it is missing, damaged, cut short, of another format or larger than
             `MAX_PIXELS`.
     """
-    if isinstance(source, np.ndarray):
-        return Image.fromarray(source).convert("RGB")
-    if isinstance(source, Image.Image):
-        return _to_rgb(ImageOps.exif_transpose(source))
     name = _name(source)
     try:
-        with Image.open(source, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError
-            image.load()
-            # The pixels are sound by now: damaged EXIF data is no reason to refuse them. In place,
-            # since what usually fails is writing the rest of EXIF back after the turn.
-            with contextlib.suppress(Exception):
-                ImageOps.exif_transpose(image, in_place=True)
-            return _to_rgb(image)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"{name}: larger than {MAX_PIXELS:,} pixels; scale it down") from error
-    except UnidentifiedImageError as error:
+        if isinstance(source, np.ndarray):
+            return _from_array(source)
+        if isinstance(source, Image.Image):
+            return _from_pillow(source)
+        with contextlib.ExitStack() as stack:
+            file = source if hasattr(source, "read") else stack.enter_context(open(source, "rb"))
+            if not file.seekable():
+                file = io.BytesIO(file.read())
+            return _decode(file, at_least)
+    except Unknown as error:
         raise ImageError(
             f"{name}: empty or not an image of a known format; give one of {', '.join(FORMATS)}"
         ) from error
+    except (TooLarge, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(f"{name}: larger than {MAX_PIXELS:,} pixels; scale it down") from error
     except Exception as error:  # On damaged bytes Pillow's decoders leak whatever they trip over.
         if isinstance(error, OSError) and error.errno is not None:  # the system's, not Pillow's
             raise ImageError(
                 f"{name}: cannot be read ({error.strerror}); give the path of a photograph"
             ) from error
         reason = " ".join(str(error).split()) or type(error).__name__
+        unsupported = isinstance(error, tiff.UnsupportedTiff | MemoryError)
+        if unsupported or reason.startswith("Unsupported"):  # so Pillow begins to say it
+            raise ImageError(
+                f"{name}: of a kind that is not read ({reason}); save it as JPEG or PNG"
+            ) from error
+        if isinstance(source, np.ndarray):
+            raise ImageError(f"{name}: not a photograph ({reason}); give uint8[H, W, 3]") from error
         raise ImageError(f"{name}: damaged or cut short ({reason}); get the file again") from error
 
 
@@ -85,26 +127,8 @@ def load_image(source: Source, size: int) -> np.ndarray:
     Raises:
         ImageError: as `open_image` does.
     """
-    return squash(open_image(source), size)
-
-
-def find_images(folder: str | os.PathLike[str]) -> list[Path]:
-    """Lists the photographs of a folder and its subfolders in sorted order, without what is hidden.
-
-    Raises:
-        ImageError: if there are none.
-    """
-    folder = Path(folder)
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
-    if not found:
-        raise ImageError(f"{folder}: no photographs there; looked for {', '.join(SUFFIXES)}")
-    return found
+    # Twice, so that what the last step averages over is still several pixels.
+    return squash(open_image(source, at_least=2 * size), size)
 
 
 def load_images(
@@ -142,28 +166,125 @@ def _load_or_error(source: Source, size: int) -> np.ndarray | ImageError:
 
 
 def _name(source: Source) -> str:
+    if isinstance(source, np.ndarray):
+        return "<array>"
+    if isinstance(source, Image.Image):
+        return os.fsdecode(getattr(source, "filename", "") or "<image>")
     if hasattr(source, "read"):
         return str(getattr(source, "name", "<stream>"))
     return os.fsdecode(source)
 
 
+def _from_array(array: np.ndarray) -> Image.Image:
+    _check_size(array.shape[1::-1])
+    if array.dtype.kind in "if" and array.size and not array.min() >= 0:
+        raise ValueError("numbers below 0, or none")
+    return rgb_image(array)
+
+
+def _from_pillow(image: Image.Image) -> Image.Image:
+    with _decoding:
+        _check_size(image.size)
+        tags = getattr(image, "tag_v2", None)
+        if tags is not None and tiff.is_deep(tags):
+            # What Pillow makes of these is not what they show.
+            if image.fp is None or image.fp.closed:
+                raise tiff.UnsupportedTiff("a deep TIFF that Pillow has decoded; give its path")
+            return _decode(image.fp, None)
+        image.load()
+    return _finish(image)
+
+
+def _decode(file: BinaryIO, at_least: int | None) -> Image.Image:
+    """A photograph out of a file that can be rewound."""
+    file.seek(0)
+    prefix = file.read(16)
+    damage: Exception = Unknown()
+    for name in FORMATS:
+        opener, accepts = Image.OPEN[name]
+        if accepts(prefix) is not True:
+            continue
+        try:
+            return _decode_as(name, opener, file, at_least)
+        except (TooLarge, MemoryError, tiff.UnsupportedTiff):
+            raise
+        except Exception as error:  # one format's first bytes may be another's, as of AVIF and HEIC
+            damage = error
+    raise damage
+
+
+def _decode_as(name: str, opener, file: BinaryIO, at_least: int | None) -> Image.Image:
+    """A photograph in one of `FORMATS`, also where it is damaged beside its pixels."""
+    try:
+        return _load(opener, file, at_least)
+    except TooLarge:
+        raise
+    except Exception:
+        if name == "TIFF":
+            return _deep(file)
+        if name == "BMP" and (pixels := bmp.read_bit_fields(file, MAX_PIXELS)) is not None:
+            image = Image.fromarray(pixels)
+            image.format = "BMP"
+            return _to_rgb(image)
+        file.seek(0)
+        data = file.read()
+        if name == "PNG" and (cleaned := repair.png_of_pixels_only(data)) is not None:
+            return _load(opener, io.BytesIO(cleaned), at_least)
+        if name == "JPEG":
+            first, *others = (
+                _load(opener, io.BytesIO(completed), at_least)
+                for completed in repair.jpegs_with_ends(data)
+            )
+            if all(other == first for other in others):
+                return first
+        raise
+
+
+def _load(opener, file: BinaryIO, at_least: int | None) -> Image.Image:
+    file.seek(0)
+    # Not by Image.open, whose limit is lower than a telephone's photographs. Without the name of
+    # the file, or Pillow would map it, and a file cut short meanwhile would end the process.
+    image = opener(file, "")
+    _check_size(image.size)
+    if image.format == "TIFF" and tiff.is_deep(image.tag_v2):
+        return _deep(file)
+    if at_least is not None:
+        image.draft(None, (at_least, at_least))
+    image.load()
+    return _finish(image)
+
+
+def _deep(file: BinaryIO) -> Image.Image:
+    image, orientation = tiff.read(file, MAX_PIXELS)
+    return _turned(image, orientation)
+
+
+def _check_size(size: tuple[int, ...]) -> None:
+    if np.prod(size, dtype=float) > MAX_PIXELS:
+        raise TooLarge
+
+
+def _finish(image: Image.Image) -> Image.Image:
+    """A decoded image upright and as RGB."""
+    try:
+        orientation = image.getexif().get(ORIENTATION)
+    except Exception:  # The pixels are sound: damaged EXIF data is no reason to refuse them.
+        orientation = None
+    return _turned(_to_rgb(image), orientation)
+
+
+def _turned(image: Image.Image, orientation: object) -> Image.Image:
+    turn = TURNS.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         # Pillow would clip these to 0..255, which turns almost every photograph white.
-        return Image.fromarray(_to_8_bit(np.asarray(image))).convert("RGB")
+        return rgb_image(np.asarray(image))
+    if image.format == "BMP" and image.mode == "RGBA" and not image.getextrema()[3][1]:
+        return image.convert("RGB")  # many programs leave the fourth byte 0 and mean no alpha
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image.convert("RGB")
-
-
-def _to_8_bit(grey: np.ndarray) -> np.ndarray:
-    """Scales 16-bit, 32-bit or floating-point grey to `uint8[H, W]`."""
-    values = np.nan_to_num(grey.astype(np.float32), posinf=0.0, neginf=0.0)
-    if grey.dtype.itemsize == 2:
-        white = 65535
-    else:
-        # 32-bit files do not say what white is: the lowest customary one that no pixel exceeds.
-        brightest = values.max()
-        white = next((level for level in (1, 255, 65535) if brightest <= level), brightest)
-    return (values.clip(0, white) * (255 / white) + 0.5).astype(np.uint8)

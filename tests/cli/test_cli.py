@@ -201,6 +201,43 @@ def test_a_folder_of_one_photograph_counts_as_several(photos, capsys):
     assert capsys.readouterr().out == "sub/deep/1.png\tRed 40, take 1.\n"
 
 
+def test_what_a_folder_holds_besides_photographs_is_counted(photos, capsys):
+    for name in ("notes.txt", "film.mov", "other.MOV"):
+        Path("sub", name).touch()
+    assert main(["caption", "sub"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == "captioner: sub: files passed over: 3 (.mov 2, .txt 1)\n"
+    assert len(captured.out.splitlines()) == 1
+
+
+def test_a_subfolder_that_cannot_be_read_is_named(photos, capsys, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    Path("sub/locked").mkdir()
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert main(["caption", "sub"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err == "captioner: sub/locked: cannot be read (Permission denied)\n"
+    assert len(captured.out.splitlines()) == 1
+
+
+def test_control_characters_in_names_do_not_break_a_line(photos, capsys):
+    name = "a\nb\tc\x1b[31m\u2028.png"
+    Path("a.png").rename(name)
+    assert main(["caption", name, "b.png", "missing\n\x1b.png"]) == 1
+    captured = capsys.readouterr()
+    first, _ = captured.out.splitlines()
+    assert first.split("\t")[0] == r"a\nb\tc\x1b[31m\u2028.png"
+    assert captured.err.count("\n") == 1 and "\x1b" not in captured.err
+    assert main(["caption", "--json", name]) == 0
+    assert json.loads(capsys.readouterr().out)["image"] == name
+
+
 def test_a_photograph_on_stdin(photos):
     result = run("caption", "-", input=Path("b.png").read_bytes())
     assert (result.returncode, result.stdout, result.stderr) == (0, b"Red 20, take 1.\n", b"")
@@ -384,7 +421,8 @@ def test_a_folder_without_photographs(photos, capsys):
     assert main(["caption", "none", "a.png"]) == 1
     out, err = capsys.readouterr()
     assert out == "a.png\tRed 10, take 1.\n"
-    assert err.startswith("captioner: none: ") and err.count("\n") == 1
+    assert err.startswith("captioner: none: files passed over: 1 (.txt 1)\n")
+    assert "none: no photographs there" in err and err.count("\n") == 2
 
 
 def test_nothing_but_bad_photographs_runs_no_model(photos, capsys):
