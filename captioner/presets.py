@@ -9,12 +9,17 @@ metadata.json       the SHA-256 of the other files, how they were trained, what 
 import hashlib
 import json
 import tempfile
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import h5py
 import numpy as np
 
 from captioner.data.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from captioner.models.base import ConditionalLanguageModel
 
 DEFAULT_PRESET = "flickr8k_daquar"
 CONFIG, VOCABULARY, WEIGHTS, METADATA = (
@@ -23,6 +28,9 @@ CONFIG, VOCABULARY, WEIGHTS, METADATA = (
     "model.weights.h5",
     "metadata.json",
 )
+
+
+Model = TypeVar("Model", bound="ConditionalLanguageModel")
 
 
 class PresetError(ValueError):
@@ -59,8 +67,13 @@ def read_metadata(preset):
         raise PresetError(f"{path}: not valid JSON ({error}); fetch the preset again") from error
 
 
-def load(cls, preset):
-    """Rebuild the model of class `cls` that `save` wrote; see `Captioner.from_preset`."""
+def load(cls: type[Model], preset: str | PathLike[str]) -> Model:
+    """Rebuild the model of class `cls` that `save` wrote.
+
+    Raises:
+        PresetError: the preset is missing, its files are not those it lists, or it holds another
+            model.
+    """
     folder = find(preset)
     recorded = read_metadata(preset).get("sha256", {})
     for name in (CONFIG, VOCABULARY, WEIGHTS):
@@ -72,8 +85,12 @@ def load(cls, preset):
                 f"{path}: damaged or changed, its SHA-256 is not the one in {METADATA}; "
                 "fetch the preset again"
             )
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    model = cls(Vocabulary.load(folder / VOCABULARY), **config)
+    try:
+        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = cls.config_class.from_json(content)
+    except ValueError as error:
+        raise PresetError(f"{folder / CONFIG}: {error}") from error
+    model = cls(Vocabulary.load(folder / VOCABULARY), config)
     model.load_weights(folder / WEIGHTS)
     return model
 
@@ -84,7 +101,7 @@ def check_answers(model, preset):
     Raises:
         PresetError: the model of the preset was trained without questions.
     """
-    if not model.question_units:
+    if not model.config.question_units:
         raise PresetError(
             f"{preset}: only captions, for it was trained without questions; "
             "name a preset that answers them"
@@ -95,11 +112,9 @@ def save(model, path, metadata):
     """Write a preset; a file is whole before it takes the place of an older one."""
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    config = model.get_config()
-    del config["vocabulary"]
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         new = Path(temporary)
-        write_json(new / CONFIG, config)
+        write_json(new / CONFIG, model.config.to_json())
         model.vocabulary.save(new / VOCABULARY)
         full = new / "full.weights.h5"
         model.save_weights(full)

@@ -44,6 +44,7 @@ def toy(vocabulary, toy_encoder):
     import keras
 
     from captioner.models.captioner import Captioner
+    from captioner.models.config import CaptionerConfig
 
     def make(seed=0, **settings):
         keras.utils.set_random_seed(seed)
@@ -56,7 +57,7 @@ def toy(vocabulary, toy_encoder):
             "attention_size": 8,
             "max_words": 6,
         }
-        return Captioner(vocabulary, **{**sizes, **settings})
+        return Captioner(vocabulary, CaptionerConfig(**{**sizes, **settings}))
 
     return make
 

@@ -26,7 +26,7 @@ def test_a_preset_writes_the_same_captions(saved, features):
     for one, other in zip(generate(model, x, Beam()), generate(again, x, Beam()), strict=True):
         assert one[0].text == other[0].text
         assert one[0].score == pytest.approx(other[0].score, abs=1e-2)
-    assert again.get_config() == model.get_config()
+    assert again.config == model.config
     assert presets.read_metadata(folder)["training"] == {"seed": 0}
 
 

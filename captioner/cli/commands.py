@@ -91,7 +91,7 @@ def caption(args: Namespace) -> int:
                 disable=None if several else True,  # None: unless stderr is a terminal
             )
         )
-        for batch in _batches(_load(groups, model.image_size)):
+        for batch in _batches(_load(groups, model.config.image_size)):
             sound = [group for group in batch if not isinstance(group[1], Exception)]
             found = iter(_write(model, sound, args.beam, args.top))
             lines: list[str] = []
@@ -331,7 +331,7 @@ def _note(model: "Captioner", question: str) -> str | None:
     """What the answer to a question leaves out, if anything."""
     from captioner.data.vocabulary import UNKNOWN
 
-    ids, most = model.vocabulary.ids(question), model.max_question_words
+    ids, most = model.vocabulary.ids(question), model.config.max_question_words
     notes = []
     if len(ids) > most:
         notes.append(f"has {len(ids)} words, of which only the first {most} are read")

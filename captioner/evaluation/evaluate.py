@@ -140,14 +140,14 @@ def write(model, groups, encode, method):
 
 def encoded(model, paths):
     """The features `float[B, R, C]` of photographs, batch by batch."""
-    for _, photographs in loop.batches(load_images(paths, model.image_size)):
+    for _, photographs in loop.batches(load_images(paths, model.config.image_size)):
         yield loop.encode(model, photographs)
 
 
 def encoded_mean(model, paths):
     """As `encoded`, with the mean of all photographs, pixel by pixel, in the place of each."""
-    total = np.zeros((model.image_size, model.image_size, 3))
-    for _, photographs in loop.batches(load_images(paths, model.image_size)):
+    total = np.zeros((model.config.image_size, model.config.image_size, 3))
+    for _, photographs in loop.batches(load_images(paths, model.config.image_size)):
         total += photographs.sum(axis=0, dtype=float)
     features = loop.encode(model, total[None] / len(paths))
     for start in range(0, len(paths), loop.BATCH):

@@ -14,6 +14,7 @@ import numpy as np
 from captioner.data.vocabulary import END, START
 from captioner.examples import SEED, learn
 from captioner.models.character_model import CharacterModel
+from captioner.models.config import CharacterModelConfig
 
 TRAIN, UNSEEN = 300_000, 30_000  # characters
 WINDOW = 50  # characters that a gradient goes back through
@@ -23,7 +24,10 @@ def hello():
     """A model that has learned a single word, without windows."""
     keras.utils.set_random_seed(SEED)
     vocabulary = CharacterModel.vocabulary_of("hello")
-    model = CharacterModel(vocabulary, 8, 16, streams=1, max_characters=8)
+    model = CharacterModel(
+        vocabulary,
+        CharacterModelConfig(embedding_size=8, units=16, streams=1, max_characters=8),
+    )
     ids = [vocabulary.words.index(character) for character in "hello"]
     x, y = np.array([[START, *ids]]), np.array([[*ids, END]])
     return learn(model, x, y, epochs=100, learning_rate=0.03, verbose=0)
@@ -37,7 +41,7 @@ def text():
 def model_of(characters, epochs, units=256):
     """A model that has learned to go on with a text."""
     keras.utils.set_random_seed(SEED)
-    model = CharacterModel(CharacterModel.vocabulary_of(text()), units=units)
+    model = CharacterModel(CharacterModel.vocabulary_of(text()), CharacterModelConfig(units=units))
     x, y = model.windows(characters, WINDOW)
     # In their order: every window begins with the states that the one before it ended with.
     return learn(
@@ -46,7 +50,7 @@ def model_of(characters, epochs, units=256):
         y,
         epochs=epochs,
         learning_rate=0.004,
-        batch_size=model.streams,
+        batch_size=model.config.streams,
         shuffle=False,
     )
 
@@ -54,7 +58,7 @@ def model_of(characters, epochs, units=256):
 def bits_per_character(model, characters):
     """The mean of -log2 p over characters, each predicted from those before it."""
     x, y = model.windows(characters, WINDOW)
-    return model.evaluate(x, y, batch_size=model.streams, verbose=0) / np.log(2)
+    return model.evaluate(x, y, batch_size=model.config.streams, verbose=0) / np.log(2)
 
 
 def main():

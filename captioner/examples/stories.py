@@ -14,6 +14,7 @@ import numpy as np
 from captioner.data.tokenizer import tokenize
 from captioner.data.vocabulary import Vocabulary
 from captioner.examples import SEED, learn, save
+from captioner.models.config import TranslatorConfig
 from captioner.models.translator import Translator
 from captioner.overlay import alignment
 
@@ -79,12 +80,14 @@ def reader(train, epochs):
     # for every pair of words anew that they match.
     model = Translator(
         vocabulary,
-        embedding_size=32,
-        units=64,
-        attention="dot",
-        max_source_words=32,
-        max_words=1,
-        question_units=64,
+        TranslatorConfig(
+            embedding_size=32,
+            units=64,
+            attention="dot",
+            max_source_words=32,
+            max_words=1,
+            question_units=64,
+        ),
     )
     x, y = model.batch_of(texts, answers, questions)
     return learn(model, x, y, epochs=epochs, learning_rate=0.004)

@@ -128,8 +128,8 @@ class Generator(keras.Model):
     """The loop over `AttentionDecoder.step`; a `keras.Model`, so that any backend compiles it.
 
     Args:
-        captioner: the model that writes, a `Captioner` or what has the same `memory_of`,
-            `condition_of`, `detokenize`, `grid`, `steps`, `decoder` and `vocabulary`.
+        captioner: the model that writes, a `Captioner` or what has the same `memory`,
+            `condition`, `detokenize`, `grid`, `steps`, `decoder` and `vocabulary`.
         method: a `Beam` or `Sampling`.
     """
 
@@ -154,11 +154,11 @@ class Generator(keras.Model):
             questions; the beams are in no order.
         """
         decoder, method = self.captioner.decoder, self.method
-        memory = self.captioner.memory_of(inputs)
+        memory = self.captioner.memory(inputs)
         asked = ops.shape(inputs["questions"])[1] if "questions" in inputs else 1
         groups, regions = ops.shape(memory.keys)[0] * asked, memory.annotations.shape[1]
         beams, steps, size = method.width, self.captioner.steps, decoder.vocabulary_size
-        condition = self.captioner.condition_of(inputs, groups)
+        condition = self.captioner.condition(inputs, groups)
         if condition is not None:
             condition = ops.repeat(condition, beams, axis=0)
         vocabulary, positions = ops.arange(size), ops.arange(steps)
@@ -314,7 +314,8 @@ def respond(captioner, features, questions, method, seed=None):
     Returns:
         For each photograph a list with, for each question, what `generate` finds.
     """
-    encode_question, length = captioner.vocabulary.encode_question, captioner.max_question_words
+    encode_question = captioner.vocabulary.encode_question
+    length = captioner.config.max_question_words
     found = [[] for _ in questions]
     width = max(1, ROWS // len(features))
     for start in range(0, max(map(len, questions)), width):
@@ -372,7 +373,7 @@ def write(captioner, images, method, top, seed=None, questions=None):
     images = images if isinstance(images, list | tuple) else [images]
     questions = questions or [[None]] * len(images)
     rows = []
-    for start, photographs in batches(load_images(images, captioner.image_size)):
+    for start, photographs in batches(load_images(images, captioner.config.image_size)):
         asked = questions[start : start + len(photographs)]
         for found in respond(captioner, encode(captioner, photographs), asked, method, seed):
             rows.append([Caption(*candidates[0], candidates[:top]) for candidates in found])

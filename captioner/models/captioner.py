@@ -1,19 +1,24 @@
 """The captioner: an encoder of photographs and a decoder that writes about them."""
 
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from typing import Any
+
 import keras
 from keras import ops
 
-from captioner import presets
 from captioner.data.tokenizer import has_words, phrase, sentence
 from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.generation import loop
-from captioner.layers.decoder import AttentionDecoder
+from captioner.layers.decoder import AttentionDecoder, Memory
 from captioner.layers.image_encoder import build_encoder
 from captioner.layers.text_encoder import TextEncoder
+from captioner.models.base import ConditionalLanguageModel, Inputs
+from captioner.models.config import CaptionerConfig
 
 
 @keras.saving.register_keras_serializable("captioner")
-class Captioner(keras.Model):
+class Captioner(ConditionalLanguageModel):
     """Show, Attend and Tell (Xu et al., 2015) with soft attention over the regions of a CNN.
 
     A row of a batch is one photograph with K sequences about it, so that the encoder and the
@@ -21,115 +26,71 @@ class Captioner(keras.Model):
 
     Args:
         vocabulary: a `Vocabulary`, or its list of words.
-        encoder: a network of `keras.applications` by name.
+        config: a `CaptionerConfig`; by default that of the recipe.
         encoder_weights: None, "imagenet" or a file, see `build_encoder`. Where the weights came
             from is not part of the configuration.
-        image_size: side S of the squares that photographs are squashed to, in pixels.
-        annotation_size: D, the size of the annotation vectors.
-        embedding_size: E, the size of word vectors.
-        units: H, the size of the recurrent state.
-        attention_size: A, the size of the space of the attention.
-        cell: the recurrent cell of the decoder, see `captioner.layers.cells`.
-        layers: the number of stacked cells.
-        dropout: rate on annotation vectors, word vectors and the deep output.
-        attention_penalty: weight of the doubly stochastic regularisation (eq. 14).
-        max_words: the longest sentence, in words.
-        question_units: C, the size of an encoded question; 0 for a model that only captions.
-        max_question_words: the longest question, in words; what is longer is cut.
-        attention: the kind of attention, see `captioner.layers.attention`.
-        question_layers: the number of stacked cells that read a question.
-        question_bidirectional: whether questions are read backwards as well.
 
     Example:
         >>> model = Captioner.from_preset("flickr8k_daquar")
         >>> model.caption("photo.jpg").text
     """
 
+    config_class = CaptionerConfig
+    config: CaptionerConfig
+
     def __init__(
         self,
-        vocabulary,
-        encoder="MobileNetV2",
-        encoder_weights=None,
-        image_size=224,
-        annotation_size=512,
-        embedding_size=256,
-        units=512,
-        attention_size=256,
-        cell="lstm",
-        layers=1,
-        dropout=0.4,
-        attention_penalty=0.5,
-        max_words=20,
-        question_units=0,
-        max_question_words=20,
-        attention="additive",
-        question_layers=1,
-        question_bidirectional=False,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.vocabulary = Vocabulary(vocabulary)
-        self.encoder_name = encoder
-        self.image_size = image_size
-        self.annotation_size = annotation_size
-        self.embedding_size = embedding_size
-        self.units = units
-        self.attention_size = attention_size
-        self.cell = cell
-        self.layer_count = layers
-        self.dropout = dropout
-        self.attention_penalty = attention_penalty
-        self.max_words = max_words
-        self.question_units = question_units
-        self.max_question_words = max_question_words
-        self.attention = attention
-        self.question_layers = question_layers
-        self.question_bidirectional = question_bidirectional
-
-        self.encoder = build_encoder(encoder, image_size, encoder_weights)
-        self.project = keras.layers.Dense(annotation_size, name="project")
+        vocabulary: Vocabulary | Iterable[str],
+        config: CaptionerConfig | None = None,
+        encoder_weights: str | PathLike[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(vocabulary, config, **kwargs)
+        config = self.config
+        self.encoder = build_encoder(config.encoder, config.image_size, encoder_weights)
+        self.project = keras.layers.Dense(config.annotation_size, name="project")
         self.norm = keras.layers.LayerNormalization(name="norm")
         # Regions look alike wherever they are; "left of the bed" asks where they are. These vectors
         # begin as large as the normalised ones that they are added to, or they go unheard.
         self.position = keras.layers.Embedding(
             self.regions,
-            annotation_size,
+            config.annotation_size,
             embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
             name="position",
         )
-        self.drop = keras.layers.Dropout(dropout, name="drop")
+        self.drop = keras.layers.Dropout(config.dropout, name="drop")
         self.decoder = AttentionDecoder(
-            len(vocabulary),
-            embedding_size,
-            units,
-            attention_size,
-            cell,
-            layers,
-            dropout,
-            question_units,
-            attention,
+            len(self.vocabulary),
+            config.embedding_size,
+            config.units,
+            config.attention_size,
+            config.cell,
+            config.layers,
+            config.dropout,
+            config.question_units,
+            config.attention,
             name="decoder",
         )
-        if question_units:
+        if config.question_units:
             self.question_encoder = TextEncoder(
-                question_units,
-                cell,
-                question_layers,
-                question_bidirectional,
+                config.question_units,
+                config.cell,
+                config.question_layers,
+                config.question_bidirectional,
                 name="question_encoder",
             )
         self.build()
 
-    def build(self, input_shape=None):
-        # Every shape is known from the configuration: a model is ready for its weights as soon
-        # as it is constructed, without a first batch.
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights of all layers."""
+        config = self.config
         _, _, _, channels = self.encoder.output_shape
         self.project.build((None, self.regions, channels))
-        self.norm.build((None, self.regions, self.annotation_size))
+        self.norm.build((None, self.regions, config.annotation_size))
         self.position.build((self.regions,))
-        self.decoder.build((None, self.steps), (None, self.regions, self.annotation_size))
-        if self.question_units:
-            self.question_encoder.build((None, self.max_question_words, self.embedding_size))
+        self.decoder.build((None, self.steps), (None, self.regions, config.annotation_size))
+        if self.question_encoder is not None:
+            self.question_encoder.build((None, config.max_question_words, config.embedding_size))
         self.built = True
 
     @property
@@ -141,11 +102,6 @@ class Captioner(keras.Model):
     def regions(self):
         """R, the number of regions of a photograph."""
         return self.grid[0] * self.grid[1]
-
-    @property
-    def steps(self):
-        """T, the number of tokens of the longest sentence, its end token included."""
-        return self.max_words + 1
 
     def features_of(self, inputs):
         """The "features" of a dict of inputs, or else those of its "photographs"."""
@@ -166,30 +122,11 @@ class Captioner(keras.Model):
         annotations = self.norm(self.project(ops.cast(features, self.compute_dtype)))
         return self.drop(annotations + self.position(ops.arange(self.regions)), training=training)
 
-    def memory_of(self, inputs):
+    def memory(self, inputs: Inputs) -> Memory:
         """What the decoder reads: the `Memory` of the photographs in a dict of inputs."""
         return self.decoder.memory(self.annotations(self.features_of(inputs)))
 
-    def condition_of(self, inputs, sequences, training=False):
-        """What the decoder is conditioned on, `float[N, C]`: the encoded questions.
-
-        Args:
-            inputs: a dict with "questions" `int[..., Q]`, N in all, if questions are asked.
-            sequences: N.
-
-        Returns:
-            The zero vector where nothing is asked, which is what a question without words is
-            encoded as: the model captions then. None for a model that only captions.
-        """
-        if not self.question_units:
-            return None
-        if "questions" not in inputs:
-            return ops.zeros((sequences, self.question_units))
-        questions = ops.reshape(inputs["questions"], (-1, inputs["questions"].shape[-1]))
-        words = self.drop(self.decoder.embedding(questions), training=training)
-        return self.question_encoder(words, questions != PAD, training=training)
-
-    def detokenize(self, words, asked):
+    def detokenize(self, words: Sequence[str], asked: bool) -> str:
         """The text of words written: an answer where a question was `asked`, else a sentence."""
         return phrase(words) if asked else sentence(words)
 
@@ -213,12 +150,13 @@ class Captioner(keras.Model):
             _, sequences, steps = inputs[name].shape
             tokens = ops.reshape(inputs[name], (-1, steps))
             asked = {"questions": inputs["questions"]} if name == "answers" else {}
-            condition = self.condition_of(asked, ops.shape(tokens)[0], training)
+            condition = self.condition(asked, ops.shape(tokens)[0], training)
             written, attention = self.decoder(tokens, annotations, condition, training=training)
             logits[name] = ops.reshape(written, (-1, sequences, steps, written.shape[-1]))
             # An answer of one word need not have looked everywhere.
             if training and name == "captions":
-                self.add_loss(self.attention_penalty * doubly_stochastic(attention, tokens != PAD))
+                penalty = doubly_stochastic(attention, tokens != PAD)
+                self.add_loss(self.config.attention_penalty * penalty)
         return logits
 
     def caption(self, images, beam_width=3, top=1):
@@ -259,7 +197,7 @@ class Captioner(keras.Model):
             ValueError: a question without words, lists for another number of photographs, or a
                 model that only captions.
         """
-        if not self.question_units:
+        if self.question_encoder is None:
             raise ValueError("this model was trained without questions: it only captions")
         count = len(images) if isinstance(images, list | tuple) else 1
         several = isinstance(questions, list | tuple)
@@ -291,45 +229,6 @@ class Captioner(keras.Model):
         method = loop.Sampling(temperature, top_p, samples)
         captions = loop.write(self, images, method, samples, seed)
         return _as_given(images, [row[0] for row in captions])
-
-    @classmethod
-    def from_preset(cls, preset):
-        """Load a model by the name of a preset that ships, or from a folder.
-
-        Raises:
-            PresetError: a preset that is missing, or whose files are not the ones it lists.
-        """
-        return presets.load(cls, preset)
-
-    def save_to_preset(self, path, metadata=None):
-        """Write the folder that `from_preset` reads; `metadata` is the story of the weights."""
-        presets.save(self, path, metadata or {})
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "vocabulary": self.vocabulary.words,
-            "encoder": self.encoder_name,
-            "image_size": self.image_size,
-            "annotation_size": self.annotation_size,
-            "embedding_size": self.embedding_size,
-            "units": self.units,
-            "attention_size": self.attention_size,
-            "cell": self.cell,
-            "layers": self.layer_count,
-            "dropout": self.dropout,
-            "attention_penalty": self.attention_penalty,
-            "max_words": self.max_words,
-            "question_units": self.question_units,
-            "max_question_words": self.max_question_words,
-            "attention": self.attention,
-            "question_layers": self.question_layers,
-            "question_bidirectional": self.question_bidirectional,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
 
 
 def _as_given(images, results):

@@ -1,16 +1,21 @@
 """A language model: the decoder of the captioner without anything to read, over characters."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from captioner.data.vocabulary import SPECIAL, START, Vocabulary
 from captioner.generation import loop
-from captioner.layers.decoder import AttentionDecoder
+from captioner.layers.decoder import AttentionDecoder, Memory
+from captioner.models.base import ConditionalLanguageModel, Inputs
+from captioner.models.config import CharacterModelConfig
 
 
 @keras.saving.register_keras_serializable("captioner")
-class CharacterModel(keras.Model):
+class CharacterModel(ConditionalLanguageModel):
     """Predicts the next character; learns by truncated back-propagation through time.
 
     A text is read in windows. The states that a window ends with are those the next one begins
@@ -20,45 +25,34 @@ class CharacterModel(keras.Model):
 
     Args:
         vocabulary: a `Vocabulary` of characters, or their list; see `vocabulary_of`.
-        embedding_size: E, the size of the vectors of characters.
-        units: H, the size of the recurrent state.
-        cell: the recurrent cell, see `captioner.layers.cells`.
-        layers: the number of stacked cells.
-        dropout: rate on the vectors of characters and the deep output.
-        streams: S, the size of every batch that it trains on.
-        max_characters: the longest text that it writes.
+        config: a `CharacterModelConfig`; by default its defaults.
     """
+
+    config_class = CharacterModelConfig
+    config: CharacterModelConfig
 
     def __init__(
         self,
-        vocabulary,
-        embedding_size=64,
-        units=256,
-        cell="lstm",
-        layers=1,
-        dropout=0.0,
-        streams=32,
-        max_characters=300,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.vocabulary = Vocabulary(vocabulary)
-        self.streams = streams
-        self.max_characters = max_characters
+        vocabulary: Vocabulary | Iterable[str],
+        config: CharacterModelConfig | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(vocabulary, config, **kwargs)
+        config = self.config
         self.decoder = AttentionDecoder(
-            len(vocabulary),
-            embedding_size,
-            units,
+            len(self.vocabulary),
+            config.embedding_size,
+            config.units,
             attention_size=0,  # nothing is compared
-            cell=cell,
-            layers=layers,
-            dropout=dropout,
+            cell=config.cell,
+            layers=config.layers,
+            dropout=config.dropout,
             attention="mean",  # of the only annotation vector, a zero
             name="decoder",
         )
-        self.decoder.build((streams, None), (streams, 1, 1))
+        self.decoder.build((config.streams, None), (config.streams, 1, 1))
         self.states = [
-            self.add_weight((streams, dense.units), "zeros", trainable=False, name="state")
+            self.add_weight((config.streams, dense.units), "zeros", trainable=False, name="state")
             for dense in self.decoder.initial
         ]
         self.built = True
@@ -69,30 +63,26 @@ class CharacterModel(keras.Model):
         return Vocabulary([*SPECIAL, *sorted(set(text))])
 
     @property
-    def grid(self):
+    def grid(self) -> tuple[int, ...]:
         """`(1,)`: the shape of the attention of a character, which says nothing."""
         return (1,)
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         """T, the number of tokens of the longest text written, its end token included."""
-        return self.max_characters + 1
+        return self.config.max_characters + 1
 
-    def memory_of(self, inputs):
+    def memory(self, inputs: Inputs) -> Memory:
         """The `Memory` of the "annotations" `float[B, 1, 1]`, zeros: they say nothing."""
-        return self.decoder.memory(inputs["annotations"])
+        return self.decoder.memory(ops.cast(inputs["annotations"], self.compute_dtype))
 
-    def condition_of(self, inputs, sequences):
-        """Nothing: the decoder is not conditioned."""
-        return None
-
-    def detokenize(self, characters, asked):
+    def detokenize(self, words: Sequence[str], asked: bool) -> str:
         """The text of characters written."""
-        return "".join(characters)
+        return "".join(words)
 
     def call(self, tokens, training=False):
         """Logits `float[S, T, V]` of what follows the characters `int[S, T]` of a window."""
-        memory = self.decoder.memory(ops.zeros((self.streams, 1, 1)))
+        memory = self.decoder.memory(ops.zeros((self.config.streams, 1, 1), self.compute_dtype))
         states = [
             ops.where(tokens[:, :1] == START, initial, ops.convert_to_tensor(state))
             for initial, state in zip(
@@ -115,13 +105,13 @@ class CharacterModel(keras.Model):
             length: T, the number of characters in a window.
         """
         ids = {character: i for i, character in enumerate(self.vocabulary.words)}
-        count = len(text) // (self.streams * length)
+        count = len(text) // (self.config.streams * length)
         tokens = np.array([ids[character] for character in text], "int32")
-        tokens = tokens[: self.streams * count * length].reshape(self.streams, -1)
+        tokens = tokens[: self.config.streams * count * length].reshape(self.config.streams, -1)
         before = np.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=START)
 
         def cut(rows):
-            rows = rows.reshape(self.streams, count, length)
+            rows = rows.reshape(self.config.streams, count, length)
             return rows.transpose(1, 0, 2).reshape(-1, length)
 
         return cut(before), cut(tokens)
@@ -137,20 +127,3 @@ class CharacterModel(keras.Model):
         inputs = {"annotations": np.zeros((samples, 1, 1), "float32")}
         found = loop.generate(self, inputs, loop.Sampling(temperature), seed)
         return [candidates[0] for candidates in found]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "vocabulary": self.vocabulary.words,
-            "embedding_size": self.decoder.embedding_size,
-            "units": self.decoder.units,
-            "cell": self.decoder.cell,
-            "layers": self.decoder.layers,
-            "dropout": self.decoder.dropout,
-            "streams": self.streams,
-            "max_characters": self.max_characters,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)

@@ -82,9 +82,9 @@ class Batches(keras.utils.PyDataset):
         said = (a for p in photographs for question in p.questions for a in answers_of(question))
         # Answers are shorter than captions, and every step costs time.
         self.answer_steps = 1 + min(
-            max((len(vocabulary.ids(answer)) for answer in said), default=0), model.max_words
+            max((len(vocabulary.ids(answer)) for answer in said), default=0), model.config.max_words
         )
-        self.caption_steps, self.question_words = model.steps, model.max_question_words
+        self.caption_steps, self.question_words = model.steps, model.config.max_question_words
         self.questions = [
             [
                 (
@@ -183,7 +183,7 @@ def cache_features(model, photographs, path, batch_size):
         cache = np.lib.format.open_memmap(unfinished, "w+", "float16", shape)
         paths = [photograph.image for photograph in photographs]
         with tqdm(total=len(paths), desc=f"encoding {path.stem}", unit="photo") as bar:
-            loaded = load_images(paths, model.image_size)
+            loaded = load_images(paths, model.config.image_size)
             for start, batch in loop.batches(loaded, batch_size):
                 for side, view in enumerate((batch, batch[:, :, ::-1])):
                     cache[side, start : start + len(batch)] = loop.encode(model, view)
@@ -204,11 +204,11 @@ def photograph_readers(model, photographs, dev):
     """Reads augmented photographs for `Batches`, and the features of others for `DevScores`."""
 
     def read(i, mirror, rng):
-        return augmented(photographs[i].image, model.image_size, mirror, rng)
+        return augmented(photographs[i].image, model.config.image_size, mirror, rng)
 
     def read_dev(rows):
         paths = [photograph.image for photograph in dev[rows]]
-        ((_, batch),) = loop.batches(load_images(paths, model.image_size), len(paths))
+        ((_, batch),) = loop.batches(load_images(paths, model.config.image_size), len(paths))
         return loop.encode(model, batch)
 
     return read, read_dev

@@ -13,6 +13,7 @@ from captioner.data.vocabulary import Vocabulary
 from captioner.generation import loop
 from captioner.layers.cells import CELLS
 from captioner.models.captioner import Captioner
+from captioner.models.config import CaptionerConfig
 from captioner.training.batches import Batches, cached_readers, photographs_of
 from captioner.training.train import FROZEN, DevScores, fit
 
@@ -73,9 +74,10 @@ def compare(dataset, root, output, *, weights, epochs):
     phase = replace(FROZEN, epochs=epochs)
     for variant in VARIANTS[len(results) :]:
         keras.utils.set_random_seed(SEED)
-        model = Captioner(
-            vocabulary, encoder=source.encoder_name, image_size=source.image_size, **variant
+        config = CaptionerConfig(
+            encoder=source.config.encoder, image_size=source.config.image_size, **variant
         )
+        model = Captioner(vocabulary, config)
         model.encoder.trainable = False  # and never run: its features are cached
         batches = Batches(photographs, read, "features", model, loop.BATCH, SEED, workers=1)
         # No score is infinite, so that no preset is written.
@@ -85,9 +87,9 @@ def compare(dataset, root, output, *, weights, epochs):
         fit(model, phase, batches, scores, folder)
         results.append(
             {
-                "cell": model.cell,
-                "layers": model.layer_count,
-                "attention": model.attention,
+                "cell": config.cell,
+                "layers": config.layers,
+                "attention": config.attention,
                 "parameters": model.count_params() - model.encoder.count_params(),
                 # The first epoch also compiles.
                 "photographs a second": len(photographs) / min(scores.seconds),

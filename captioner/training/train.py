@@ -22,6 +22,7 @@ from captioner.evaluation.answer_metrics import AnswerScorer
 from captioner.evaluation.caption_metrics import CaptionScorer
 from captioner.generation import loop
 from captioner.models.captioner import Captioner
+from captioner.models.config import CaptionerConfig
 from captioner.training.batches import Batches, cached_readers, photograph_readers, photographs_of
 
 QUESTION_UNITS = 256  # of a model that is trained on questions
@@ -183,15 +184,14 @@ def train(
     from_preset = encoder_weights != "imagenet" and not Path(encoder_weights).is_file()
     model = Captioner(
         Vocabulary.from_sentences(itertools.chain(said, asked)),
-        encoder=encoder,
+        CaptionerConfig(encoder=encoder, question_units=QUESTION_UNITS if asked else 0),
         encoder_weights=None if from_preset else encoder_weights,
-        question_units=QUESTION_UNITS if asked else 0,
     )
     origin = {"name": encoder, "weights": settings["encoder_weights"]}
     if from_preset:
         source = Captioner.from_preset(encoder_weights)
-        if source.encoder_name != encoder:
-            raise TrainingError(f"{encoder_weights}: has {source.encoder_name}, not {encoder}")
+        if source.config.encoder != encoder:
+            raise TrainingError(f"{encoder_weights}: has {source.config.encoder}, not {encoder}")
         model.encoder.set_weights(source.encoder.get_weights())
         origin["preset"] = presets.read_metadata(encoder_weights)
     elif encoder_weights != "imagenet":

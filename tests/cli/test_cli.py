@@ -10,6 +10,7 @@ import sys
 import termios
 import time
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ import captioner.training
 from captioner.cli import commands, main
 from captioner.data.records import DatasetError
 from captioner.data.vocabulary import SPECIAL, Vocabulary
+from captioner.models.config import CaptionerConfig
 from captioner.presets import DEFAULT_PRESET, PresetError
 
 ROOT = Path(__file__).parents[2]
@@ -49,9 +51,7 @@ class Caption(NamedTuple):
 class Double:
     """Captions a photograph by the red value of its first pixel, and answers questions by it."""
 
-    image_size = 8
-    question_units = 8
-    max_question_words = 6
+    config = CaptionerConfig(image_size=8, question_units=8, max_question_words=6)
     vocabulary = Vocabulary([*SPECIAL, "what", "is", "how", "red", "where"])
     calls: list[tuple[int, int, int]] = []  # (images, beam_width, top)
     asked: list[list[list[str | None]]] = []  # the questions of each call
@@ -64,7 +64,7 @@ class Double:
         cls.preset = preset
         double = cls()
         if preset == "captions":
-            double.question_units = 0
+            double.config = replace(cls.config, question_units=0)
         return double
 
     def caption(self, images, beam_width=3, top=1):
@@ -78,7 +78,7 @@ class Double:
         return [self.about(int(image[0, 0, 0]), top) for image in images]
 
     def answer(self, images, questions, beam_width=3, top=1):
-        assert len(images) == len(questions) and self.question_units
+        assert len(images) == len(questions) and self.config.question_units
         self.asked.append(questions)
         captions = self.caption(images, beam_width, top)
         return [

@@ -12,6 +12,7 @@ from keras import ops
 
 from captioner.generation.loop import Beam, Sampling, generate
 from captioner.models.character_model import CharacterModel
+from captioner.models.config import CharacterModelConfig, TranslatorConfig
 from captioner.models.translator import Translator
 
 pytest.importorskip("jax")
@@ -66,8 +67,14 @@ def test_tensorflow_and_jax_agree(toy, features, tmp_path):
     arrays = {"features": x, "captions": tokens, "questions": questions, "answers": tokens}
     # The rest of the family, not compiled.
     family = {"cell": "peephole_lstm", "layers": 2, "attention": "dot"}
-    translator = Translator(model.vocabulary, 8, 8, 8, **family, max_source_words=3, max_words=3)
-    characters = CharacterModel(model.vocabulary, 8, 8, "gru", layers=4, streams=3)
+    sizes = {"embedding_size": 8, "units": 8}
+    translator = Translator(
+        model.vocabulary,
+        TranslatorConfig(**sizes, attention_size=8, **family, max_source_words=3, max_words=3),
+    )
+    characters = CharacterModel(
+        model.vocabulary, CharacterModelConfig(**sizes, cell="gru", layers=4, streams=3)
+    )
     translator.save(tmp_path / "toy" / "translator.keras")
     characters.save(tmp_path / "toy" / "characters.keras")
     arrays["sources"] = np.array([[4, 5, 6], [7, 8, 0], [9, 0, 0]])

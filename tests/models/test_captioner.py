@@ -157,7 +157,7 @@ def test_the_recurrent_parts_of_the_configuration(toy, features, tmp_path):
     assert len(reader.forward_layer.cell.cells) == len(reader.backward_layer.cell.cells) == 3
     model.save_to_preset(tmp_path / "toy")
     again = type(model).from_preset(tmp_path / "toy")
-    assert again.get_config() == model.get_config()
+    assert again.config == model.config
     inputs = {**batch(again, features(again)), "questions": np.full((3, 2, 4), 5)}
     inputs["answers"] = inputs.pop("captions")
     expected = ops.convert_to_numpy(again(inputs)["answers"])

@@ -4,6 +4,7 @@ from keras import ops
 
 from captioner.data.vocabulary import END, START
 from captioner.models.character_model import CharacterModel
+from captioner.models.config import CharacterModelConfig
 
 TEXT = "hello world, hello there. " * 4
 
@@ -12,7 +13,9 @@ def character_model(streams=2, **settings):
     keras.utils.set_random_seed(0)
     vocabulary = CharacterModel.vocabulary_of(TEXT)
     sizes = {"embedding_size": 8, "units": 8, "max_characters": 12}
-    return CharacterModel(vocabulary, streams=streams, **{**sizes, **settings})
+    return CharacterModel(
+        vocabulary, CharacterModelConfig(streams=streams, **{**sizes, **settings})
+    )
 
 
 def test_windows_follow_one_another_in_every_stream():
@@ -40,7 +43,8 @@ def test_the_states_are_carried_from_window_to_window_until_a_text_begins():
 def test_it_learns_hello_and_says_it():
     keras.utils.set_random_seed(0)
     model = CharacterModel(
-        CharacterModel.vocabulary_of("hello"), 8, 16, streams=1, max_characters=8
+        CharacterModel.vocabulary_of("hello"),
+        CharacterModelConfig(embedding_size=8, units=16, streams=1, max_characters=8),
     )
     model.compile(
         keras.optimizers.Adam(0.03), keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -6,6 +6,7 @@ from keras import ops
 from captioner.data.vocabulary import SPECIAL, START, Vocabulary
 from captioner.generation.loop import Beam, Generator, generate
 from captioner.layers.cells import CELLS
+from captioner.models.config import TranslatorConfig
 from captioner.models.translator import Translator
 
 SOURCES = ["a dog", "a red cat", "the man sits"]
@@ -16,7 +17,7 @@ def translator(seed=0, **settings):
     keras.utils.set_random_seed(seed)
     vocabulary = Vocabulary.from_sentences([*SOURCES, *TARGETS], 1)
     sizes = {"embedding_size": 8, "units": 8, "attention_size": 8, "max_words": 3}
-    return Translator(vocabulary, **{**sizes, "max_source_words": 5, **settings})
+    return Translator(vocabulary, TranslatorConfig(**{**sizes, "max_source_words": 5, **settings}))
 
 
 @pytest.fixture(scope="module")

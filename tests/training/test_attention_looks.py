@@ -36,7 +36,9 @@ def learn(model, photographs, things):
     """Teach the decoder to say "the dog sits" on features of the frozen encoder."""
     captions = [f"the {thing} sits" for thing in things]
     tokens = np.stack([model.vocabulary.encode(text, model.steps) for text in captions])[:, None]
-    squares = np.stack([load_image(photograph, model.image_size) for photograph in photographs])
+    squares = np.stack(
+        [load_image(photograph, model.config.image_size) for photograph in photographs]
+    )
     features = keras.ops.convert_to_numpy(model.features(squares))
     model.encoder.trainable = False
     model.compile(

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +30,9 @@ def test_variants_are_trained_once_and_compared_in_a_table(dataset, toy, tmp_pat
     toy().save_to_preset(tmp_path / "toy")
 
     class Toy(Captioner):
-        def __init__(self, vocabulary, **settings):
+        def __init__(self, vocabulary, config, **settings):
             sizes = {"annotation_size": 8, "embedding_size": 8, "units": 8, "max_words": 3}
-            super().__init__(vocabulary, **{**sizes, **settings})
+            super().__init__(vocabulary, replace(config, **sizes), **settings)
 
     variants = ({"cell": "gru"}, {"attention": "mean"})
     monkeypatch.setattr(compare, "Captioner", Toy)

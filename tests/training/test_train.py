@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,9 +35,10 @@ def encoder_weights(tmp_path, monkeypatch, toy_encoder):
     """The file that the toy encoder is said to start from; toy sizes for the rest of the model."""
 
     class Toy(Captioner):
-        def __init__(self, vocabulary, **settings):
+        def __init__(self, vocabulary, config, **settings):
             sizes = {"annotation_size": 16, "embedding_size": 16, "units": 16, "max_words": 5}
-            super().__init__(vocabulary, **{**settings, **sizes, "image_size": 64})
+            sizes["image_size"] = 64
+            super().__init__(vocabulary, replace(config, **sizes), **settings)
 
     monkeypatch.setattr(training, "Captioner", Toy)
     path = tmp_path / "encoder.weights.h5"

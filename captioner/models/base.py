@@ -1,0 +1,112 @@
+"""What the models share: a configuration, a memory that the decoder reads, a folder on disk."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from os import PathLike
+from typing import Any, ClassVar, Self
+
+import keras
+from keras import ops
+
+from captioner import presets
+from captioner.data.vocabulary import PAD, Vocabulary
+from captioner.layers.decoder import AttentionDecoder, Memory
+from captioner.layers.text_encoder import TextEncoder
+from captioner.models.config import Config
+
+Tensor = Any  # of whichever backend runs; a NumPy array where one is given
+Inputs = Mapping[str, Tensor]
+
+
+class ConditionalLanguageModel(keras.Model):
+    """Writes about a memory, conditioned on a question if one is asked.
+
+    A model makes its layers from its configuration, the `decoder` among them, and says what the
+    `memory` holds. Every shape is known from the configuration, so that a model is ready for its
+    weights as soon as it is constructed, without a first batch.
+
+    Args:
+        vocabulary: a `Vocabulary` of all words read and written, or its list of words.
+        config: the settings, an instance of `config_class`; by default its defaults.
+    """
+
+    config_class: ClassVar[type[Config]]
+
+    config: Any  # an instance of config_class
+    decoder: AttentionDecoder
+    drop: keras.layers.Dropout
+    question_encoder: TextEncoder | None = None  # None for a model that is asked nothing
+
+    def __init__(
+        self, vocabulary: Vocabulary | Iterable[str], config: Config | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.vocabulary = Vocabulary(vocabulary)
+        self.config = self.config_class() if config is None else config
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """The shape in which the R attention weights of a word are given."""
+        raise NotImplementedError
+
+    @property
+    def steps(self) -> int:
+        """T, the number of tokens of the longest sentence written, its end token included."""
+        return self.config.max_words + 1
+
+    def memory(self, inputs: Inputs) -> Memory:
+        """What the decoder reads, of a dict of inputs."""
+        raise NotImplementedError
+
+    def condition(self, inputs: Inputs, sequences: int, training: bool = False) -> Tensor | None:
+        """What the decoder is conditioned on, `float[N, C]`: the encoded questions.
+
+        Args:
+            inputs: a dict with "questions" `int[..., Q]`, N in all, if questions are asked.
+            sequences: N.
+            training: whether dropout is applied.
+
+        Returns:
+            The zero vector where nothing is asked, which is what a question without words is
+            encoded as: a captioner captions then. None for a model that is asked nothing.
+        """
+        if self.question_encoder is None:
+            return None
+        if "questions" not in inputs:
+            return ops.zeros((sequences, self.question_encoder.units))
+        questions = ops.reshape(inputs["questions"], (-1, inputs["questions"].shape[-1]))
+        words = self.drop(self.decoder.embedding(questions), training=training)
+        return self.question_encoder(words, questions != PAD, training=training)
+
+    def detokenize(self, words: Sequence[str], asked: bool) -> str:
+        """The text of words written, as an answer where a question was `asked`."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_preset(cls, preset: str | PathLike[str]) -> Self:
+        """Load a model by the name of a preset that ships, or from a folder.
+
+        Raises:
+            PresetError: a preset that is missing, whose files are not the ones it lists, or of
+                another model.
+        """
+        return presets.load(cls, preset)
+
+    def save_to_preset(
+        self, path: str | PathLike[str], metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Write the folder that `from_preset` reads; `metadata` is the story of the weights."""
+        presets.save(self, path, metadata or {})
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras's own `save` writes."""
+        return {
+            **super().get_config(),
+            "vocabulary": self.vocabulary.words,
+            "config": asdict(self.config),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """The model of what `get_config` returned."""
+        return cls(**{**config, "config": cls.config_class(**config["config"])})

@@ -1,0 +1,143 @@
+"""The settings of each model, which are also the schema of its `config.json`.
+
+Nothing is imported here but the standard library: whoever reads a preset need not wait for Keras.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Self
+
+FORMAT = 1  # of config.json; goes up when an older file would be misunderstood
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What rebuilds a model, beside its vocabulary."""
+
+    model: ClassVar[str]  # the class that is built
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of `config.json`."""
+        return {"format": FORMAT, "model": self.model, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, content: Any) -> Self:
+        """Read what `to_json` wrote; a setting that it lacks has its default.
+
+        Raises:
+            ValueError: another format, another model, or a setting that this one has not.
+        """
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            found = content.get("format") if isinstance(content, dict) else None
+            raise ValueError(
+                f"its format is {found}, not {FORMAT}; use weights and a captioner of one release"
+            )
+        settings = {k: v for k, v in content.items() if k not in ("format", "model")}
+        if content.get("model") != cls.model:
+            raise ValueError(f"holds a {content.get('model')}, not a {cls.model}")
+        if unknown := settings.keys() - {field.name for field in fields(cls)}:
+            raise ValueError(f"a {cls.model} has no setting {', '.join(sorted(unknown))}")
+        return cls(**settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionerConfig(Config):
+    """The settings of a `Captioner`.
+
+    Attributes:
+        encoder: a network of `keras.applications` by name.
+        image_size: side S of the squares that photographs are squashed to, in pixels.
+        annotation_size: D, the size of the annotation vectors.
+        embedding_size: E, the size of word vectors.
+        units: H, the size of the recurrent state.
+        attention_size: A, the size of the space of the attention.
+        attention: the kind of attention, see `captioner.layers.attention`.
+        cell: the recurrent cell of the decoder, see `captioner.layers.cells`.
+        layers: the number of stacked cells.
+        dropout: rate on annotation vectors, word vectors and the deep output.
+        attention_penalty: weight of the doubly stochastic regularisation (eq. 14).
+        max_words: the longest sentence written, in words.
+        question_units: C, the size of an encoded question; 0 for a model that only captions.
+        question_layers: the number of stacked cells that read a question.
+        question_bidirectional: whether questions are read backwards as well.
+        max_question_words: the longest question, in words; what is longer is cut.
+    """
+
+    model: ClassVar[str] = "Captioner"
+
+    encoder: str = "MobileNetV2"
+    image_size: int = 224
+    annotation_size: int = 512
+    embedding_size: int = 256
+    units: int = 512
+    attention_size: int = 256
+    attention: str = "additive"
+    cell: str = "lstm"
+    layers: int = 1
+    dropout: float = 0.4
+    attention_penalty: float = 0.5
+    max_words: int = 20
+    question_units: int = 0
+    question_layers: int = 1
+    question_bidirectional: bool = False
+    max_question_words: int = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslatorConfig(Config):
+    """The settings of a `Translator`.
+
+    Attributes:
+        embedding_size: E, the size of word vectors.
+        units: H, the size of the recurrent state and of the annotation vectors.
+        attention_size: A, the size of the space of the attention.
+        attention: the kind of attention, see `captioner.layers.attention`.
+        cell: the recurrent cell of encoder and decoder, see `captioner.layers.cells`.
+        layers: the number of stacked cells in each.
+        bidirectional: whether the encoder reads backwards as well.
+        dropout: rate on word vectors and the deep output.
+        max_source_words: Q, the longest sentence read, in words; what is longer is cut.
+        max_words: the longest sentence written, in words.
+        question_units: C, the size of an encoded question about the sentence read; 0 for a model
+            that is asked none.
+        max_question_words: the longest question, in words; what is longer is cut.
+    """
+
+    model: ClassVar[str] = "Translator"
+
+    embedding_size: int = 64
+    units: int = 128
+    attention_size: int = 64
+    attention: str = "additive"
+    cell: str = "lstm"
+    layers: int = 1
+    bidirectional: bool = True
+    dropout: float = 0.0
+    max_source_words: int = 20
+    max_words: int = 20
+    question_units: int = 0
+    max_question_words: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class CharacterModelConfig(Config):
+    """The settings of a `CharacterModel`.
+
+    Attributes:
+        embedding_size: E, the size of the vectors of characters.
+        units: H, the size of the recurrent state.
+        cell: the recurrent cell, see `captioner.layers.cells`.
+        layers: the number of stacked cells.
+        dropout: rate on the vectors of characters and the deep output.
+        streams: S, the size of every batch that it trains on.
+        max_characters: the longest text that it writes.
+    """
+
+    model: ClassVar[str] = "CharacterModel"
+
+    embedding_size: int = 64
+    units: int = 256
+    cell: str = "lstm"
+    layers: int = 1
+    dropout: float = 0.0
+    streams: int = 32
+    max_characters: int = 300
