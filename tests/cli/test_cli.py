@@ -20,7 +20,7 @@ from PIL import Image
 
 import captioner.evaluation
 import captioner.training
-from captioner.cli import commands, main
+from captioner.cli import console, main
 from captioner.data.records import DatasetError
 from captioner.data.vocabulary import SPECIAL, Vocabulary
 from captioner.models.config import CaptionerConfig
@@ -655,7 +655,7 @@ def test_requests_with_and_without_questions_are_answered_in_order(photos, capsy
 
 
 def test_questions_go_in_batches_of_bounded_size(photos, monkeypatch, capsys):
-    monkeypatch.setattr(commands, "MOST_ASKED", 5)
+    monkeypatch.setattr("captioner.cli.caption.MOST_ASKED", 5)
     three = [arg for question in ("what", "how", "where") for arg in ("--question", question)]
     assert main(["caption", "a.png", "b.png", "c.png", *three]) == 0
     assert [len(call) for call in Double.asked] == [2, 1]
@@ -1108,7 +1108,7 @@ def test_the_script_is_the_module(tmp_path):
 def test_tensorflow_prints_nothing_and_stderr_is_given_back(tmp_path):
     code = (
         "import os\n"
-        "from captioner.cli.commands import quiet_import\n"
+        "from captioner.cli.console import quiet_import\n"
         "with quiet_import():\n"
         "    import tensorflow as tf\n"
         "print(float(tf.function(lambda x: x + 1, jit_compile=True)(tf.ones([]))))\n"
@@ -1124,7 +1124,7 @@ def test_tensorflow_prints_nothing_and_stderr_is_given_back(tmp_path):
 @pytest.mark.parametrize(("level", "heard"), [("0", "noise, end"), ("2", "end"), ("3", "end")])
 def test_an_import_that_fails_gives_stderr_back(monkeypatch, capfd, level, heard):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
-    with pytest.raises(ImportError), commands.quiet_import():
+    with pytest.raises(ImportError), console.quiet_import():
         os.write(2, b"noise, ")
         raise ImportError
     os.write(2, b"end")

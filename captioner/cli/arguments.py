@@ -1,0 +1,40 @@
+"""Arguments that several subcommands have."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+# What a subcommand adds itself to.
+Subcommands: TypeAlias = "_SubParsersAction[ArgumentParser]"
+
+BEAM_WIDTH = 3
+
+
+def add_dataset(parser: ArgumentParser, action: str = "store") -> None:
+    """Add --dataset and --root; with the action "append" each may be given several times."""
+    parser.add_argument(
+        "--dataset", action=action, required=True, metavar="NAME", help="for example flickr8k"
+    )
+    parser.add_argument(
+        "--root", action=action, type=Path, required=True, metavar="DIR", help="where it lies"
+    )
+
+
+def add_weights(parser: ArgumentParser) -> None:
+    """Add --weights."""
+    parser.add_argument(
+        "--weights",
+        metavar="NAME_OR_DIR",
+        help="a preset by its name or its folder (default: the one that ships)",
+    )
+
+
+def positive(text: str) -> int:
+    """The type of an argument that is a whole number from 1 up."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise ArgumentTypeError(f"must be a whole number from 1 up, not {text!r}")
+    return number

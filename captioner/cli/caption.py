@@ -1,0 +1,275 @@
+"""`captioner caption`, which also answers questions."""
+
+import contextlib
+import itertools
+import os
+import sys
+import warnings
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captioner.cli.arguments import BEAM_WIDTH, Subcommands, add_weights, positive
+from captioner.cli.console import prepare_stdout, quiet_import, report
+from captioner.cli.output import draw, draws_several, is_several, lines
+from captioner.cli.requests import Item, example, note_about, photographs_of, requests_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from tqdm import tqdm
+
+    from captioner.generation.loop import Caption
+    from captioner.models.captioner import Captioner
+
+BATCH = 32  # photographs written about before the next ones
+MOST_ASKED = 10 * BATCH  # or questions answered
+
+Group = tuple[list[Item], "np.ndarray | Exception"]  # items of one photograph, uint8[S, S, 3]
+
+
+def add(subcommands: Subcommands) -> None:
+    """Add the subcommand to the command line."""
+    parser = subcommands.add_parser(
+        "caption",
+        help="write captions of photographs, or answers to questions about them",
+        description="Write captions of photographs, or with --question answers: a line for each, "
+        "with a candidate of --top a line. Before it stands, with a tab behind, the path if there "
+        "are several photographs, and the question if there are several. Lines of --requests "
+        "begin with the path, and with the question if they answer one.",
+        epilog="Exit status: 0 all well, 1 some photographs failed, 2 a wrong call.",
+    )
+    parser.add_argument(
+        "photos",
+        nargs="*",
+        metavar="PHOTO",
+        help="a file, a folder (with all folders in it), or - for one image on stdin",
+    )
+    parser.add_argument(
+        "--question",
+        dest="questions",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="answer it about each PHOTO instead of captioning; may be given several times",
+    )
+    parser.add_argument(
+        "--beam",
+        type=positive,
+        metavar="K",
+        help=f"beam width (default: {BEAM_WIDTH}, or N of --top where that is more)",
+    )
+    parser.add_argument(
+        "--top", type=positive, default=1, metavar="N", help="write the N best candidates"
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object a line: image, caption, score, words, candidates; or image, "
+        "question, answer, score, words, candidates; or image, question if there is one, error",
+    )
+    add_weights(parser)
+    parser.add_argument(
+        "--requests",
+        metavar="FILE.jsonl",
+        help='caption the images of lines {"image": path}, and answer those of lines '
+        '{"image": path, "question": text}, in their order; - for stdin',
+    )
+    parser.add_argument(
+        "--example", action="store_true", help="caption the portrait that Matplotlib ships"
+    )
+    parser.add_argument(
+        "--overlay",
+        type=Path,
+        metavar="FILE_OR_DIR",
+        help="draw where each word looked: a figure (.png, .jpg, .jpeg, .pdf, .svg), an animation "
+        "(.gif) or a page (.html); of an answer, in one picture for all its words instead of the "
+        "figure; of several photographs or questions one each, as STEM.png in a folder, or "
+        "STEM-2.png, STEM-3.png, ... where that is taken",
+    )
+    parser.set_defaults(run=run)
+
+
+def check(parser: ArgumentParser, args: Namespace) -> None:
+    """Refuse what the parser let pass."""
+    if not (args.photos or args.requests or args.example):
+        parser.error("no photograph given: name a PHOTO, --requests or --example")
+    if [*args.photos, args.requests].count("-") > 1:
+        parser.error("stdin can be read only once")
+    if args.questions:
+        _check_questions(parser, args)
+    if args.beam is None:
+        args.beam = max(BEAM_WIDTH, args.top)
+    if args.top > args.beam:
+        parser.error(f"--top {args.top} needs a beam at least as wide, not --beam {args.beam}")
+    if args.overlay is not None:
+        _check_overlay(parser, args)
+
+
+def _check_questions(parser: ArgumentParser, args: Namespace) -> None:
+    from captioner.data.tokenizer import has_words
+
+    if args.requests:
+        parser.error("--question is about each PHOTO; a request has a question of its own")
+    for question in args.questions:
+        if not has_words(question):
+            parser.error(f"--question {question[:60]!r}: has no words; ask something")
+
+
+def _check_overlay(parser: ArgumentParser, args: Namespace) -> None:
+    from captioner.overlay import SUFFIXES, check_suffix
+
+    path = args.overlay
+    if path.is_dir():
+        return
+    if draws_several(args):
+        if path.suffix.lower() in SUFFIXES:
+            what = "photographs" if is_several(args) else "questions"
+            parser.error(f"--overlay {path}: several {what} need a folder")
+        return
+    try:
+        check_suffix(path)
+    except ValueError as error:
+        parser.error(f"--overlay {error}")
+    photos = filter(os.path.exists, args.photos)
+    if path.exists() and any(map(path.samefile, photos)):
+        parser.error(f"--overlay {path}: is the photograph itself")
+
+
+def run(args: Namespace) -> int:
+    """Write captions or answers batch by batch; 1 if some photographs or requests failed."""
+    prepare_stdout(args.json)
+    failed = False
+    with contextlib.ExitStack() as stack:
+        # Pillow warns of damaged metadata that do a photograph no harm.
+        stack.enter_context(warnings.catch_warnings(action="ignore", category=UserWarning))
+        photographs = [item for photo in args.photos for item in photographs_of(photo)]
+        if args.example:
+            photographs.append(example())
+        file = None
+        if args.requests is not None:
+            file = sys.stdin.buffer
+            if args.requests != "-":
+                file = stack.enter_context(open(args.requests, "rb"))
+        if args.overlay is not None and draws_several(args):
+            args.overlay.mkdir(parents=True, exist_ok=True)
+
+        preset, model = _load_model(args)
+        asked = [
+            replace(item, question=question)
+            for item in photographs
+            for question in args.questions or [None]
+        ]
+        groups = _groups(asked)
+        if file is not None:
+            # Nobody knows how many requests there are: neighbours go together up to a number.
+            requests = _groups(requests_of(file, model, preset), MOST_ASKED)
+            groups = itertools.chain(groups, requests)
+        bar = stack.enter_context(_progress(args, None if file is not None else len(asked)))
+        for batch in _batches(_load(groups, model.config.image_size)):
+            failed |= not _answer(model, batch, args)
+            bar.update(sum(len(group) for group, _ in batch))
+    return int(failed)
+
+
+def _load_model(args: Namespace) -> "tuple[str, Captioner]":
+    """The name of the preset and its model, which can answer the questions, if there are any."""
+    from captioner.presets import DEFAULT_PRESET, check_answers
+
+    with quiet_import():
+        from captioner.models.captioner import Captioner
+    preset = args.weights or DEFAULT_PRESET
+    model = Captioner.from_preset(preset)
+    if args.questions:
+        check_answers(model, preset)
+    for note in filter(None, (note_about(model, question) for question in args.questions)):
+        report(note)
+    return preset, model
+
+
+def _progress(args: Namespace, total: int | None) -> "tqdm":
+    """A progress bar, where there are several photographs and stderr is a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(
+        total=total,
+        unit="question" if args.questions else "photo",
+        leave=False,
+        disable=None if is_several(args) else True,  # None: unless stderr is a terminal
+    )
+
+
+def _answer(model: "Captioner", batch: list[Group], args: Namespace) -> bool:
+    """Write about a batch: what stdout, stderr and the overlays show of it; whether all went well.
+
+    Its errors and its lines come in the order in which they were asked for.
+    """
+    from tqdm import tqdm
+
+    sound = [group for group in batch if not isinstance(group[1], Exception)]
+    found = iter(_write(model, sound, args.beam, args.top))
+    shown: list[str] = []
+    written: list[tuple[Item, Caption]] = []
+    with tqdm.external_write_mode():
+        for group, image in batch:
+            if isinstance(image, Exception):
+                report(image)
+                results = [image] * len(group)
+            else:
+                results = next(found)
+                written += zip(group, results, strict=True)
+            for item, result in zip(group, results, strict=True):
+                if item.note and not isinstance(result, Exception):
+                    report(item.note)
+                shown += lines(item, result, args)
+        if shown:
+            print(*shown, sep="\n", flush=True)
+        drawn = True
+        if args.overlay is not None:
+            drawn = all([draw(*each, args.overlay) for each in written])
+    return drawn and len(sound) == len(batch)
+
+
+def _groups(items: Iterable[Item], most: int | None = None) -> Iterator[list[Item]]:
+    """Items in their order, neighbours about the same photograph, at most so many, together."""
+    for _, neighbours in itertools.groupby(items, key=lambda item: item.error or item.source):
+        while group := list(itertools.islice(neighbours, most)):
+            yield group
+
+
+def _load(groups: Iterable[list[Item]], size: int) -> Iterator[Group]:
+    """Each group with its photograph or its error, in order; the next ones decode meanwhile."""
+    from captioner.data.images import load_images
+
+    groups, ahead = itertools.tee(groups)
+    sources = (group[0].source for group in ahead if group[0].error is None)
+    images = load_images(sources, size)
+    for group in groups:
+        yield group, group[0].error or next(images)
+
+
+def _batches(groups: Iterable[Group]) -> Iterator[list[Group]]:
+    """As many groups as are written about at once."""
+    batch: list[Group] = []
+    for group in groups:
+        batch.append(group)
+        if len(batch) == BATCH or sum(len(items) for items, _ in batch) >= MOST_ASKED:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _write(
+    model: "Captioner", groups: list[Group], beam_width: int, top: int
+) -> "list[list[Caption]]":
+    """For each group its captions and answers."""
+    images = [image for _, image in groups]
+    questions = [[item.question for item in group] for group, _ in groups]
+    if any(question is not None for row in questions for question in row):
+        return model.answer(images, questions, beam_width=beam_width, top=top)
+    if not images:
+        return []
+    captions = model.caption(images, beam_width=beam_width, top=top)
+    return [[caption] * len(row) for caption, row in zip(captions, questions, strict=True)]

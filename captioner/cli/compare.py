@@ -1,0 +1,44 @@
+"""`captioner compare`."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from captioner.cli.arguments import Subcommands, add_dataset, add_weights, positive
+from captioner.cli.console import quiet_import
+
+
+def add(subcommands: Subcommands) -> None:
+    """Add the subcommand to the command line."""
+    parser = subcommands.add_parser(
+        "compare",
+        help="compare recurrent cells, layers and kinds of attention",
+        description="Train the caption recipe with each recurrent cell in one and two layers, and "
+        "with each kind of attention, all on the same features of a frozen CNN, and write a table "
+        "of their scores on dev. Started again, it goes on after the last that was finished.",
+    )
+    add_dataset(parser)
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="for features and results"
+    )
+    parser.add_argument(
+        "--epochs", type=positive, required=True, metavar="N", help="of each variant"
+    )
+    add_weights(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    """Train the variants of the decoder alike, and compare them in a table on stdout."""
+    with quiet_import():
+        from captioner.training import compare
+    from captioner.presets import DEFAULT_PRESET
+
+    results = compare.compare(
+        args.dataset,
+        args.root,
+        args.output,
+        weights=args.weights or DEFAULT_PRESET,
+        epochs=args.epochs,
+    )
+    print(compare.table(results), flush=True)
+    return 0

@@ -1,0 +1,51 @@
+"""`captioner evaluate`."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from captioner.cli.arguments import BEAM_WIDTH, Subcommands, add_dataset, add_weights, positive
+from captioner.cli.console import quiet_import
+
+
+def add(subcommands: Subcommands) -> None:
+    """Add the subcommand to the command line."""
+    parser = subcommands.add_parser(
+        "evaluate",
+        help="score a model",
+        description="Score a model on a split of a dataset: its captions by beam search and "
+        "greedily, or with --task vqa its answers, and those it gives to the questions alone.",
+    )
+    parser.add_argument(
+        "--task", choices=("captions", "vqa"), default="captions", help="default: captions"
+    )
+    add_dataset(parser)
+    parser.add_argument("--split", required=True, help="for example dev or test")
+    add_weights(parser)
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="for the results files (default: this folder)"
+    )
+    parser.add_argument("--beam", type=positive, default=BEAM_WIDTH, metavar="K", help="beam width")
+    parser.add_argument(
+        "--record", action="store_true", help="write the scores into the metadata of the preset"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    """Score a model on a split of a dataset, as a table on stdout."""
+    with quiet_import():
+        from captioner.evaluation import evaluate
+    from captioner.presets import DEFAULT_PRESET
+
+    scores = evaluate.evaluate(
+        args.dataset,
+        args.root,
+        args.split,
+        task=args.task,
+        weights=args.weights or DEFAULT_PRESET,
+        output=args.output,
+        beam=args.beam,
+        record=args.record,
+    )
+    print(evaluate.table(scores), flush=True)
+    return 0

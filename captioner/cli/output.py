@@ -1,0 +1,83 @@
+"""What `captioner caption` shows: lines of text or JSON, and overlays."""
+
+import itertools
+import json
+import os
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captioner.cli.console import printable, report
+from captioner.cli.requests import Item
+
+if TYPE_CHECKING:
+    from captioner.generation.loop import Caption
+
+
+def is_several(args: Namespace) -> bool:
+    """Whether photographs are told apart, by their paths on stdout and as files of a folder."""
+    return (
+        args.requests is not None
+        or len(args.photos) + args.example > 1
+        or any(map(os.path.isdir, args.photos))
+    )
+
+
+def draws_several(args: Namespace) -> bool:
+    """Whether there may be several overlays, so that they are files of a folder."""
+    return is_several(args) or len(args.questions) > 1
+
+
+def draw(item: Item, caption: "Caption", target: Path) -> bool:
+    """Draw where the words of a caption or answer looked; an error is reported, and False."""
+    from captioner import overlay
+    from captioner.data.images import ImageError
+
+    if target.is_dir():
+        stem = "stdin" if item.label == "-" else Path(item.label).stem
+        names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+        # A name may be taken by a photograph: nothing that is there already is written over.
+        paths = (target / f"{name}.png" for name in names)
+        target = next(path for path in paths if not os.path.lexists(path))
+    try:
+        overlay.save(item.source, caption, target, item.question)
+    except (OSError, ImageError) as error:
+        report(error)
+        return False
+    return True
+
+
+def lines(item: Item, result: "Caption | Exception", args: Namespace) -> list[str]:
+    """What stdout shows of an item."""
+    if args.json:
+        return [json.dumps(_record(item, result), ensure_ascii=False)]
+    if isinstance(result, Exception):
+        return []
+    prefix = f"{printable(item.label)}\t" if is_several(args) else ""
+    if item.question is not None and (args.requests is not None or len(args.questions) > 1):
+        prefix += f"{_one_line(item.question)}\t"
+    return [prefix + candidate.text for candidate in result.candidates]
+
+
+def _one_line(question: str) -> str:
+    """A question as a field of a line; what stdout cannot encode is escaped."""
+    encoding = sys.getfilesystemencoding()
+    line = printable(" ".join(question.split()))
+    return line.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _record(item: Item, result: "Caption | Exception") -> dict:
+    """What JSON tells of an item."""
+    record: dict = {"image": item.label}
+    if item.question is not None:
+        record["question"] = item.question
+    if isinstance(result, Exception):
+        return record | {"error": str(result)}
+    kind = "caption" if item.question is None else "answer"
+    return record | {
+        kind: result.text,
+        "score": result.score,
+        "words": [{"word": w.word, "probability": w.probability} for w in result.words],
+        "candidates": [{kind: c.text, "score": c.score} for c in result.candidates],
+    }

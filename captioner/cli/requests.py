@@ -1,0 +1,122 @@
+"""What `captioner caption` is asked for: photographs and folders, and lines of requests."""
+
+import io
+import json
+import os
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from captioner.cli.console import report
+
+if TYPE_CHECKING:
+    from captioner.data.images import Source
+    from captioner.models.captioner import Captioner
+
+
+@dataclass(frozen=True)
+class Item:
+    """A photograph to caption, a question about one, or the error that stands in its place."""
+
+    label: str | None  # None for a request that names no image
+    source: "Source | None" = None
+    question: str | None = None
+    note: str | None = None  # what the reader of the answer should know
+    error: Exception | None = None
+
+
+def photographs_of(photo: str) -> Iterator[Item]:
+    """The items of one PHOTO argument."""
+    from captioner.data.folders import walk
+    from captioner.data.images import SUFFIXES, ImageError
+
+    if photo == "-":
+        # Read here: a thread that waits for stdin would not let an interrupted program end.
+        stream = io.BytesIO(sys.stdin.buffer.read())
+        stream.name = "<stdin>"  # for messages
+        yield Item(photo, stream)
+    elif os.path.isdir(photo):
+        found = walk(photo)
+        if found.passed_over:
+            kinds = ", ".join(f"{kind} {count}" for kind, count in found.passed_over.items())
+            report(f"{photo}: files passed over: {sum(found.passed_over.values())} ({kinds})")
+        for error in found.unreadable:
+            yield Item(photo, error=error)
+        if not (found.images or found.unreadable):
+            message = f"{photo}: no photographs there; looked for {', '.join(SUFFIXES)}"
+            yield Item(photo, error=ImageError(message))
+        yield from (Item(str(path), path) for path in found.images)
+    else:
+        yield Item(photo, photo)
+
+
+def example() -> Item:
+    """The portrait of Grace Hopper that Matplotlib ships."""
+    from matplotlib.cbook import get_sample_data
+
+    path = str(get_sample_data("grace_hopper.jpg", asfileobj=False))
+    return Item(path, path)
+
+
+def requests_of(file: BinaryIO, model: "Captioner", preset: str) -> Iterator[Item]:
+    """The items of JSON lines `{"image": path}` or `{"image": path, "question": text}`."""
+    for number, line in enumerate(file, start=1):
+        if not line.strip():
+            continue
+        where = f"{file.name}:{number}"
+        try:
+            request = json.loads(line.decode("utf-8-sig", "surrogateescape"))
+        except (ValueError, RecursionError):
+            yield Item(None, error=ValueError(f"{where}: not valid JSON"))
+            continue
+        fields = request if isinstance(request, dict) else {}
+        image, question = (
+            value if isinstance(value := fields.get(name), str) else None
+            for name in ("image", "question")
+        )
+        try:
+            _check_request(fields, model, preset)
+        except ValueError as error:
+            yield Item(image or None, question=question, error=ValueError(f"{where}: {error}"))
+            continue
+        note = None if question is None else note_about(model, question)
+        yield Item(image, image, question, note and f"{where}: {note}")
+
+
+def _check_request(fields: dict, model: "Captioner", preset: str) -> None:
+    """Raises ValueError for a request that cannot be answered, whatever its photograph is."""
+    from captioner.data.tokenizer import has_words
+    from captioner.presets import check_answers
+
+    image, question = fields.get("image"), fields.get("question")
+    if not (isinstance(image, str) and image):
+        raise ValueError('not an object whose "image" is a path')
+    if question is None:
+        return
+    if not isinstance(question, str):
+        raise ValueError('"question" is not a string')
+    if not has_words(question):
+        raise ValueError(f"the question {_quoted(question)} has no words")
+    check_answers(model, preset)
+
+
+def note_about(model: "Captioner", question: str) -> str | None:
+    """What the answer to a question leaves out, if anything."""
+    from captioner.data.vocabulary import UNKNOWN
+
+    ids, most = model.vocabulary.ids(question), model.config.max_question_words
+    notes = []
+    if len(ids) > most:
+        notes.append(f"has {len(ids)} words, of which only the first {most} are read")
+    if set(ids[:most]) == {UNKNOWN}:
+        notes.append("none of its words is known, so the answer ignores it")
+    if not notes:
+        return None
+    return f"question {_quoted(question)}: {'; '.join(notes)}"
+
+
+def _quoted(question: str) -> str:
+    """The beginning of a question, for a message of one line."""
+    return repr(textwrap.shorten(question, 60, placeholder=" ..."))
