@@ -52,53 +52,91 @@ def evaluate(dataset, root, split, *, task="captions", weights, output=None, bea
         DatasetError, PresetError: the data or the weights cannot be read, or do not suit the task.
     """
     model = Captioner.from_preset(weights)
-    asks = task == "vqa"
-    if asks:
+    if task == "vqa":
         presets.check_answers(model, weights)
-    identity, text = FIELDS[task]
-    examples = [e for e in load_dataset(dataset, root, split) if (e.question is not None) == asks]
-    references = {getattr(example, identity): example.references for example in examples}
-    if not examples:
-        lacks = "questions" if asks else "captions, only questions: evaluate the task vqa"
-        raise DatasetError(f"{root}: split {split!r} has no {lacks}")
-    if len(references) < len(examples):
-        raise DatasetError(f"{root}: split {split!r} has a {identity} more than once")
-    groups = by_photograph(examples)
-
-    if asks:
-        score = AnswerScorer(references, kinds_of(examples)).score
-        runs = {f"beam {beam}": (beam, encoded), "question only": (beam, encoded_mean)}
-    else:
-        score = functools.partial(CaptionScorer(references).score, java=True)
-        runs = {f"beam {beam}": (beam, encoded), "greedy": (1, encoded)}
+    examples = examples_of(task, dataset, root, split)
+    score = scorer_of(task, examples)
     output = Path(output or ".")
     output.mkdir(parents=True, exist_ok=True)
     scores = {}
-    for name, (width, encode) in runs.items():
+    for name, (width, encode) in searches_of(task, beam).items():
+        found = write(model, by_photograph(examples), encode, loop.Beam(width))
         written, looks = {}, []
-        found = write(model, groups, encode, loop.Beam(width))
-        for example, candidate in tqdm(found, name, len(examples), unit=text, disable=None):
-            written[getattr(example, identity)] = candidate.text
-            looks += [(word.word, entropy(word.attention)) for word in candidate.words]
+        for example, best in tqdm(found, name, len(examples), unit=FIELDS[task][1], disable=None):
+            written[example] = best.text
+            looks += [(word.word, entropy(word.attention)) for word in best.words]
         path = output / f"{task}_{dataset}_{split}_{name.replace(' ', '')}_results.json"
-        presets.write_json(path, [{identity: key, text: written[key]} for key in references])
-        results = json.loads(path.read_text(encoding="utf-8"))
-        scores[name] = score({result[identity]: result[text] for result in results})
-        if not asks:
+        write_results(path, task, {example: written[example] for example in examples})
+        scores[name] = score(read_results(path, task))
+        if task == "captions":
             scores[name] |= attention_entropy(looks)
     if record:
-        # DIR: where the data lies on this machine says nothing to anybody else.
-        command = f"--dataset {dataset} --root DIR --split {split} --beam {beam}"
-        command, key = (f"--task vqa {command}", " vqa") if asks else (command, "")
-        metadata = presets.read_metadata(weights)
-        metadata.setdefault("scores", {})[f"{dataset} {split}{key}"] = {
-            "command": f"python -m captioner evaluate {command}",
-            "photographs": len(groups),
-            **({"questions": len(examples)} if asks else {}),
-            **scores,
-        }
-        presets.write_json(presets.find(weights) / presets.METADATA, metadata)
+        record_scores(weights, task, dataset, split, beam, examples, scores)
     return scores
+
+
+def examples_of(task, dataset, root, split):
+    """The examples of a split that a task is about.
+
+    Raises:
+        DatasetError: there are none, or two have the same id in a results file.
+    """
+    identity, _ = FIELDS[task]
+    asks = task == "vqa"
+    examples = [e for e in load_dataset(dataset, root, split) if (e.question is not None) == asks]
+    if not examples:
+        lacks = "questions" if asks else "captions, only questions: evaluate the task vqa"
+        raise DatasetError(f"{root}: split {split!r} has no {lacks}")
+    if len({getattr(example, identity) for example in examples}) < len(examples):
+        raise DatasetError(f"{root}: split {split!r} has a {identity} more than once")
+    return examples
+
+
+def scorer_of(task, examples):
+    """The function of results, texts by their ids, that returns a dict of scores."""
+    identity, _ = FIELDS[task]
+    references = {getattr(example, identity): example.references for example in examples}
+    if task == "vqa":
+        return AnswerScorer(references, kinds_of(examples)).score
+    return functools.partial(CaptionScorer(references).score, java=True)
+
+
+def searches_of(task, beam):
+    """What is compared, by name: the beam width, and what the model sees."""
+    if task == "vqa":
+        return {f"beam {beam}": (beam, encoded), "question only": (beam, encoded_mean)}
+    return {f"beam {beam}": (beam, encoded), "greedy": (1, encoded)}
+
+
+def write_results(path, task, written):
+    """Write a results file in the field's format, of texts by their examples."""
+    identity, text = FIELDS[task]
+    results = [
+        {identity: getattr(example, identity), text: said} for example, said in written.items()
+    ]
+    presets.write_json(path, results)
+
+
+def read_results(path, task):
+    """The texts of a results file by their ids."""
+    identity, text = FIELDS[task]
+    results = json.loads(path.read_text(encoding="utf-8"))
+    return {result[identity]: result[text] for result in results}
+
+
+def record_scores(weights, task, dataset, split, beam, examples, scores):
+    """Write scores into the metadata of a preset, with the command that measured them."""
+    # DIR: where the data lies on this machine says nothing to anybody else.
+    command = f"--dataset {dataset} --root DIR --split {split} --beam {beam}"
+    counts = {"photographs": len({example.image for example in examples})}
+    key = f"{dataset} {split}"
+    if task == "vqa":
+        command, key = f"--task vqa {command}", f"{key} vqa"
+        counts["questions"] = len(examples)
+    metadata = presets.read_metadata(weights)
+    command = f"python -m captioner evaluate {command}"
+    metadata.setdefault("scores", {})[key] = {"command": command, **counts, **scores}
+    presets.write_json(presets.find(weights) / presets.METADATA, metadata)
 
 
 def by_photograph(examples):
