@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 from captioner.data.records import DatasetError, Example
-from captioner.questions.parser import Action, Caption, Clause, Phrase, parse
+from captioner.questions.parser import Action, Clause, NounPhrase, ParsedCaption, parse
 from captioner.questions.words import (
     ANIMALS,
     ANYBODY,
@@ -67,16 +67,16 @@ class Question:
 
 
 @dataclass(frozen=True, eq=False)
-class Photo:
-    """A photograph, known by its captions alone."""
+class Scene:
+    """A photograph as its captions tell it."""
 
     example: Example
-    captions: tuple[Caption, ...]
-    phrases: tuple[Phrase, ...]  # of all captions
+    captions: tuple[ParsedCaption, ...]
+    phrases: tuple[NounPhrase, ...]  # of all captions
     mentions: frozenset[str]
 
     @classmethod
-    def of(cls, example: Example) -> "Photo":
+    def of(cls, example: Example) -> "Scene":
         if example.question is not None:
             raise DatasetError(f"{example.image}: has a question already, where captions belong")
         captions = tuple(map(parse, example.references))
@@ -92,7 +92,7 @@ class Photo:
         return sum(not words.isdisjoint(caption.mentions) for caption in self.captions)
 
 
-Asked = tuple[Photo, Question]
+Asked = tuple[Scene, Question]
 
 
 def write_questions(examples: Iterable[Example], path: Path) -> Counter[str]:
@@ -116,20 +116,20 @@ def write_questions(examples: Iterable[Example], path: Path) -> Counter[str]:
 
 def make_questions(examples: Iterable[Example]) -> list[tuple[Example, Question]]:
     """Makes the questions about each photograph, in the order of the photographs."""
-    photos = [Photo.of(example) for example in examples]
-    asked = [(photo, question) for photo in photos for question in _open_questions(photo)]
+    scenes = [Scene.of(example) for example in examples]
+    asked = [(scene, question) for scene in scenes for question in _open_questions(scene)]
     questions = defaultdict(list)
-    for photo, question in chain(_choose(asked), _yes_no_questions(photos)):
-        questions[photo].append(question)
-    return [(photo.example, question) for photo in photos for question in questions[photo]]
+    for scene, question in chain(_choose(asked), _yes_no_questions(scenes)):
+        questions[scene].append(question)
+    return [(scene.example, question) for scene in scenes for question in questions[scene]]
 
 
-def _open_questions(photo: Photo) -> Iterator[Question]:
+def _open_questions(scene: Scene) -> Iterator[Question]:
     """The questions of all kinds but yes/no. Where captions differ, most of them must agree."""
     found: dict[str, list[Question]] = defaultdict(list)
-    for caption in photo.captions:
+    for caption in scene.captions:
         about_clause = _ask_about_clause(caption.clause) if caption.clause else ()
-        for kind, text, answer in chain(_ask_about_phrases(caption, photo), about_clause):
+        for kind, text, answer in chain(_ask_about_phrases(caption, scene), about_clause):
             found[text].append(Question(f"{text} ?", answer, kind, caption.text))
     for same in found.values():
         answer, votes = Counter(question.answer for question in same).most_common(1)[0]
@@ -140,43 +140,43 @@ def _open_questions(photo: Photo) -> Iterator[Question]:
 Draft = tuple[str, str, str]  # kind, question, answer
 
 
-def _ask_about_phrases(caption: Caption, photo: Photo) -> Iterator[Draft]:
+def _ask_about_phrases(caption: ParsedCaption, scene: Scene) -> Iterator[Draft]:
     for phrase in caption.phrases:
-        if _is_number_agreed(phrase, caption, photo):
+        if _is_number_agreed(phrase, caption, scene):
             yield "number", f"how many {phrase.name} are there", NUMBERS[phrase.number]
-        if _is_color_agreed(phrase, caption, photo):
+        if _is_color_agreed(phrase, caption, scene):
             owns = phrase.determiner == "'s" or phrase.lemma in CLOTHES | BODY
             apostrophe = "'" if phrase.owner.endswith("s") else "'s"
             owner = f"{phrase.owner}{apostrophe} " if phrase.owner and owns else ""
             yield "color", f"what color {_be(phrase)} the {owner}{phrase.noun}", phrase.colors[0]
 
 
-def _is_number_agreed(phrase: Phrase, caption: Caption, photo: Photo) -> bool:
+def _is_number_agreed(phrase: NounPhrase, caption: ParsedCaption, scene: Scene) -> bool:
     """Whether all captions that tell a number of them tell this one."""
     if phrase.number in (None, 1) or not phrase.plural or phrase.lemma in NO_SUBJECTS:
         return False
     words = related(phrase.lemma)
-    alike = [[p for p in other.phrases if p.lemma in words] for other in photo.captions]
+    alike = [[p for p in other.phrases if p.lemma in words] for other in scene.captions]
     return sum(p.lemma in words for p in caption.phrases) == 1 and all(
         _count(phrases) in (None, phrase.number) for phrases in alike
     )
 
 
-def _count(phrases: list[Phrase]) -> int | None:
+def _count(phrases: list[NounPhrase]) -> int | None:
     """How many things phrases name: "two men" and "a boy" are three, of "men" nobody knows."""
     if not phrases or any(phrase.plural and phrase.number is None for phrase in phrases):
         return None
     return sum(phrase.number or 1 for phrase in phrases)
 
 
-def _is_color_agreed(phrase: Phrase, caption: Caption, photo: Photo) -> bool:
+def _is_color_agreed(phrase: NounPhrase, caption: ParsedCaption, scene: Scene) -> bool:
     """Whether it has one color, and nothing like it has another."""
     # Of people, "black" and "white" do not say a color.
     if len(phrase.colors) != 1 or phrase.lemma in PEOPLE | VAGUE | MEASURES:
         return False
     words = related(phrase.lemma)
     return sum(other.lemma == phrase.lemma for other in caption.phrases) == 1 and all(
-        other.colors in ((), phrase.colors) for other in photo.phrases if other.lemma in words
+        other.colors in ((), phrase.colors) for other in scene.phrases if other.lemma in words
     )
 
 
@@ -195,7 +195,7 @@ def _ask_about_clause(clause: Clause) -> Iterator[Draft]:
         yield from _ask_about_action(subject, action)
 
 
-def _place(clause: Clause) -> Phrase | None:
+def _place(clause: Clause) -> NounPhrase | None:
     found = [clause.places]
     for action in clause.actions:
         if action.verb not in APART and not (action.object and action.object.lemma in ACTORS):
@@ -208,7 +208,7 @@ def _place(clause: Clause) -> Phrase | None:
     return None
 
 
-def _ask_about_action(subject: Phrase, action: Action) -> Iterator[Draft]:
+def _ask_about_action(subject: NounPhrase, action: Action) -> Iterator[Draft]:
     preposition, thing = "", action.object
     if thing is None and action.places:
         preposition, thing = action.places[0]
@@ -222,35 +222,35 @@ def _ask_about_action(subject: Phrase, action: Action) -> Iterator[Draft]:
         yield "object", text, thing.noun
 
 
-def _be(phrase: Phrase) -> str:
+def _be(phrase: NounPhrase) -> str:
     return "are" if phrase.plural else "is"
 
 
-def _pronoun(phrase: Phrase) -> str:
+def _pronoun(phrase: NounPhrase) -> str:
     return "who" if phrase.lemma in PEOPLE else "what"
 
 
 def _choose(asked: list[Asked]) -> Iterator[Asked]:
     """Drops rare answers, and frequent ones the more often the more there are already."""
-    photos = defaultdict(set)
-    for photo, question in asked:
-        photos[question.kind, question.answer].add(photo)
-    asked = [(p, q) for p, q in asked if len(photos[q.kind, q.answer]) >= MIN_PHOTOS]
+    scenes = defaultdict(set)
+    for scene, question in asked:
+        scenes[question.kind, question.answer].add(scene)
+    asked = [(p, q) for p, q in asked if len(scenes[q.kind, q.answer]) >= MIN_PHOTOS]
     answers = Counter(kind for kind, answer in {(q.kind, q.answer) for _, q in asked})
     totals = Counter(question.kind for _, question in asked)
     kept: Counter[tuple[str, str]] = Counter()
-    for photo, question in _shuffled(asked):
+    for scene, question in _shuffled(asked):
         key = question.kind, question.answer
         free = max(COMMON, 1 / answers[question.kind]) * totals[question.kind]
         excess = max(0.0, kept[key] - free)
-        if _draw("keep", photo, question.text) < math.exp(-excess / (2 * free)):
+        if _draw("keep", scene, question.text) < math.exp(-excess / (2 * free)):
             kept[key] += 1
-            yield photo, question
+            yield scene, question
 
 
-def _draw(purpose: str, photo: Photo, text: str) -> float:
+def _draw(purpose: str, scene: Scene, text: str) -> float:
     """A number in [0, 1) that looks random."""
-    key = "\n".join((SEED, purpose, str(photo.example.image_id), text))
+    key = "\n".join((SEED, purpose, str(scene.example.image_id), text))
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:6]) / 2**48
 
 
@@ -258,19 +258,19 @@ def _shuffled(asked: Iterable[Asked]) -> list[Asked]:
     return sorted(asked, key=lambda pair: _draw("shuffle", pair[0], pair[1].text))
 
 
-Evidence = dict[Photo, str]  # with the caption that says it
+Evidence = dict[Scene, str]  # with the caption that says it
 
 
-def _yes_no_questions(photos: list[Photo]) -> Iterator[Asked]:
+def _yes_no_questions(scenes: list[Scene]) -> Iterator[Asked]:
     """As many answered by yes as by no of each question, so that its words do not tell."""
-    most = math.ceil(MOST_ASKED * len(photos))
-    claims = chain(_is_there(photos), _is_colored(photos), _is_doing(photos))
+    most = math.ceil(MOST_ASKED * len(scenes))
+    claims = chain(_is_there(scenes), _is_colored(scenes), _is_doing(scenes))
     for text, yes, no in claims:
         count = min(len(yes), len(no), most)
         for answer, evidence in (("yes", yes), ("no", no)):
             asked = [
-                (photo, Question(f"{text} ?", answer, "yes/no", said))
-                for photo, said in evidence.items()
+                (scene, Question(f"{text} ?", answer, "yes/no", said))
+                for scene, said in evidence.items()
             ]
             yield from _shuffled(asked)[:count]
 
@@ -278,66 +278,66 @@ def _yes_no_questions(photos: list[Photo]) -> Iterator[Asked]:
 Claim = tuple[str, Evidence, Evidence]  # what is asked, where it is so, where it is not
 
 
-def _is_there(photos: list[Photo]) -> Iterator[Claim]:
+def _is_there(scenes: list[Scene]) -> Iterator[Claim]:
     """Claims like "is there a dog"."""
     seen: dict[str, Evidence] = defaultdict(dict)
-    for photo, caption, phrase in _phrases(photos):
+    for scene, caption, phrase in _phrases(scenes):
         if phrase.determiner in ("a", "an") and phrase.lemma not in VAGUE | MEASURES | NO_THINGS:
-            if photo.count(frozenset((phrase.lemma,))) > 1:
-                seen[phrase.lemma].setdefault(photo, caption.text)
+            if scene.count(frozenset((phrase.lemma,))) > 1:
+                seen[phrase.lemma].setdefault(scene, caption.text)
     for noun, yes in seen.items():
-        if len(yes) >= MIN_PHOTOS and _is_usually_mentioned(noun, photos):
+        if len(yes) >= MIN_PHOTOS and _is_usually_mentioned(noun, scenes):
             excluded = related(noun)
-            no = {p: p.captions[0].text for p in photos if excluded.isdisjoint(p.mentions)}
+            no = {p: p.captions[0].text for p in scenes if excluded.isdisjoint(p.mentions)}
             article = "an" if re.match("[aeio]|u(?!ni)", noun) else "a"
             yield f"is there {article} {noun}", yes, no
 
 
-def _is_usually_mentioned(noun: str, photos: list[Photo]) -> bool:
+def _is_usually_mentioned(noun: str, scenes: list[Scene]) -> bool:
     """Whether most captions mention it, or something like it, where one does."""
     words = related(noun)
-    mentioned = [photo for photo in photos if noun in photo.mentions]
-    others = sum(photo.count(words) - 1 for photo in mentioned)
-    return others > MIN_AGREEMENT * sum(len(photo.captions) - 1 for photo in mentioned)
+    mentioned = [scene for scene in scenes if noun in scene.mentions]
+    others = sum(scene.count(words) - 1 for scene in mentioned)
+    return others > MIN_AGREEMENT * sum(len(scene.captions) - 1 for scene in mentioned)
 
 
-def _is_colored(photos: list[Photo]) -> Iterator[Claim]:
+def _is_colored(scenes: list[Scene]) -> Iterator[Claim]:
     """Claims like "is the dog black"."""
-    seen: dict[str, dict[Photo, tuple[str, str]]] = defaultdict(dict)
-    for photo, caption, phrase in _phrases(photos):
-        if _is_color_agreed(phrase, caption, photo):
+    seen: dict[str, dict[Scene, tuple[str, str]]] = defaultdict(dict)
+    for scene, caption, phrase in _phrases(scenes):
+        if _is_color_agreed(phrase, caption, scene):
             thing = f"{_be(phrase)} the {phrase.noun}"
-            seen[thing].setdefault(photo, (phrase.colors[0], caption.text))
+            seen[thing].setdefault(scene, (phrase.colors[0], caption.text))
     return _claims(seen, related)
 
 
-def _is_doing(photos: list[Photo]) -> Iterator[Claim]:
+def _is_doing(scenes: list[Scene]) -> Iterator[Claim]:
     """Claims like "is the boy climbing"."""
-    seen: dict[str, dict[Photo, tuple[str, str]]] = defaultdict(dict)
-    clauses = ((photo, c.text, c.clause) for photo in photos for c in photo.captions if c.clause)
-    for photo, said, clause in clauses:
+    seen: dict[str, dict[Scene, tuple[str, str]]] = defaultdict(dict)
+    clauses = ((scene, c.text, c.clause) for scene in scenes for c in scene.captions if c.clause)
+    for scene, said, clause in clauses:
         who = f"{_be(clause.subject)} the {clause.subject.noun}"
         for verb in (action.verb for action in clause.actions):
             # Another caption must say so too, in this word or another.
-            if clause.subject.lemma in ACTORS - NO_SUBJECTS and photo.count(mode(verb)) > 1:
-                seen[who].setdefault(photo, (verb, said))
+            if clause.subject.lemma in ACTORS - NO_SUBJECTS and scene.count(mode(verb)) > 1:
+                seen[who].setdefault(scene, (verb, said))
     return _claims(seen, mode)
 
 
-def _phrases(photos: list[Photo]) -> Iterator[tuple[Photo, Caption, Phrase]]:
-    for photo in photos:
-        for caption in photo.captions:
+def _phrases(scenes: list[Scene]) -> Iterator[tuple[Scene, ParsedCaption, NounPhrase]]:
+    for scene in scenes:
+        for caption in scene.captions:
             for phrase in caption.phrases:
-                yield photo, caption, phrase
+                yield scene, caption, phrase
 
 
 def _claims(
-    seen: dict[str, dict[Photo, tuple[str, str]]], alike: Callable[[str], frozenset[str]]
+    seen: dict[str, dict[Scene, tuple[str, str]]], alike: Callable[[str], frozenset[str]]
 ) -> Iterator[Claim]:
     """Of each thing, each word that a caption says of it in one of the photographs."""
     for thing, found in seen.items():
         for word in sorted({word for word, _ in found.values()}):
             excluded = alike(word)
-            yes = {photo: said for photo, (is_it, said) in found.items() if is_it == word}
+            yes = {scene: said for scene, (is_it, said) in found.items() if is_it == word}
             no = {p: said for p, (_, said) in found.items() if excluded.isdisjoint(p.mentions)}
             yield f"{thing} {word}", yes, no

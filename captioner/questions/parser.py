@@ -48,7 +48,7 @@ Tagged = tuple[str, str]  # a word and its part of speech as the Penn Treebank h
 
 
 @dataclass(frozen=True)
-class Phrase:
+class NounPhrase:
     """A noun phrase: its determiner, its number, then its name, of which the noun is the last."""
 
     determiner: str  # "" for none, "'s" after an owner
@@ -73,26 +73,26 @@ class Action:
     """What a subject does: "throwing", a ball, "into" a pool."""
 
     verb: str  # its -ing form
-    object: Phrase | None = None
-    places: list[tuple[str, Phrase]] = field(default_factory=list)  # each with its preposition
+    object: NounPhrase | None = None
+    places: list[tuple[str, NounPhrase]] = field(default_factory=list)  # each with its preposition
 
 
 @dataclass
 class Clause:
     """A subject, where it is, and what it does."""
 
-    subject: Phrase
-    places: list[tuple[str, Phrase]] = field(default_factory=list)
+    subject: NounPhrase
+    places: list[tuple[str, NounPhrase]] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Caption:
+class ParsedCaption:
     """A caption taken apart."""
 
     text: str
     mentions: frozenset[str]  # its words in all their forms
-    phrases: tuple[Phrase, ...]
+    phrases: tuple[NounPhrase, ...]
     clause: Clause | None
 
 
@@ -102,14 +102,14 @@ class Chunk:
 
     code: str
     word: str = ""
-    phrase: Phrase | None = None
+    phrase: NounPhrase | None = None
 
 
-def parse(text: str) -> Caption:
+def parse(text: str) -> ParsedCaption:
     """Takes a caption apart."""
     words = _TOKEN.findall(text.lower())
     chunks = _chunks(tag(" ".join(words), tokenize=False) if words else [])
-    return Caption(
+    return ParsedCaption(
         text=text,
         mentions=frozenset(form for word in words for form in _forms(word)),
         phrases=tuple(chunk.phrase for chunk in chunks if chunk.phrase),
@@ -245,7 +245,7 @@ def _chunks(tagged: list[Tagged]) -> list[Chunk]:
     return chunks
 
 
-def _phrase(tagged: list[Tagged], codes: str) -> Phrase:
+def _phrase(tagged: list[Tagged], codes: str) -> NounPhrase:
     words = [word for word, _ in tagged]
     start = len(codes) - len(codes.lstrip("DS#"))
     number = words[start - 1] if "#" in codes else ""
@@ -255,7 +255,7 @@ def _phrase(tagged: list[Tagged], codes: str) -> Phrase:
         if word in COLORS and kind not in ("VBN", "VBD")  # "a black spotted dog"
     )
     noun = _lemma(tagged[-1])
-    return Phrase(
+    return NounPhrase(
         determiner=words[0] if codes[0] in "DS" else "",
         number=NUMBERS.index(number) if number in NUMBERS else None,
         name=" ".join(words[start:]),
@@ -266,7 +266,7 @@ def _phrase(tagged: list[Tagged], codes: str) -> Phrase:
     )
 
 
-def _append(chunks: list[Chunk], phrase: Phrase) -> None:
+def _append(chunks: list[Chunk], phrase: NounPhrase) -> None:
     """Adds a phrase, to which a measure or an owner may belong that stands before it."""
     if len(chunks) > 1 and (before := chunks[-2].phrase):
         if chunks[-1].word == "of" and before.lemma in MEASURES:
@@ -304,7 +304,7 @@ def _clause(chunks: list[Chunk]) -> Clause | None:
 
 
 def _read_places(
-    chunks: list[Chunk], codes: str, start: int, places: list[tuple[str, Phrase]]
+    chunks: list[Chunk], codes: str, start: int, places: list[tuple[str, NounPhrase]]
 ) -> int:
     """Adds the places that follow; returns where they end."""
     while match := _PLACE.match(codes, start):
