@@ -14,7 +14,7 @@ from captioner.data.tokenizer import tokenize
 from captioner.data.vocabulary import Vocabulary
 from captioner.examples import SEED, learn, save
 from captioner.models.translator import Translator
-from captioner.overlay import alignment
+from captioner.overlay.alignment import alignment
 
 TRAIN, UNSEEN = 10_000, 1_000
 EPOCHS = {"French": 6, "digits": 10}

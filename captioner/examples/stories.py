@@ -16,7 +16,7 @@ from captioner.data.vocabulary import Vocabulary
 from captioner.examples import SEED, learn, save
 from captioner.models.config import TranslatorConfig
 from captioner.models.translator import Translator
-from captioner.overlay import alignment
+from captioner.overlay.alignment import alignment
 
 PERSONS = ("Mary", "John", "Sandra", "Daniel")
 PLACES = ("kitchen", "garden", "bathroom", "hallway", "office")

@@ -15,6 +15,15 @@ from PIL import Image
 
 from captioner import overlay
 from captioner.data.images import ImageError
+from captioner.overlay.alignment import alignment
+from captioner.overlay.animation import animation
+from captioner.overlay.figure import figure as figure_of
+from captioner.overlay.figure import picture, strip
+from captioner.overlay.heat import blend, scale
+from captioner.overlay.heat import heat as heat_of
+from captioner.overlay.heat import layer as layer_of
+from captioner.overlay.page import describe
+from captioner.overlay.page import page as page_of
 
 SIZES = {"portrait": (120, 180), "landscape": (240, 160), "panorama": (360, 60), "tall": (50, 300)}
 
@@ -90,50 +99,48 @@ def assert_within_region(place, row, column, shape=(7, 7)):
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 @pytest.mark.parametrize("region", [(0, 0), (0, 6), (6, 0), (2, 4), (5, 1), (3, 3)])
 def test_heat_lies_where_the_region_lies_in_the_original(size, region):
-    heat = overlay.heat(looking_at(*region), size)
+    heat = heat_of(looking_at(*region), size)
     assert heat.shape == size[::-1]
     assert_within_region(brightest(heat), *region)
 
 
 def test_heat_of_a_grid_that_is_not_square():
-    heat = overlay.heat(looking_at(1, 4, shape=(3, 9)), (180, 120))
+    heat = heat_of(looking_at(1, 4, shape=(3, 9)), (180, 120))
     assert_within_region(brightest(heat), 1, 4, shape=(3, 9))
 
 
 def test_heat_is_in_units_of_even_attention():
     even = np.full((7, 7), 1 / 49)
-    assert overlay.heat(even, (60, 40)) == pytest.approx(1)
+    assert heat_of(even, (60, 40)) == pytest.approx(1)
     # At the centre of a region it is what the region has, in multiples of 1 / R.
-    assert overlay.heat(looking_at(3, 3, 0.4), (63, 63))[31, 31] == pytest.approx(
-        0.4 * 49, rel=0.02
-    )
+    assert heat_of(looking_at(3, 3, 0.4), (63, 63))[31, 31] == pytest.approx(0.4 * 49, rel=0.02)
     # Enlarging neither adds nor takes attention, beyond what the clipped ripples add.
-    assert overlay.heat(looking_at(2, 4, 0.2), (210, 70)).mean() == pytest.approx(1, rel=0.02)
+    assert heat_of(looking_at(2, 4, 0.2), (210, 70)).mean() == pytest.approx(1, rel=0.02)
 
 
 def test_heat_does_not_ring_below_zero_and_is_smooth():
-    heat = overlay.heat(looking_at(3, 3, 1.0), (210, 210))
+    heat = heat_of(looking_at(3, 3, 1.0), (210, 210))
     assert heat.min() == 0
     assert np.abs(np.diff(heat, axis=0)).max() < heat.max() / 20  # no edges of regions
 
 
 def test_heat_keeps_the_order_of_regions():
     attention = np.random.default_rng(0).dirichlet(np.ones(4)).reshape(2, 2)
-    heat = overlay.heat(attention, (200, 100))
+    heat = heat_of(attention, (200, 100))
     corners = heat[[10, 10, 90, 90], [10, 190, 10, 190]]
     assert list(corners.argsort()) == list(attention.ravel().argsort())
 
 
 def test_the_scale_is_shared_and_has_a_least_end():
     maps = [looking_at(0, 0, 0.1), looking_at(0, 0, 0.3), looking_at(0, 0, 0.2)]
-    assert overlay.scale(maps) == pytest.approx(0.3 * 49)
-    assert overlay.scale([np.full((7, 7), 1 / 49)]) == 2
-    assert overlay.scale([looking_at(0, 0, 1.9 / 49)]) == 2
+    assert scale(maps) == pytest.approx(0.3 * 49)
+    assert scale([np.full((7, 7), 1 / 49)]) == 2
+    assert scale([looking_at(0, 0, 1.9 / 49)]) == 2
 
 
 def test_more_attention_is_brighter_and_denser():
     values = np.linspace(0, 0.24, 7)[None] / 7
-    layer = np.asarray(overlay.layer(np.repeat(values, 7, axis=0), (7, 7), 0.24 * 7)).astype(int)
+    layer = np.asarray(layer_of(np.repeat(values, 7, axis=0), (7, 7), 0.24 * 7)).astype(int)
     assert (np.diff(layer[0].sum(axis=-1)) > 0).all()
     assert (np.diff(layer[0, :, 3]) > 0).all()
     assert layer[..., 3].min() > 0 and layer[..., 3].max() < 255  # the photograph shows through
@@ -141,12 +148,12 @@ def test_more_attention_is_brighter_and_denser():
 
 def test_the_photograph_stays_recognisable_under_the_heat_and_loses_its_colours():
     photo = photograph()
-    cold = np.asarray(overlay.blend(red(photo), looking_at(6, 6), 0.8 * 49))[:100, :180]
+    cold = np.asarray(blend(red(photo), looking_at(6, 6), 0.8 * 49))[:100, :180]
     assert np.ptp(cold.astype(int), axis=-1).max() < 8
     # What is left of the photograph's contrast, beside the heat over an even grey.
     flat = Image.new("RGB", photo.size, (128, 128, 128))
     hot, even = (
-        np.asarray(overlay.blend(image, looking_at(3, 3), 0.8 * 49).convert("L"), float)
+        np.asarray(blend(image, looking_at(3, 3), 0.8 * 49).convert("L"), float)
         for image in (photo, flat)
     )
     contrast = np.asarray(photo.convert("L"), float) - 128
@@ -160,7 +167,7 @@ def test_the_photograph_stays_recognisable_under_the_heat_and_loses_its_colours(
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_a_figure_shows_the_heat_in_its_region(size):
-    figure = overlay.figure(photograph(size), words((1, 5), (5, 2)), "Two words.")
+    figure = figure_of(photograph(size), words((1, 5), (5, 2)), "Two words.")
     for panel, region in ((1, (1, 5)), (2, (5, 2))):
         image = rendered(figure, panel)
         assert image.shape[1] / image.shape[0] == pytest.approx(size[0] / size[1], rel=0.05)
@@ -169,7 +176,7 @@ def test_a_figure_shows_the_heat_in_its_region(size):
 
 def test_the_first_panel_is_the_photograph_without_heat():
     photo = photograph()
-    figure = overlay.figure(photo, words((0, 0)), "One.")
+    figure = figure_of(photo, words((0, 0)), "One.")
     image = rendered(figure, 0)
     assert (image == image[..., :1]).all()  # grey, as the photograph is
     small = np.asarray(Image.fromarray(image).resize((24, 16)).convert("L"), float)
@@ -179,7 +186,7 @@ def test_the_first_panel_is_the_photograph_without_heat():
 
 def test_panels_are_titled_with_word_and_probability():
     caption = [Word("a", 0.5, looking_at(0, 0)), Word("$\\frac$ <dog>", 0.123, looking_at(1, 1))]
-    figure = overlay.figure(photograph(), caption, "A $\\frac$ <dog>.")
+    figure = figure_of(photograph(), caption, "A $\\frac$ <dog>.")
     titles = [panel.get_title() for panel in figure.axes[:3]]
     assert titles == ["", "a  0.50", "$\\frac$ <dog>  0.12"]
     assert figure.get_suptitle() == "A $\\frac$ <dog>."
@@ -189,7 +196,7 @@ def test_panels_are_titled_with_word_and_probability():
 def test_words_of_a_figure_share_a_scale_which_the_bar_states():
     weak, strong = looking_at(3, 3, 0.15), looking_at(3, 3, 0.3)
     caption = [Word("weak", 0.5, weak), Word("strong", 0.5, strong)]
-    figure = overlay.figure(photograph(), caption, "Weak strong.")
+    figure = figure_of(photograph(), caption, "Weak strong.")
     centres = []
     for panel in (1, 2):
         image = rendered(figure, panel)
@@ -208,7 +215,7 @@ def test_words_of_a_figure_share_a_scale_which_the_bar_states():
 def test_nothing_of_a_figure_overlaps_or_leaves_it(size, count):
     caption = [Word("internationalisations", 0.5, looking_at(3, 3))] * count
     title = "A sentence of WIDE LETTERS, " * 5
-    figure = overlay.figure(photograph(size), caption, title)
+    figure = figure_of(photograph(size), caption, title)
     figure.draw_without_rendering()
     texts = [figure._suptitle, *(panel.title for panel in figure.axes[1 : count + 1])]
     boxes = [text.get_window_extent() for text in texts]
@@ -228,7 +235,7 @@ def test_nothing_of_a_figure_overlaps_or_leaves_it(size, count):
 def test_long_captions_wrap_and_panels_fill_the_figure():
     caption = words((0, 0)) * 15
     for name, size in SIZES.items():
-        figure = overlay.figure(photograph(size), caption, "Sixteen panels.")
+        figure = figure_of(photograph(size), caption, "Sixteen panels.")
         boxes = [panel.get_position() for panel in figure.axes[:16]]
         assert len({round(box.y0, 3) for box in boxes}) > 1, name
         if name != "tall":  # whose labels are wider than its panels
@@ -236,22 +243,22 @@ def test_long_captions_wrap_and_panels_fill_the_figure():
 
 
 def test_a_strip_is_one_row():
-    figure = overlay.strip(photograph(), words(*[(0, 0)] * 10), "Ten words.")
+    figure = strip(photograph(), words(*[(0, 0)] * 10), "Ten words.")
     boxes = [panel.get_position() for panel in figure.axes[:11]]
     assert len({round(box.y0, 6) for box in boxes}) == 1
     assert figure.get_figwidth() > 4 * figure.get_figheight()
 
 
 def test_a_picture_of_an_answer_is_the_mean_of_its_words():
-    both = overlay.picture(photograph(), words((1, 1), (5, 5)), "What is it? A dog.")
+    both = picture(photograph(), words((1, 1), (5, 5)), "What is it? A dog.")
     assert len(both.axes) == 2  # a panel and the colour bar
-    expected = overlay.heat((looking_at(1, 1) + looking_at(5, 5)) / 2, (70, 70))
+    expected = heat_of((looking_at(1, 1) + looking_at(5, 5)) / 2, (70, 70))
     image = np.asarray(Image.fromarray(rendered(both, 0)).convert("L").resize((70, 70)), float)
     hot = image[expected > expected.max() / 2].mean()
     assert hot > image[expected < 1].mean() + 40
     for region in ((15, 15), (55, 55)):
         assert image[region] > hot
-    one = overlay.picture(photograph(), words((1, 5)), "What is it? A dog.")
+    one = picture(photograph(), words((1, 5)), "What is it? A dog.")
     assert_within_region(brightest(rendered(one, 0)), 1, 5)
 
 
@@ -263,7 +270,7 @@ def test_odd_photographs(size, tmp_path):
 
 
 def test_figures_need_no_global_state():
-    code = "import sys, captioner.overlay; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, captioner.overlay.figure; sys.exit('matplotlib.pyplot' in sys.modules)"
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
 
@@ -274,7 +281,7 @@ def test_figures_need_no_global_state():
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_a_frame_shows_the_heat_in_its_region(size):
     regions = [(1, 5), (5, 2)]
-    gif = Image.open(io.BytesIO(overlay.animation(photograph(size), words(*regions))))
+    gif = Image.open(io.BytesIO(animation(photograph(size), words(*regions))))
     factor = min(640 / size[0], 480 / size[1])
     width, height = round(size[0] * factor), round(size[1] * factor)
     left = (gif.width - width) // 2
@@ -286,7 +293,7 @@ def test_a_frame_shows_the_heat_in_its_region(size):
 
 def test_an_animation_has_a_frame_for_each_word_and_loops():
     caption = words((1, 5), (1, 5), (5, 2))
-    gif = Image.open(io.BytesIO(overlay.animation(photograph(), caption)))
+    gif = Image.open(io.BytesIO(animation(photograph(), caption)))
     assert (gif.format, gif.n_frames, gif.info["loop"]) == ("GIF", 3, 0)
     frames = []
     for position, region in enumerate([(1, 5), (1, 5), (5, 2)]):
@@ -303,7 +310,7 @@ def test_an_animation_has_a_frame_for_each_word_and_loops():
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_all_words_of_a_frame_fit(size):
     caption = [Word("wonderful", 0.5, looking_at(3, 3))] * 25
-    gif = Image.open(io.BytesIO(overlay.animation(photograph(size), caption)))
+    gif = Image.open(io.BytesIO(animation(photograph(size), caption)))
     assert gif.width >= 480
     gif.seek(24)
     frame = np.asarray(gif.convert("L"))
@@ -317,7 +324,7 @@ def test_all_words_of_a_frame_fit(size):
 def test_a_page_escapes_what_it_is_given():
     evil = '<script>alert("&")</script>\'"'
     caption = [Word(evil, 0.5, looking_at(0, 0)), Word("$limit", 0.5, looking_at(1, 1))]
-    page = overlay.page(photograph(), caption, evil)
+    page = page_of(photograph(), caption, evil)
     assert page.count("<script") == 1 and "alert(&quot;" in page
     tags = re.sub(r"base64,[^\"]*", "", page)
     assert 'alert("' not in tags
@@ -331,7 +338,7 @@ def test_a_page_holds_all_it_needs(tmp_path):
     exif = Image.Exif()
     exif[0x010E] = "secret place"
     photograph((1500, 900)).save(secret, exif=exif)
-    page = overlay.page(secret, words((0, 0), (6, 6)), "Two words.")
+    page = page_of(secret, words((0, 0), (6, 6)), "Two words.")
     written = re.sub(r"base64,[^\"]*", "", page)
     assert not re.search(r"https?:|://|@import|url\(", written)
     assert re.findall(r'(?:src|href)="(?!data:)', page) == []
@@ -351,12 +358,12 @@ def test_a_page_holds_all_it_needs(tmp_path):
     + [((6, 2), "bottom"), ((5, 1), "lower left"), ((6, 6), "lower right")],
 )
 def test_a_look_is_told_in_words(region, place):
-    text = overlay.describe(Word("dog", 0.456, looking_at(*region, 0.2)))
+    text = describe(Word("dog", 0.456, looking_at(*region, 0.2)))
     assert text == f"dog: probability 0.46, looked most at the {place}, 9.8 times an even look"
 
 
 def test_an_even_look_is_told_in_words():
-    text = overlay.describe(Word("a", 0.9, looking_at(0, 0, 1.4 / 49)))
+    text = describe(Word("a", 0.9, looking_at(0, 0, 1.4 / 49)))
     assert text == "a: probability 0.90, looked all over the photograph"
 
 
@@ -515,7 +522,7 @@ def test_save_names_a_photograph_that_is_missing(tmp_path):
 def test_the_picture_of_an_answer_is_titled_with_the_question(tmp_path):
     answer = Caption("one two", words((1, 1), (5, 5)))
     overlay.save(photograph(), answer, tmp_path / "o.png", "What is <it>?")
-    expected = overlay.picture(photograph(), answer.words, "What is <it>? → one two")
+    expected = picture(photograph(), answer.words, "What is <it>? → one two")
     assert (np.asarray(Image.open(tmp_path / "o.png").convert("RGB")) == pixels(expected)).all()
 
 
@@ -530,7 +537,7 @@ def test_a_page_shows_the_question_and_escapes_it(tmp_path):
 def test_an_animation_shows_the_question_before_the_words():
     starts = {}
     for question in (None, "Is it?"):
-        made = overlay.animation(photograph(), words((1, 5), (5, 2)), question)
+        made = animation(photograph(), words((1, 5), (5, 2)), question)
         gif = Image.open(io.BytesIO(made))
         assert gif.n_frames == 2
         for position, region in enumerate([(1, 5), (5, 2)]):
@@ -561,7 +568,7 @@ def test_an_endless_question_with_broken_characters(tmp_path, suffix):
 
 def test_an_alignment_has_a_row_for_each_word_written_and_a_column_for_each_read():
     written = [Word(name, 0.9, np.eye(5)[i]) for i, name in enumerate(["le", "$x$ chat"])]
-    figure = overlay.alignment(["the", "_a^b_ cat", "sits"], written)
+    figure = alignment(["the", "_a^b_ cat", "sits"], written)
     axes, bar = figure.axes
     (picture,) = axes.images
     np.testing.assert_array_equal(picture.get_array(), [[1, 0, 0], [0, 1, 0]])

@@ -1,0 +1,66 @@
+"""Where the model looked, as a GIF."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.font_manager import FontProperties, findfont
+from PIL import Image, ImageDraw, ImageFont
+
+from captioner.data.images import Source, open_image
+from captioner.overlay.heat import blend, scale
+
+if TYPE_CHECKING:
+    from captioner.generation.loop import Word
+
+
+def animation(photograph: Source, words: "Sequence[Word]", question: str | None = None) -> bytes:
+    """A GIF that says the words one by one, a second each, and begins again; the question, if
+    there is one, stands before them."""
+    asked = [] if question is None else question.split()
+    image = open_image(photograph)
+    factor = min(640 / image.width, 480 / image.height)
+    size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
+    image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3)
+    limit = scale([word.attention for word in words])
+    frames = [
+        _dithered(_frame(blend(image, word.attention, limit), asked, words, position))
+        for position, word in enumerate(words)
+    ]
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=1000, loop=0)
+    return file.getvalue()
+
+
+def _frame(
+    image: Image.Image, asked: Sequence[str], words: "Sequence[Word]", position: int
+) -> Image.Image:
+    """A picture above what was asked, all words, of which one is marked, and its probability."""
+    width, height = max(image.width, 480), 34
+    font = ImageFont.truetype(findfont(FontProperties()), 22)
+    x, y, places = 16, image.height + 16, []
+    for text in [*asked, *(word.word for word in words)]:
+        length = font.getlength(text)
+        if x + length > width - 16 and x > 16:
+            x, y = 16, y + height
+        places.append((x, y, length))
+        x += length + 12
+    frame = Image.new("RGB", (width, y + 2 * height + 12), "#111111")
+    frame.paste(image, ((width - image.width) // 2, 0))
+    draw = ImageDraw.Draw(frame)
+    for text, (x, y, _) in zip(asked, places, strict=False):
+        draw.text((x, y), text, "#f4f4f4", font)
+    for number, (word, (x, y, length)) in enumerate(zip(words, places[len(asked) :], strict=True)):
+        marked = number == position
+        if marked:
+            draw.rounded_rectangle((x - 5, y - 3, x + length + 5, y + height - 5), 5, "#fca50a")
+        draw.text((x, y), word.word, "#111111" if marked else "#b4b4b4", font)
+    probability = f"probability {words[position].probability:.2f}"
+    draw.text((16, y + height + 4), probability, "#fca50a", font)
+    return frame
+
+
+def _dithered(frame: Image.Image) -> Image.Image:
+    """A frame in 256 colours, which the glow and the letters share fairly."""
+    palette = frame.quantize(method=Image.Quantize.MAXCOVERAGE)
+    return frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
