@@ -215,6 +215,7 @@ def test_wups_by_hand(small_wordnet, answer, truth, at_0_9, at_0):
     assert wups(answer, truth, 0.0) == pytest.approx(at_0)
 
 
+@pytest.mark.needs_data
 def test_wups_with_the_real_wordnet():
     try:
         installed_wordnet.ensure_loaded()

@@ -154,7 +154,6 @@ def corpus():
 
 
 def test_equal_to_pycocoevalcap():
-    pytest.importorskip("pycocoevalcap")
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider as TheirCider
     from pycocoevalcap.rouge.rouge import Rouge

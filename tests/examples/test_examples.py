@@ -5,8 +5,6 @@ import pytest
 
 from captioner.examples import addition, characters, gradients, numbers, stories
 
-pytest.importorskip("num2words")
-
 
 def test_numbers_are_written_in_words_and_digits():
     assert numbers.english(2021) == "two thousand and twenty one"

@@ -7,15 +7,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 from keras import ops
 
 from captioner.generation.loop import Beam, Sampling, generate
 from captioner.models.character_model import CharacterModel
 from captioner.models.config import CharacterModelConfig, TranslatorConfig
 from captioner.models.translator import Translator
-
-pytest.importorskip("jax")
 
 OTHER_BACKEND = """
 import json, sys

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from PIL import Image
+from selenium import webdriver
+from selenium.webdriver import ActionChains, Keys
 
 from captioner import overlay
 from captioner.data.images import ImageError
@@ -370,7 +372,6 @@ def test_an_even_look_is_told_in_words():
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     """Chromium without a window and without a network."""
-    webdriver = pytest.importorskip("selenium.webdriver")
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and driver):
         pytest.skip("Chromium is not installed")
@@ -422,8 +423,6 @@ def is_grey(image):
 
 
 def test_the_mouse_lights_the_region_of_a_word(opened):
-    from selenium.webdriver import ActionChains
-
     browser, buttons, shown = opened
     text, before = shown()
     assert text.startswith("Point at a word")
@@ -442,8 +441,6 @@ def test_the_mouse_lights_the_region_of_a_word(opened):
 
 
 def test_the_keyboard_lights_the_region_of_a_word(opened):
-    from selenium.webdriver import ActionChains, Keys
-
     browser, buttons, shown = opened
     for key, position, region in (
         (Keys.TAB, 0, (0, 0)),

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw
 
 from captioner.data.images import load_image
@@ -50,6 +51,7 @@ def learn(model, photographs, things):
     model.fit(inputs, {"captions": tokens[..., 1:]}, batch_size=16, epochs=60, verbose=0)
 
 
+@pytest.mark.slow
 def test_attention_lands_on_the_thing_that_a_word_names(toy):
     model = toy(
         seed=5,

@@ -26,6 +26,7 @@ def dataset(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_variants_are_trained_once_and_compared_in_a_table(dataset, toy, tmp_path, monkeypatch):
     toy().save_to_preset(tmp_path / "toy")
 

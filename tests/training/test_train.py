@@ -91,6 +91,7 @@ def test_two_phases_end_in_a_preset(dataset, tmp_path, encoder_weights):
 
 # Keras leaves its CSV file open when `fit` is interrupted.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
 def test_a_resumed_run_goes_on_and_keeps_its_best(dataset, tmp_path, encoder_weights, monkeypatch):
     output = tmp_path / "run"
     save = training.DevScores.on_epoch_end
@@ -131,6 +132,7 @@ def test_dev_scores_come_from_decoding_not_from_teacher_forcing(dataset, tmp_pat
     json.dumps(metadata)
 
 
+@pytest.mark.slow
 def test_captions_and_questions_are_learned_together(
     dataset, tmp_path, encoder_weights, monkeypatch
 ):
@@ -172,6 +174,7 @@ def test_captions_and_questions_are_learned_together(
     assert float(log(output, "frozen")[-1]["val_accuracy"]) == scores["accuracy/jsonl"] == 1
 
 
+@pytest.mark.slow
 def test_the_encoder_of_a_preset_goes_on_learning(dataset, tmp_path, encoder_weights):
     first, second = tmp_path / "first", tmp_path / "second"
     run(dataset, first, encoder_weights, fine_tune=True)
