@@ -1,12 +1,14 @@
 """What the repository ships and says of it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 from matplotlib.cbook import get_sample_data
 from PIL import Image
 
@@ -16,6 +18,25 @@ from captioner.training import compare
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CARD = (presets.find(presets.DEFAULT_PRESET) / "README.md").read_text(encoding="utf-8")
+FAMILY = (ROOT / "docs" / "recurrent-family.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return Captioner.from_preset(presets.DEFAULT_PRESET)
+
+
+def example(*options):
+    """What `python caption.py --example` prints."""
+    run = subprocess.run(
+        [sys.executable, "caption.py", "--example", *options],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return run.stdout.strip()
 
 
 def test_ci_runs_exactly_the_test_command_of_the_readme():
@@ -25,22 +46,23 @@ def test_ci_runs_exactly_the_test_command_of_the_readme():
 
 
 @pytest.mark.parametrize("column", ["beam 3", "greedy"])
-def test_the_scores_of_the_readme_are_those_recorded_with_the_weights(column):
+def test_the_scores_of_the_model_card_are_those_recorded_with_the_weights(column):
     scores = presets.read_metadata(presets.DEFAULT_PRESET)["scores"]["flickr8k dev"][column]
     names = ("bleu1", "bleu2", "bleu3", "bleu4", "meteor", "rouge_l", "cider")
     rates = [f"{100 * scores[name]:.1f}" for name in names]
     rates += [f"{scores['mean_length']:.1f}", f"{100 * scores['distinct']:.1f}"]
-    assert f"| {column} | {' | '.join(rates)} |" in README
+    rates += [f"{100 * scores['function_word_endings']:.1f}"]
+    assert f"| {column} | {' | '.join(rates)} |" in CARD
 
 
-def test_the_entropies_of_the_readme_are_those_recorded_with_the_weights():
+def test_the_entropies_of_the_model_card_are_those_recorded_with_the_weights():
     scores = presets.read_metadata(presets.DEFAULT_PRESET)["scores"]["flickr8k dev"]["beam 3"]
     content, function = (scores[f"attention_entropy/{kind}"] for kind in ("content", "function"))
-    assert f"{content:.2f} and {function:.2f} bits with beam 3" in README
+    assert f"{content:.2f} and {function:.2f} bits with beam 3" in CARD
 
 
 @pytest.mark.parametrize("dataset", ["daquar", "jsonl"])
-def test_the_answers_scored_in_the_readme_are_those_recorded_with_the_weights(dataset):
+def test_the_answers_scored_in_the_model_card_are_those_recorded_with_the_weights(dataset):
     recorded = presets.read_metadata(presets.DEFAULT_PRESET)["scores"][f"{dataset} dev vqa"]
     seen, unseen = recorded["beam 3"], recorded["question only"]
     measures = [name for name in seen if name.startswith("accuracy")]
@@ -51,14 +73,14 @@ def test_the_answers_scored_in_the_readme_are_those_recorded_with_the_weights(da
         kind = measure.removeprefix("accuracy").removeprefix("/")
         name = kind or f"{recorded['questions']:,} questions"
         assert any(
-            name in row and row.endswith(f"| {' | '.join(cells)} |") for row in README.splitlines()
+            name in row and row.endswith(f"| {' | '.join(cells)} |") for row in CARD.splitlines()
         )
 
 
-def test_the_comparison_of_the_readme_is_what_the_command_measured():
+def test_the_comparison_of_the_documentation_is_what_the_command_measured():
     results = json.loads((ROOT / "docs" / "comparison.json").read_text(encoding="utf-8"))
     assert len(results) == len(compare.VARIANTS)
-    assert compare.table(results) in README
+    assert compare.table(results) in FAMILY
 
 
 def test_the_weights_that_ship_are_small_and_tell_where_they_come_from():
@@ -69,37 +91,83 @@ def test_the_weights_that_ship_are_small_and_tell_where_they_come_from():
     assert {"command", "seed", "data", "phases", "trained_layers"} <= set(story)
 
 
-def test_the_weights_that_ship_caption_a_photograph():
-    model = Captioner.from_preset(presets.DEFAULT_PRESET)
+def test_the_data_of_the_model_card_are_those_that_were_learned():
+    """Where a data set has captions their number, where it has questions the number of these."""
+    data = presets.read_metadata(presets.DEFAULT_PRESET)["training"]["data"]
+    numbers = {
+        f"{counts[kind]:,} {kind}"
+        for splits in data.values()
+        for split, kind in [("train", "captions"), ("train", "questions"), ("dev", "questions")]
+        if (counts := splits[split])[kind]
+    }
+    assert len(numbers) >= len(data) and all(number in CARD for number in numbers)
+
+
+def test_the_size_on_the_model_card(shipped):
+    size = (presets.find(presets.DEFAULT_PRESET) / presets.WEIGHTS).stat().st_size
+    assert f"{size / 1e6:.0f} MB, {shipped.count_params() / 1e6:.1f} million parameters" in CARD
+
+
+def test_the_model_card_shows_captions_as_they_come(shipped):
+    photographs = {
+        "grace_hopper.jpg": get_sample_data("grace_hopper.jpg", asfileobj=False),
+        **{name: getattr(skimage.data, name)() for name in ("astronaut", "chelsea", "coffee")},
+    }
+    for name, photograph in photographs.items():
+        (row,) = [row for row in CARD.splitlines() if row.startswith(f"| `{name}`")]
+        assert row.endswith(f" | {shipped.caption(photograph).text} |")
+
+
+def test_the_weights_that_ship_caption_a_photograph(shipped):
     portrait = get_sample_data("grace_hopper.jpg", asfileobj=False)
-    caption = model.caption(portrait, beam_width=3, top=3)
+    caption = shipped.caption(portrait, beam_width=3, top=3)
     assert "man" in caption.text.lower().rstrip(".").split()
     assert len({candidate.text for candidate in caption.candidates}) == 3
 
 
-def test_the_weights_that_ship_answer_questions():
-    model = Captioner.from_preset(presets.DEFAULT_PRESET)
+def test_the_weights_that_ship_answer_questions(shipped):
     portrait = get_sample_data("grace_hopper.jpg", asfileobj=False)
     questions = ["what color is the hat?", "how many people are there?", "is there a man?"]
-    colour, number, yes = (answer.text for answer in model.answer(portrait, questions))
+    colour, number, yes = (answer.text for answer in shipped.answer(portrait, questions))
     assert colour in {"black", "white", "blue", "red"}
     assert number in {"one", "two", "three", "1", "2"}
     assert yes in {"yes", "no"}
 
 
 def test_the_picture_of_the_readme_is_what_its_command_makes(tmp_path):
-    command = ["caption.py", "--example", "--overlay", "docs/overlay.jpg"]
-    assert " ".join(["python", *command]) in README
-    shown, made = ROOT / command[-1], tmp_path / "overlay.jpg"
+    assert "`python caption.py --example --overlay docs/overlay.jpg`" in README
+    shown, made = ROOT / "docs" / "overlay.jpg", tmp_path / "overlay.jpg"
     assert shown.stat().st_size < 300e3
-    run = subprocess.run(
-        [sys.executable, *command[:-1], made], cwd=ROOT, capture_output=True, check=True, text=True
-    )
-    assert f"![{run.stdout.strip()}](docs/overlay.jpg)" in README
+    assert f"![{example('--overlay', str(made))}](docs/overlay.jpg)" in README
     small = [Image.open(path).convert("RGB").resize((200, 120)) for path in (shown, made)]
     assert np.abs(np.subtract(*(np.asarray(image, float) for image in small))).mean() < 2
+
+
+def test_the_readme_begins_with_what_the_program_prints():
+    question = "what color is the hat?"
+    assert f"$ python caption.py --example\n{example()}\n$" in README
+    answer = example("--question", question)
+    assert f'$ python caption.py --example --question "{question}"\n{answer}\n```' in README
 
 
 def test_the_readme_links_every_notebook():
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"[{path.stem}](notebooks/{path.name})" in README
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")), *ROOT.glob("weights/*/*.md")],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if target.startswith("http"):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (path.parent / file).resolve() if file else path
+        assert linked.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert anchor in anchors, target

@@ -1,0 +1,67 @@
+"""Imports run one way, from the command line down to layers and data."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "captioner"
+# What each room may import from, beside itself.
+BELOW = {
+    "cli": {
+        "presets",
+        "questions",
+        "training",
+        "evaluation",
+        "overlay",
+        "models",
+        "layers",
+        "data",
+    },
+    "examples": {"models", "generation", "overlay", "layers", "data"},
+    "training": {"presets", "evaluation", "models", "generation", "layers", "data"},
+    "evaluation": {"presets", "models", "generation", "data"},
+    "overlay": {"data"},
+    "models": {"presets", "generation", "layers", "data"},
+    "generation": {"data"},
+    "presets": {"data"},
+    "questions": {"data"},
+    "layers": set(),
+    "data": set(),
+}
+
+
+def imports_of(path):
+    """The modules of the package that a file imports, but for those that only a type needs."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in list(ast.walk(tree)):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "captioner":
+            if node.module == "captioner":
+                yield from (alias.name for alias in node.names)
+            else:
+                yield node.module.removeprefix("captioner.")
+
+
+@pytest.mark.parametrize("room", BELOW)
+def test_a_room_imports_only_from_below(room):
+    paths = [PACKAGE / f"{room}.py", *(PACKAGE / room).rglob("*.py")]
+    for path in filter(Path.is_file, paths):
+        found = {name.split(".")[0] for name in imports_of(path)} - {room}
+        assert found <= BELOW[room], f"{path.relative_to(PACKAGE)}: {found - BELOW[room]}"
+
+
+def test_every_room_is_known():
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} | {"presets"}
+    assert rooms == set(BELOW)
+
+
+def test_below_is_below():
+    """No room is below itself, by whatever way."""
+
+    def all_below(room):
+        return BELOW[room].union(*(all_below(other) for other in BELOW[room]))
+
+    assert all(room not in all_below(room) for room in BELOW)
