@@ -1,6 +1,7 @@
 """Captions of photographs, and answers to questions about them, from a small trained model."""
 
 import importlib
+from typing import Any
 
 # Public name -> its module. Imported at first use, so that `--help` does not wait for TensorFlow.
 _PUBLIC = {
@@ -12,7 +13,7 @@ _PUBLIC = {
 __all__ = sorted(_PUBLIC)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(importlib.import_module(_PUBLIC[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

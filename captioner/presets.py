@@ -11,7 +11,7 @@ import json
 import tempfile
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import h5py
 import numpy as np
@@ -37,7 +37,7 @@ class PresetError(ValueError):
     """A preset that is missing, or whose files are not those it lists."""
 
 
-def find(preset):
+def find(preset: str | PathLike[str]) -> Path:
     """The folder of a preset, given its name or the folder itself.
 
     Raises:
@@ -54,7 +54,7 @@ def find(preset):
     )
 
 
-def read_metadata(preset):
+def read_metadata(preset: str | PathLike[str]) -> dict[str, Any]:
     """The `metadata.json` of a preset as a dict.
 
     Raises:
@@ -95,7 +95,7 @@ def load(cls: type[Model], preset: str | PathLike[str]) -> Model:
     return model
 
 
-def check_answers(model, preset):
+def check_answers(model: "ConditionalLanguageModel", preset: str | PathLike[str]) -> None:
     """Refuse a model that cannot be asked.
 
     Raises:
@@ -108,7 +108,9 @@ def check_answers(model, preset):
         )
 
 
-def save(model, path, metadata):
+def save(
+    model: "ConditionalLanguageModel", path: str | PathLike[str], metadata: dict[str, Any]
+) -> None:
     """Write a preset; a file is whole before it takes the place of an older one."""
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,11 +128,11 @@ def save(model, path, metadata):
             (new / name).replace(folder / name)
 
 
-def write_half(source, target):
+def write_half(source: Path, target: Path) -> None:
     """Copy a Keras weights file with its floats as float16, and without its optimizer."""
     with h5py.File(source) as full, h5py.File(target, "w") as half:
 
-        def copy(name, item):
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if name.split("/")[0] == "optimizer":
                 return
             if isinstance(item, h5py.Group):
@@ -145,13 +147,13 @@ def write_half(source, target):
         full.visititems(copy)
 
 
-def sha256(path):
+def sha256(path: str | PathLike[str]) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_json(path, value):
+def write_json(path: str | PathLike[str], value: Any) -> None:
     """Write a value as indented JSON."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     Path(path).write_text(text + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -213,12 +213,13 @@ def _answer(model: "Captioner", batch: list[Group], args: Namespace) -> bool:
     written: list[tuple[Item, Caption]] = []
     with tqdm.external_write_mode():
         for group, image in batch:
+            results: Sequence[Caption | Exception]
             if isinstance(image, Exception):
                 report(image)
                 results = [image] * len(group)
             else:
-                results = next(found)
-                written += zip(group, results, strict=True)
+                results = captions = next(found)
+                written += zip(group, captions, strict=True)
             for item, result in zip(group, results, strict=True):
                 if item.note and not isinstance(result, Exception):
                     report(item.note)
@@ -243,7 +244,7 @@ def _load(groups: Iterable[list[Item]], size: int) -> Iterator[Group]:
     from captioner.data.images import load_images
 
     groups, ahead = itertools.tee(groups)
-    sources = (group[0].source for group in ahead if group[0].error is None)
+    sources = (group[0].source for group in ahead if group[0].source is not None)
     images = load_images(sources, size)
     for group in groups:
         yield group, group[0].error or next(images)

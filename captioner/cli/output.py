@@ -34,6 +34,7 @@ def draw(item: Item, caption: "Caption", target: Path) -> bool:
     from captioner import overlay
     from captioner.data.images import ImageError
 
+    assert item.label is not None and item.source is not None  # or nothing was written about it
     if target.is_dir():
         stem = "stdin" if item.label == "-" else Path(item.label).stem
         names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
@@ -54,6 +55,7 @@ def lines(item: Item, result: "Caption | Exception", args: Namespace) -> list[st
         return [json.dumps(_record(item, result), ensure_ascii=False)]
     if isinstance(result, Exception):
         return []
+    assert item.label is not None
     prefix = f"{printable(item.label)}\t" if is_several(args) else ""
     if item.question is not None and (args.requests is not None or len(args.questions) > 1):
         prefix += f"{_one_line(item.question)}\t"

@@ -1,6 +1,7 @@
 """Sentences <-> words."""
 
 import re
+from collections.abc import Iterable
 
 from nltk.tokenize import NLTKWordTokenizer, TreebankWordDetokenizer
 
@@ -44,12 +45,12 @@ def has_words(text: str) -> bool:
     return any(map(str.isalnum, text))
 
 
-def phrase(words):
+def phrase(words: Iterable[str]) -> str:
     """Words joined as they are written: "a man 's dog" becomes "a man's dog"."""
     return TreebankWordDetokenizer().detokenize(list(words))
 
 
-def sentence(words):
+def sentence(words: Iterable[str]) -> str:
     """Words as a written sentence: joined, with a capital and a full stop."""
     text = phrase(words)
     return text[:1].upper() + text[1:] + "." if text else ""

@@ -2,7 +2,10 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -20,7 +23,7 @@ class Vocabulary:
             vocabulary.
     """
 
-    def __init__(self, words):
+    def __init__(self, words: Iterable[str]) -> None:
         self.words = list(words)
         if tuple(self.words[: len(SPECIAL)]) != SPECIAL:
             raise ValueError(f"a vocabulary begins with {', '.join(SPECIAL)}")
@@ -28,17 +31,17 @@ class Vocabulary:
         if len(self._ids) != len(self.words):
             raise ValueError("a vocabulary holds every word once")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.words)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self.words)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocabulary) and self.words == other.words
 
     @classmethod
-    def from_sentences(cls, sentences, min_count=5):
+    def from_sentences(cls, sentences: Iterable[str], min_count: int = 5) -> Self:
         """The words seen `min_count` times or more, the most frequent first."""
         counts = Counter(word for sentence in sentences for word in tokenize(sentence))
         frequent = [word for word, count in counts.items() if count >= min_count]
@@ -46,21 +49,21 @@ class Vocabulary:
         return cls([*SPECIAL, *sorted(frequent, key=lambda word: (-counts[word], word))])
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | PathLike[str]) -> Self:
         """Read a JSON list of words."""
         return cls(json.loads(Path(path).read_text(encoding="utf-8")))
 
-    def save(self, path):
+    def save(self, path: str | PathLike[str]) -> None:
         """Write a JSON list of words."""
         Path(path).write_text(
             json.dumps(self.words, ensure_ascii=False, indent=0) + "\n", encoding="utf-8"
         )
 
-    def ids(self, sentence):
+    def ids(self, sentence: str) -> list[int]:
         """The ids of a sentence's words; a word outside the vocabulary becomes unknown."""
         return [self._ids.get(word, UNKNOWN) for word in tokenize(sentence)]
 
-    def encode(self, sentence, length):
+    def encode(self, sentence: str, length: int) -> np.ndarray:
         """`int32[length + 1]`: start, at most `length` words and the end, then padding.
 
         A sentence longer than that is cut, and then has no end token: the model must not learn
@@ -68,11 +71,11 @@ class Vocabulary:
         """
         return _padded([START, *self.ids(sentence), END], length + 1)
 
-    def encode_question(self, question, length):
+    def encode_question(self, question: str, length: int) -> np.ndarray:
         """`int32[length]`: the words of a question, cut or padded; all padding for none."""
         return _padded(self.ids(question), length)
 
-    def decode(self, ids):
+    def decode(self, ids: Iterable[int]) -> list[str]:
         """The words of token ids, up to the first end or padding token."""
         words = []
         for i in ids:
@@ -82,7 +85,7 @@ class Vocabulary:
         return words
 
 
-def _padded(ids, length):
+def _padded(ids: Sequence[int], length: int) -> np.ndarray:
     row = np.full(length, PAD, "int32")
     row[: len(ids)] = ids[:length]
     return row

@@ -122,10 +122,10 @@ def wups(answer: str, truth: str, threshold: float) -> float:
         LookupError: if NLTK has no WordNet.
     """
 
-    def coverage(items, others):
+    def coverage(items: list[str], others: list[str]) -> float:
         return prod(max(weighted(_similarity(item, o)) for o in others) for item in items)
 
-    def weighted(similarity):
+    def weighted(similarity: float) -> float:
         return similarity if similarity >= threshold else 0.1 * similarity
 
     # WordNet and DAQUAR write "night_stand"; "night stand" is taken for the same item.
@@ -149,7 +149,7 @@ def _most_frequent(answers: Sequence[str]) -> str:
     return max(answers, key=lambda answer: counts[_normalized_items(answer)])
 
 
-def _some(ids: Sequence[Hashable], problem: str):
+def _some(ids: Sequence[Hashable], problem: str) -> None:
     """Raises ValueError with the number of ids and some of them, if there are any."""
     if ids:
         raise ValueError(f"{len(ids)} {problem}: {ids[:3]}")
@@ -172,7 +172,7 @@ class AnswerScorer:
         self,
         references: Mapping[Hashable, Sequence[str]],
         kinds: Mapping[Hashable, str] | None = None,
-    ):
+    ) -> None:
         if not references:
             raise ValueError("nothing to score: there are no references")
         bare = [i for i, r in references.items() if not r or isinstance(r, str)]

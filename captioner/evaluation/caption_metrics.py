@@ -59,7 +59,7 @@ def bleu(hypotheses: Sequence[Tokens], references: References) -> tuple[float, .
     correct, guessed = [0] * _MAX_N, [0] * _MAX_N
     hypothesis_length = reference_length = 0
     for tokens, image_references in zip(hypotheses, references, strict=True):
-        most = Counter()
+        most: Counter[tuple[str, ...]] = Counter()
         for reference in image_references:
             most |= _ngrams(reference)  # the larger count of each n-gram
         for gram, count in (_ngrams(tokens) & most).items():

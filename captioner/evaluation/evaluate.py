@@ -6,7 +6,9 @@ The question-only baseline of `evaluate` is that of Antol et al., "VQA: Visual Q
 
 import functools
 import json
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import chain
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from tqdm import tqdm
 from captioner import presets
 from captioner.data.images import load_images
 from captioner.data.readers import load_dataset
-from captioner.data.records import DatasetError
+from captioner.data.records import DatasetError, Example
 from captioner.evaluation.answer_metrics import AnswerScorer
 from captioner.evaluation.caption_metrics import CaptionScorer, attention_entropy, entropy
 from captioner.generation import loop
@@ -24,8 +26,21 @@ from captioner.models.captioner import Captioner
 # The fields of a result: of what it is, and what was written.
 FIELDS = {"captions": ("image_id", "caption"), "vqa": ("question_id", "answer")}
 
+Scores = dict[str, dict[str, float]]  # of each search its measures
+Encode = Callable[[Captioner, Sequence[Path]], Iterator[np.ndarray]]
 
-def evaluate(dataset, root, split, *, task="captions", weights, output=None, beam=3, record=False):
+
+def evaluate(
+    dataset: str,
+    root: str | PathLike[str],
+    split: str,
+    *,
+    task: str = "captions",
+    weights: str | PathLike[str],
+    output: str | PathLike[str] | None = None,
+    beam: int = 3,
+    record: bool = False,
+) -> Scores:
     """Caption the photographs of a split, or answer its questions, and score what was written.
 
     Captions are written by beam search and greedily. Questions are answered by beam search, and
@@ -56,16 +71,17 @@ def evaluate(dataset, root, split, *, task="captions", weights, output=None, bea
         presets.check_answers(model, weights)
     examples = examples_of(task, dataset, root, split)
     score = scorer_of(task, examples)
-    output = Path(output or ".")
-    output.mkdir(parents=True, exist_ok=True)
+    folder = Path(output or ".")
+    folder.mkdir(parents=True, exist_ok=True)
     scores = {}
     for name, (width, encode) in searches_of(task, beam).items():
         found = write(model, by_photograph(examples), encode, loop.Beam(width))
-        written, looks = {}, []
+        written: dict[Example, str] = {}
+        looks: list[tuple[str, float]] = []
         for example, best in tqdm(found, name, len(examples), unit=FIELDS[task][1], disable=None):
             written[example] = best.text
             looks += [(word.word, entropy(word.attention)) for word in best.words]
-        path = output / f"{task}_{dataset}_{split}_{name.replace(' ', '')}_results.json"
+        path = folder / f"{task}_{dataset}_{split}_{name.replace(' ', '')}_results.json"
         write_results(path, task, {example: written[example] for example in examples})
         scores[name] = score(read_results(path, task))
         if task == "captions":
@@ -75,7 +91,7 @@ def evaluate(dataset, root, split, *, task="captions", weights, output=None, bea
     return scores
 
 
-def examples_of(task, dataset, root, split):
+def examples_of(task: str, dataset: str, root: str | PathLike[str], split: str) -> list[Example]:
     """The examples of a split that a task is about.
 
     Raises:
@@ -92,7 +108,9 @@ def examples_of(task, dataset, root, split):
     return examples
 
 
-def scorer_of(task, examples):
+def scorer_of(
+    task: str, examples: Sequence[Example]
+) -> Callable[[dict[Hashable, str]], dict[str, float]]:
     """The function of results, texts by their ids, that returns a dict of scores."""
     identity, _ = FIELDS[task]
     references = {getattr(example, identity): example.references for example in examples}
@@ -101,14 +119,14 @@ def scorer_of(task, examples):
     return functools.partial(CaptionScorer(references).score, java=True)
 
 
-def searches_of(task, beam):
+def searches_of(task: str, beam: int) -> dict[str, tuple[int, Encode]]:
     """What is compared, by name: the beam width, and what the model sees."""
     if task == "vqa":
         return {f"beam {beam}": (beam, encoded), "question only": (beam, encoded_mean)}
     return {f"beam {beam}": (beam, encoded), "greedy": (1, encoded)}
 
 
-def write_results(path, task, written):
+def write_results(path: Path, task: str, written: dict[Example, str]) -> None:
     """Write a results file in the field's format, of texts by their examples."""
     identity, text = FIELDS[task]
     results = [
@@ -117,14 +135,22 @@ def write_results(path, task, written):
     presets.write_json(path, results)
 
 
-def read_results(path, task):
+def read_results(path: Path, task: str) -> dict[Hashable, str]:
     """The texts of a results file by their ids."""
     identity, text = FIELDS[task]
     results = json.loads(path.read_text(encoding="utf-8"))
     return {result[identity]: result[text] for result in results}
 
 
-def record_scores(weights, task, dataset, split, beam, examples, scores):
+def record_scores(
+    weights: str | PathLike[str],
+    task: str,
+    dataset: str,
+    split: str,
+    beam: int,
+    examples: Sequence[Example],
+    scores: Scores,
+) -> None:
     """Write scores into the metadata of a preset, with the command that measured them."""
     # DIR: where the data lies on this machine says nothing to anybody else.
     command = f"--dataset {dataset} --root DIR --split {split} --beam {beam}"
@@ -139,22 +165,28 @@ def record_scores(weights, task, dataset, split, beam, examples, scores):
     presets.write_json(presets.find(weights) / presets.METADATA, metadata)
 
 
-def by_photograph(examples):
+def by_photograph(examples: Iterable[Example]) -> list[list[Example]]:
     """Examples in lists, one for each photograph, the shortest first: the photographs of a batch
     should have about as many questions each."""
-    groups = {}
+    groups: dict[Path, list[Example]] = {}
     for example in examples:
         groups.setdefault(example.image, []).append(example)
     return sorted(groups.values(), key=len)
 
 
-def kinds_of(examples):
+def kinds_of(examples: Iterable[Example]) -> dict[Hashable, str] | None:
     """The kind of each question by its id; None if some have none."""
-    kinds = {example.question_id: example.kind for example in examples}
-    return kinds if all(kinds.values()) else None
+    kinds: dict[Hashable, str] = {}
+    for example in examples:
+        if example.kind is None:
+            return None
+        kinds[example.question_id] = example.kind
+    return kinds
 
 
-def write(model, groups, encode, method):
+def write(
+    model: Captioner, groups: list[list[Example]], encode: Encode, method: loop.Beam
+) -> Iterator[tuple[Example, loop.Candidate]]:
     """Caption photographs, or answer the questions about them.
 
     Args:
@@ -176,13 +208,13 @@ def write(model, groups, encode, method):
         start += len(features)
 
 
-def encoded(model, paths):
+def encoded(model: Captioner, paths: Sequence[Path]) -> Iterator[np.ndarray]:
     """The features `float[B, R, C]` of photographs, batch by batch."""
     for _, photographs in loop.batches(load_images(paths, model.config.image_size)):
         yield loop.encode(model, photographs)
 
 
-def encoded_mean(model, paths):
+def encoded_mean(model: Captioner, paths: Sequence[Path]) -> Iterator[np.ndarray]:
     """As `encoded`, with the mean of all photographs, pixel by pixel, in the place of each."""
     total = np.zeros((model.config.image_size, model.config.image_size, 3))
     for _, photographs in loop.batches(load_images(paths, model.config.image_size)):
@@ -192,7 +224,7 @@ def encoded_mean(model, paths):
         yield np.repeat(features, min(loop.BATCH, len(paths) - start), axis=0)
 
 
-def table(scores):
+def table(scores: Scores) -> str:
     """Scores as text: a row for each measure, a column for each search."""
     rows = [f"{'':26}" + "".join(f"{name:>15}" for name in scores)]
     for measure in dict.fromkeys(chain(*scores.values())):

@@ -8,16 +8,29 @@ python -m captioner.examples.gradients    gradients that vanish, or explode and 
 """
 
 import sys
+from typing import Any, TypeVar
 
 import keras
+import numpy as np
+from matplotlib.figure import Figure
 
 from captioner.data.vocabulary import PAD
 from captioner.generation.loop import jit_compile
 
 SEED = 0
+Model = TypeVar("Model", bound=keras.Model)
 
 
-def learn(model, x, y, *, epochs, learning_rate, batch_size=64, **settings):
+def learn(
+    model: Model,
+    x: Any,
+    y: np.ndarray,
+    *,
+    epochs: int,
+    learning_rate: float,
+    batch_size: int = 64,
+    **settings: Any,
+) -> Model:
     """Fit with Adam, its rate going up for a short while and then down to 0; gradients clipped.
 
     Other settings are those of `keras.Model.fit`.
@@ -35,7 +48,7 @@ def learn(model, x, y, *, epochs, learning_rate, batch_size=64, **settings):
     return model
 
 
-def save(figure):
+def save(figure: Figure) -> None:
     """Write a figure to the file named on the command line, if there is one."""
     if len(sys.argv) > 1:
         figure.savefig(sys.argv[1])

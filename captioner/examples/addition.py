@@ -16,7 +16,9 @@ from captioner.layers.cells import recurrent_cell
 BITS = (4, 8, 16, 32, 64, 128, 256)
 
 
-def sums(count, bits, rng, carry_through=False):
+def sums(
+    count: int, bits: int, rng: np.random.Generator, carry_through: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """`float32[N, bits + 1, 2]`, summands bit by bit, and `float32[N, bits + 1, 1]`, their sums.
 
     With `carry_through` each sum is 2 ** bits: a carry begins at the lowest bit and goes through
@@ -34,7 +36,7 @@ def sums(count, bits, rng, carry_through=False):
     return summands.astype("float32"), total.astype("float32")
 
 
-def adder(units, seed=SEED, epochs=5):
+def adder(units: int, seed: int = SEED, epochs: int = 5) -> keras.Model:
     """A plain recurrent network that has learned to add numbers of eight bits."""
     keras.utils.set_random_seed(seed)
     model = keras.Sequential(
@@ -49,26 +51,28 @@ def adder(units, seed=SEED, epochs=5):
     return model
 
 
-def exact_match(model, bits, carry_through=False, count=1000):
+def exact_match(
+    model: keras.Model, bits: int, carry_through: bool = False, count: int = 1000
+) -> float:
     """The rate of sums without a wrong bit."""
     x, y = sums(count, bits, np.random.default_rng(1), carry_through)
     right = (model.predict(x, batch_size=count, verbose=0) > 0) == y
     return right.all((1, 2)).mean()
 
 
-def draw(rates):
+def draw(rates: dict[str, list[float]]) -> Figure:
     """A figure of rates by units and by the kind of sum, over the length of numbers."""
     figure = Figure((7, 4), dpi=120, layout="constrained")
     axes = figure.add_subplot(xlabel="bits", ylabel="sums without a wrong bit", xscale="log")
     for name, row in rates.items():
         axes.plot(BITS, row, marker="o", label=name)
-    axes.set_xticks(BITS, BITS)
+    axes.set_xticks(BITS, map(str, BITS))
     axes.axvline(8, linestyle=":", color="grey")
     axes.legend()
     return figure
 
 
-def main():
+def main() -> None:
     print(f"{'bits':30}" + "".join(f"{bits:>7}" for bits in BITS))
     rates = {}
     for units in (2, 4, 16):

@@ -20,7 +20,7 @@ TRAIN, UNSEEN = 300_000, 30_000  # characters
 WINDOW = 50  # characters that a gradient goes back through
 
 
-def hello():
+def hello() -> CharacterModel:
     """A model that has learned a single word, without windows."""
     keras.utils.set_random_seed(SEED)
     vocabulary = CharacterModel.vocabulary_of("hello")
@@ -33,12 +33,12 @@ def hello():
     return learn(model, x, y, epochs=100, learning_rate=0.03, verbose=0)
 
 
-def text():
+def text() -> str:
     """The topics of Python's help."""
     return "\n".join(topics[name] for name in sorted(topics))
 
 
-def model_of(characters, epochs, units=256):
+def model_of(characters: str, epochs: int, units: int = 256) -> CharacterModel:
     """A model that has learned to go on with a text."""
     keras.utils.set_random_seed(SEED)
     model = CharacterModel(CharacterModel.vocabulary_of(text()), CharacterModelConfig(units=units))
@@ -55,13 +55,13 @@ def model_of(characters, epochs, units=256):
     )
 
 
-def bits_per_character(model, characters):
+def bits_per_character(model: CharacterModel, characters: str) -> float:
     """The mean of -log2 p over characters, each predicted from those before it."""
     x, y = model.windows(characters, WINDOW)
     return model.evaluate(x, y, batch_size=model.config.streams, verbose=0) / np.log(2)
 
 
-def main():
+def main() -> None:
     print("hello:", [found.text for found in hello().sample(temperature=0.5, samples=3, seed=SEED)])
     whole = text()
     model = model_of(whole[:TRAIN], epochs=6)

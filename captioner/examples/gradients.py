@@ -7,6 +7,8 @@ that have learned nothing yet. Then the adding problem (Hochreiter and Schmidhub
 with clipped gradients and without. TensorFlow records the gradients.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -18,11 +20,11 @@ from captioner.layers.cells import flat_states, nested_states, recurrent_cell
 UNITS, STEPS, BATCH = 64, 100, 16
 
 
-def plain(activation, recurrent="orthogonal"):
+def plain(activation: str, recurrent: Any = "orthogonal") -> keras.layers.Layer:
     return keras.layers.SimpleRNNCell(UNITS, activation=activation, recurrent_initializer=recurrent)
 
 
-def cells():
+def cells() -> dict[str, keras.layers.Layer]:
     """The networks compared, new ones."""
     keras.utils.set_random_seed(SEED)
     identity = keras.initializers.Identity
@@ -39,7 +41,7 @@ def cells():
     }
 
 
-def gradient_norms(cell):
+def gradient_norms(cell: keras.layers.Layer) -> np.ndarray:
     """`float[T]`: the norm of the gradient of the last output's sum by the states at each step."""
     x = tf.random.stateless_normal((BATCH, STEPS, 2), (SEED, 0))
     states, history = flat_states(cell.get_initial_state(BATCH)), []
@@ -55,7 +57,7 @@ def gradient_norms(cell):
     )
 
 
-def adding_problem(count, steps=50):
+def adding_problem(count: int, steps: int = 50) -> tuple[np.ndarray, np.ndarray]:
     """`float32[N, T, 2]`: numbers in [0, 1) and marks at two of them; `float32[N]`, their sum."""
     rng = np.random.default_rng(SEED)
     x = np.zeros((count, steps, 2), "float32")
@@ -65,7 +67,7 @@ def adding_problem(count, steps=50):
     return x, (x[..., 0] * x[..., 1]).sum(1)
 
 
-def losses(clipnorm, epochs=10):
+def losses(clipnorm: float | None, epochs: int = 10) -> list[float]:
     """The mean squared error of every epoch of the ReLU network; 0.17 is that of saying 1."""
     keras.utils.set_random_seed(SEED)
     cell = plain("relu", keras.initializers.Identity())
@@ -75,7 +77,7 @@ def losses(clipnorm, epochs=10):
     return model.fit(x, y, batch_size=50, epochs=epochs, verbose=0).history["loss"]
 
 
-def draw(norms):
+def draw(norms: dict[str, np.ndarray]) -> Figure:
     """A figure of gradient norms over the steps that they have gone back."""
     figure = Figure((7, 4), dpi=120, layout="constrained")
     axes = figure.add_subplot(xlabel="steps back", ylabel="norm of the gradient", yscale="log")
@@ -85,14 +87,14 @@ def draw(norms):
     return figure
 
 
-def main():
+def main() -> None:
     norms = {name: gradient_norms(cell) for name, cell in cells().items()}
     print(f"{'steps back':34}" + "".join(f"{back:>10}" for back in (1, 10, 50, 100)))
     for name, row in norms.items():
         print(f"{name:34}" + "".join(f"{row[-back]:10.1e}" for back in (1, 10, 50, 100)))
     for clipnorm in (None, 1.0):
-        row = " ".join(f"{loss:.3f}" for loss in losses(clipnorm))
-        print(f"adding problem, gradients {'clipped' if clipnorm else 'as they are'}: {row}")
+        errors = " ".join(f"{loss:.3f}" for loss in losses(clipnorm))
+        print(f"adding problem, gradients {'clipped' if clipnorm else 'as they are'}: {errors}")
     save(draw(norms))
 
 

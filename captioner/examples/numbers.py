@@ -6,8 +6,11 @@ Trains on numbers below ten million and is scored on others. Drawn is the alignm
 words read each word written looked at.
 """
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
+from matplotlib.figure import Figure
 from num2words import num2words
 
 from captioner.data.tokenizer import tokenize
@@ -20,19 +23,19 @@ TRAIN, UNSEEN = 10_000, 1_000
 EPOCHS = {"French": 6, "digits": 10}
 
 
-def english(number):
+def english(number: int) -> str:
     return num2words(number).replace("-", " ")
 
 
-def french(number):
+def french(number: int) -> str:
     return num2words(number, lang="fr").replace("-", " ")
 
 
-def digits(number):
+def digits(number: int) -> str:
     return " ".join(str(number))
 
 
-def numbers():
+def numbers() -> tuple[list[int], list[int]]:
     """Numbers to train on and others, each as likely to have one digit as seven."""
     rng = np.random.default_rng(SEED)
     drawn = np.unique((10 ** rng.uniform(0, 7, 3 * (TRAIN + UNSEEN))).astype(int))
@@ -40,7 +43,7 @@ def numbers():
     return [*range(100), *few[UNSEEN:]], few[:UNSEEN]
 
 
-def translator(written, train, epochs):
+def translator(written: Callable[[int], str], train: list[int], epochs: int) -> Translator:
     """A model that has learned to write numbers with the function `written`."""
     keras.utils.set_random_seed(SEED)
     sources, targets = [english(n) for n in train], [written(n) for n in train]
@@ -49,19 +52,19 @@ def translator(written, train, epochs):
     return learn(model, *model.batch_of(sources, targets), epochs=epochs, learning_rate=0.004)
 
 
-def exact_match(model, written, unseen):
+def exact_match(model: Translator, written: Callable[[int], str], unseen: list[int]) -> float:
     """The rate of numbers written without any mistake, by greedy search."""
     found = model.translate([english(number) for number in unseen], beam_width=1)
     return np.mean([a.text == written(n) for a, n in zip(found, unseen, strict=True)])
 
 
-def align(model, number):
+def align(model: Translator, number: int) -> Figure:
     """The alignment of a number as a figure."""
     source = english(number)
     return alignment(tokenize(source), model.translate([source])[0].words)
 
 
-def main():
+def main() -> None:
     train, unseen = numbers()
     for name, written in {"digits": digits, "French": french}.items():
         model = translator(written, train, EPOCHS[name])

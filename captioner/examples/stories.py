@@ -8,6 +8,8 @@ the captioner is that answers questions about a photograph. Drawn is which words
 answer looked at.
 """
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -23,10 +25,14 @@ PLACES = ("kitchen", "garden", "bathroom", "hallway", "office")
 THINGS = ("ball", "book", "apple")
 TRAIN, UNSEEN = 15_000, 1_000
 
+Story = tuple[str, str, str]  # the story, a question about it, the answer
 
-def story(rng, sentences):
+
+def story(rng: np.random.Generator, sentences: int) -> Story:
     """A story, a question about it, and the answer."""
-    place, holder, told = {}, {}, []  # of persons and of things put down; of things carried
+    place: dict[str, str] = {}  # of persons and of things put down
+    holder: dict[str, str] = {}  # of things carried
+    told: list[str] = []
     while len(told) < sentences:
         person = rng.choice(PERSONS)
         carried = [thing for thing in THINGS if holder.get(thing) == person]
@@ -60,18 +66,18 @@ def story(rng, sentences):
     return " ".join(told), question, str(place[asked])
 
 
-def stories(longest=5):
+def stories(longest: int = 5) -> tuple[list[Story], list[Story]]:
     """Stories to learn from and others, each a list of (story, question, answer)."""
     rng = np.random.default_rng(SEED)
-    different = set()
+    different: set[Story] = set()
     while len(different) < TRAIN + UNSEEN:
-        different.add(story(rng, rng.integers(1, longest + 1)))
+        different.add(story(rng, int(rng.integers(1, longest + 1))))
     mixed = sorted(different)
     rng.shuffle(mixed)
     return mixed[UNSEEN:], mixed[:UNSEEN]
 
 
-def reader(train, epochs):
+def reader(train: Sequence[Story], epochs: int) -> Translator:
     """A model that has learned to answer."""
     keras.utils.set_random_seed(SEED)
     texts, questions, answers = zip(*train, strict=True)
@@ -93,14 +99,14 @@ def reader(train, epochs):
     return learn(model, x, y, epochs=epochs, learning_rate=0.004)
 
 
-def right(model, examples):
+def right(model: Translator, examples: Sequence[Story]) -> np.ndarray:
     """`bool[N]`: whether each answer is right, by greedy search."""
     texts, questions, answers = zip(*examples, strict=True)
     found = model.translate(texts, questions, beam_width=1)
     return np.array([a.text == answer for a, answer in zip(found, answers, strict=True)])
 
 
-def main():
+def main() -> None:
     train, unseen = stories()
     model = reader(train, epochs=15)
     correct = right(model, unseen)

@@ -1,7 +1,11 @@
 """Soft attention: how strongly each region of a memory answers a query."""
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from captioner.layers.tensor import Shape, Tensor
 
 
 class Attention(keras.layers.Layer):
@@ -15,23 +19,23 @@ class Attention(keras.layers.Layer):
         units: size A of the space in which queries and keys meet.
     """
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.softmax = keras.layers.Softmax()
 
-    def build(self, annotations_shape, query_shape):
+    def build(self, annotations_shape: Shape, query_shape: Shape) -> None:
         self.built = True
 
-    def keys(self, annotations):
+    def keys(self, annotations: Tensor) -> Tensor:
         """What queries are compared with, of annotation vectors `float[B, R, D]`, once."""
         raise NotImplementedError
 
-    def scores(self, query, keys):
+    def scores(self, query: Tensor, keys: Tensor) -> Tensor:
         """`float[B, N/B, R]`: how well each region answers queries `float[N, H]`."""
         raise NotImplementedError
 
-    def call(self, query, keys, written=None):
+    def call(self, query: Tensor, keys: Tensor, written: Tensor | None = None) -> Tensor:
         """Attention weights `float[N, R]`, which add up to 1 over the regions.
 
         Args:
@@ -42,7 +46,7 @@ class Attention(keras.layers.Layer):
         mask = None if written is None else written[:, None]
         return ops.reshape(self.softmax(self.scores(query, keys), mask=mask), (-1, keys.shape[1]))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units}
 
 
@@ -53,22 +57,22 @@ class AdditiveAttention(Attention):
     `e = v . tanh(W_a a + W_h h)`, `weights = softmax(e)` over the regions; see `Attention`.
     """
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
         self.key = keras.layers.Dense(units, name="key")
         self.query = keras.layers.Dense(units, use_bias=False, name="query")
         self.score = keras.layers.Dense(1, use_bias=False, name="score")
 
-    def build(self, annotations_shape, query_shape):
+    def build(self, annotations_shape: Shape, query_shape: Shape) -> None:
         self.key.build(annotations_shape)
         self.query.build(query_shape)
         self.score.build((None, self.units))
         self.built = True
 
-    def keys(self, annotations):
+    def keys(self, annotations: Tensor) -> Tensor:
         return self.key(annotations)  # [B, R, A]
 
-    def scores(self, query, keys):
+    def scores(self, query: Tensor, keys: Tensor) -> Tensor:
         query = ops.reshape(self.query(query), (ops.shape(keys)[0], -1, 1, self.units))
         return self.score(ops.tanh(query + keys[:, None]))[..., 0]
 
@@ -80,20 +84,20 @@ class DotAttention(Attention):
     `e = (W_a a) . (W_h h) / sqrt(A)`, `weights = softmax(e)` over the regions; see `Attention`.
     """
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
         self.key = keras.layers.Dense(units, use_bias=False, name="key")
         self.query = keras.layers.Dense(units, use_bias=False, name="query")
 
-    def build(self, annotations_shape, query_shape):
+    def build(self, annotations_shape: Shape, query_shape: Shape) -> None:
         self.key.build(annotations_shape)
         self.query.build(query_shape)
         self.built = True
 
-    def keys(self, annotations):
+    def keys(self, annotations: Tensor) -> Tensor:
         return self.key(annotations)  # [B, R, A]
 
-    def scores(self, query, keys):
+    def scores(self, query: Tensor, keys: Tensor) -> Tensor:
         query = ops.reshape(self.query(query), (ops.shape(keys)[0], -1, self.units))
         return ops.matmul(query, ops.transpose(keys, (0, 2, 1))) / self.units**0.5
 
@@ -102,10 +106,10 @@ class DotAttention(Attention):
 class MeanAttention(Attention):
     """Looks at all regions equally, whatever is asked: what attention is compared with."""
 
-    def keys(self, annotations):
+    def keys(self, annotations: Tensor) -> Tensor:
         return annotations
 
-    def call(self, query, keys, written=None):
+    def call(self, query: Tensor, keys: Tensor, written: Tensor | None = None) -> Tensor:
         if written is None:
             written = ops.ones(ops.shape(keys)[:2])
         written = ops.cast(written, query.dtype)
@@ -113,10 +117,14 @@ class MeanAttention(Attention):
         return ops.repeat(weights, ops.shape(query)[0] // ops.shape(keys)[0], axis=0)
 
 
-ATTENTIONS = {"additive": AdditiveAttention, "dot": DotAttention, "mean": MeanAttention}
+ATTENTIONS: dict[str, type[Attention]] = {
+    "additive": AdditiveAttention,
+    "dot": DotAttention,
+    "mean": MeanAttention,
+}
 
 
-def attention_layer(attention, units, name=None):
+def attention_layer(attention: str, units: int, name: str | None = None) -> Attention:
     """The attention of the given kind: "additive", "dot" or "mean".
 
     Raises:
@@ -129,7 +137,7 @@ def attention_layer(attention, units, name=None):
     return ATTENTIONS[attention](units, name=name)
 
 
-def attend(weights, annotations):
+def attend(weights: Tensor, annotations: Tensor) -> Tensor:
     """Context vectors `float[N, D]`: the mean of `float[B, R, D]` under weights `float[N, R]`."""
     sequences, batch = ops.shape(weights)[0], ops.shape(annotations)[0]
     weights = ops.reshape(weights, (batch, -1, annotations.shape[1]))  # [B, N/B, R]

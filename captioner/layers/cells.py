@@ -4,8 +4,12 @@ A cell maps an input `float[N, I]` and its states to an output `float[N, H]` and
 The first state tensor of every cell is its hidden state h (Keras's convention).
 """
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from captioner.layers.tensor import Shape, Tensor
 
 RESIDUAL_LAYERS = 4  # stacks as deep as this do not train well without residual connections
 
@@ -22,12 +26,14 @@ class PeepholeLSTMCell(keras.layers.LSTMCell):
             of whose dropouts this cell makes no use.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
         # At 0 the cell begins as a plain LSTM.
         self.peephole = self.add_weight((3, self.units), "zeros", name="peephole")
 
-    def call(self, inputs, states, training=False):
+    def call(
+        self, inputs: Tensor, states: list[Tensor], training: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
         hidden, carry = states
         gates = ops.matmul(inputs, self.kernel) + ops.matmul(hidden, self.recurrent_kernel)
         i, f, g, o = ops.split(gates + self.bias, 4, axis=-1)
@@ -47,10 +53,12 @@ class ResidualCell(keras.layers.Wrapper):
     """
 
     @property
-    def state_size(self):
+    def state_size(self) -> Any:
         return self.layer.state_size
 
-    def call(self, inputs, states, training=False):
+    def call(
+        self, inputs: Tensor, states: list[Tensor], training: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
         output, states = self.layer(inputs, states, training=training)
         return inputs + output, states
 
@@ -63,7 +71,9 @@ CELLS = {
 }
 
 
-def recurrent_cell(cell, units, layers=1, name=None):
+def recurrent_cell(
+    cell: str, units: int, layers: int = 1, name: str | None = None
+) -> keras.layers.Layer:
     """The cell of the given kind, or a stack of `layers` of them.
 
     In a stack of four or more, all cells but the first have residual connections.
@@ -88,17 +98,17 @@ def recurrent_cell(cell, units, layers=1, name=None):
     return keras.layers.StackedRNNCells(cells, name=name)
 
 
-def flat_states(states):
+def flat_states(states: Any) -> list[Tensor]:
     """The states as a flat list of `float[N, H]`, the form that loops carry."""
     return keras.tree.flatten(states)
 
 
-def nested_states(cell, states):
+def nested_states(cell: keras.layers.Layer, states: list[Tensor]) -> Any:
     """The flat list of states as `cell` expects it."""
     return keras.tree.pack_sequence_as(cell.state_size, states)
 
 
-def top_hidden_state(cell, states):
+def top_hidden_state(cell: keras.layers.Layer, states: list[Tensor]) -> Tensor:
     """`float[N, H]`: the hidden state of the topmost cell, among the flat list of all states."""
     if isinstance(cell, keras.layers.StackedRNNCells):
         states = nested_states(cell, states)[-1]

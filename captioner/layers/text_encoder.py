@@ -1,8 +1,11 @@
 """A sentence as a vector, or as a memory."""
 
+from typing import Any
+
 import keras
 
 from captioner.layers.cells import recurrent_cell
+from captioner.layers.tensor import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -26,13 +29,13 @@ class TextEncoder(keras.layers.Layer):
 
     def __init__(
         self,
-        units,
-        cell="lstm",
-        layers=1,
-        bidirectional=False,
-        return_sequences=False,
-        **kwargs,
-    ):
+        units: int,
+        cell: str = "lstm",
+        layers: int = 1,
+        bidirectional: bool = False,
+        return_sequences: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.cell = cell
@@ -41,20 +44,20 @@ class TextEncoder(keras.layers.Layer):
         self.return_sequences = return_sequences
         if bidirectional and units % 2:
             raise ValueError(f"two directions share an even number of units, not {units}")
-        cell = recurrent_cell(cell, units // 2 if bidirectional else units, layers)
+        stack = recurrent_cell(cell, units // 2 if bidirectional else units, layers)
         # Unrolled as the decoder's steps are, since a loop in the graph is slower on a CPU; but not
         # backwards, where Keras 3.15 loses the states of padded sentences when it unrolls.
         self.recurrent = keras.layers.RNN(
-            cell, return_sequences=return_sequences, unroll=not bidirectional
+            stack, return_sequences=return_sequences, unroll=not bidirectional
         )
         if bidirectional:
             self.recurrent = keras.layers.Bidirectional(self.recurrent)
 
-    def build(self, words_shape):
+    def build(self, words_shape: Shape) -> None:
         self.recurrent.build(words_shape)
         self.built = True
 
-    def call(self, words, written, training=False):
+    def call(self, words: Tensor, written: Tensor, training: bool = False) -> Tensor:
         """`float[N, H]`, or `float[N, Q, H]` for all outputs, of the words of N sentences.
 
         Args:
@@ -67,7 +70,7 @@ class TextEncoder(keras.layers.Layer):
         words = words * words.shape[-1] ** 0.5
         return self.recurrent(words, mask=written, training=training)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "units": self.units,

@@ -11,10 +11,10 @@ from keras import ops
 from captioner import presets
 from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.layers.decoder import AttentionDecoder, Memory
+from captioner.layers.tensor import Tensor
 from captioner.layers.text_encoder import TextEncoder
 from captioner.models.config import Config
 
-Tensor = Any  # of whichever backend runs; a NumPy array where one is given
 Inputs = Mapping[str, Tensor]
 
 

@@ -10,6 +10,7 @@ from keras import ops
 from captioner.data.vocabulary import SPECIAL, START, Vocabulary
 from captioner.generation import loop
 from captioner.layers.decoder import AttentionDecoder, Memory
+from captioner.layers.tensor import Tensor
 from captioner.models.base import ConditionalLanguageModel, Inputs
 from captioner.models.config import CharacterModelConfig
 
@@ -58,7 +59,7 @@ class CharacterModel(ConditionalLanguageModel):
         self.built = True
 
     @staticmethod
-    def vocabulary_of(text):
+    def vocabulary_of(text: str) -> Vocabulary:
         """The `Vocabulary` of the characters of a text."""
         return Vocabulary([*SPECIAL, *sorted(set(text))])
 
@@ -80,7 +81,7 @@ class CharacterModel(ConditionalLanguageModel):
         """The text of characters written."""
         return "".join(words)
 
-    def call(self, tokens, training=False):
+    def call(self, tokens: Tensor, training: bool = False) -> Tensor:
         """Logits `float[S, T, V]` of what follows the characters `int[S, T]` of a window."""
         memory = self.decoder.memory(ops.zeros((self.config.streams, 1, 1), self.compute_dtype))
         states = [
@@ -94,7 +95,7 @@ class CharacterModel(ConditionalLanguageModel):
             variable.assign(state)
         return logits
 
-    def windows(self, text, length):
+    def windows(self, text: str, length: int) -> tuple[np.ndarray, np.ndarray]:
         """A text as inputs and targets `int32[N, T]` for `fit`, N / S windows of each stream.
 
         They come in the order in which `fit` must read them, with `batch_size=S, shuffle=False`.
@@ -110,7 +111,7 @@ class CharacterModel(ConditionalLanguageModel):
         tokens = tokens[: self.config.streams * count * length].reshape(self.config.streams, -1)
         before = np.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=START)
 
-        def cut(rows):
+        def cut(rows: np.ndarray) -> np.ndarray:
             rows = rows.reshape(self.config.streams, count, length)
             return rows.transpose(1, 0, 2).reshape(-1, length)
 

@@ -11,6 +11,7 @@ from captioner.data.tokenizer import phrase
 from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.generation import loop
 from captioner.layers.decoder import AttentionDecoder, Memory
+from captioner.layers.tensor import Tensor
 from captioner.layers.text_encoder import TextEncoder
 from captioner.models.base import ConditionalLanguageModel, Inputs
 from captioner.models.config import TranslatorConfig
@@ -70,11 +71,11 @@ class Translator(ConditionalLanguageModel):
         self.built = True
 
     @property
-    def grid(self):
+    def grid(self) -> tuple[int, ...]:
         """`(Q,)`: the attention of a word is a row of weights over the words read."""
         return (self.config.max_source_words,)
 
-    def encode(self, sources, training=False):
+    def encode(self, sources: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
         """Annotation vectors `float[B, Q, H]` of sentences `int[B, Q]`, and what is no padding.
 
         They are layer-normalised, as those of photographs are.
@@ -91,7 +92,7 @@ class Translator(ConditionalLanguageModel):
         """The text of words written."""
         return phrase(words)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Inputs, training: bool = False) -> Tensor:
         """Teacher-forced logits `float[B, T, V]`.
 
         Args:
@@ -104,7 +105,9 @@ class Translator(ConditionalLanguageModel):
         logits, _ = self.decoder(tokens, annotations, condition, written, training=training)
         return logits
 
-    def inputs_of(self, sources, questions=None):
+    def inputs_of(
+        self, sources: Sequence[str], questions: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray]:
         """Sentences, and a question about each if any, as `call` reads them.
 
         Raises:
@@ -115,14 +118,16 @@ class Translator(ConditionalLanguageModel):
             inputs["questions"] = self._encoded(questions, self.config.max_question_words)[:, None]
         return inputs
 
-    def _encoded(self, sentences, length):
+    def _encoded(self, sentences: Sequence[str], length: int) -> np.ndarray:
         rows = np.stack([self.vocabulary.encode_question(text, length) for text in sentences])
         for text, row in zip(sentences, rows, strict=True):
             if row[0] == PAD:
                 raise ValueError(f"a sentence has words, not {text!r}")
         return rows
 
-    def batch_of(self, sources, targets, questions=None):
+    def batch_of(
+        self, sources: Sequence[str], targets: Sequence[str], questions: Sequence[str] | None = None
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Inputs, and the `int32[B, T]` that is to be written about them, for `fit`."""
         tokens = np.stack([self.vocabulary.encode(text, self.steps) for text in targets])
         return {**self.inputs_of(sources, questions), "tokens": tokens[:, :-1]}, tokens[:, 1:]

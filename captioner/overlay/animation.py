@@ -38,7 +38,8 @@ def _frame(
     """A picture above what was asked, all words, of which one is marked, and its probability."""
     width, height = max(image.width, 480), 34
     font = ImageFont.truetype(findfont(FontProperties()), 22)
-    x, y, places = 16, image.height + 16, []
+    x, y = 16.0, image.height + 16
+    places: list[tuple[float, int, float]] = []
     for text in [*asked, *(word.word for word in words)]:
         length = font.getlength(text)
         if x + length > width - 16 and x > 16:

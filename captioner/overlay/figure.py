@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -78,7 +79,7 @@ def _compose(
     tall = head + rows * cell[1] + foot
     canvas = Figure(figsize=(total, tall), dpi=DPI)
 
-    def axes(left, top, width, height):
+    def axes(left: float, top: float, width: float, height: float) -> Axes:
         return canvas.add_axes(
             (left / total, 1 - (top + height) / tall, width / total, height / tall)
         )
@@ -99,7 +100,7 @@ def _compose(
 
     bar_width = min(5.0, total - 2 * MARGIN)
     bar = axes((total - bar_width) / 2, tall - foot + 0.1, bar_width, 0.14)
-    regions = panels[-1][1].size
+    regions = next(attention.size for _, attention in panels if attention is not None)
     canvas.colorbar(
         ScalarMappable(Normalize(0, limit), COLOURS),
         cax=bar,

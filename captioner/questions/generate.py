@@ -142,7 +142,7 @@ Draft = tuple[str, str, str]  # kind, question, answer
 
 def _ask_about_phrases(caption: ParsedCaption, scene: Scene) -> Iterator[Draft]:
     for phrase in caption.phrases:
-        if _is_number_agreed(phrase, caption, scene):
+        if phrase.number is not None and _is_number_agreed(phrase, caption, scene):
             yield "number", f"how many {phrase.name} are there", NUMBERS[phrase.number]
         if _is_color_agreed(phrase, caption, scene):
             owns = phrase.determiner == "'s" or phrase.lemma in CLOTHES | BODY

@@ -104,6 +104,12 @@ class Chunk:
     word: str = ""
     phrase: NounPhrase | None = None
 
+    @property
+    def noun_phrase(self) -> NounPhrase:
+        """The phrase of a chunk that is one."""
+        assert self.phrase is not None
+        return self.phrase
+
 
 def parse(text: str) -> ParsedCaption:
     """Takes a caption apart."""
@@ -287,7 +293,7 @@ def _clause(chunks: list[Chunk]) -> Clause | None:
     start = 2 if codes.startswith("XB") else 0  # "There is"
     if not re.match("p(?!,?C?p)", codes[start:]):
         return None
-    clause = Clause(chunks[start].phrase)
+    clause = Clause(chunks[start].noun_phrase)
     end = _read_places(chunks, codes, start + 1, clause.places)
     while match := _ACTION.match(codes, end):
         finite = "B" in match[0] or match["verb"] == "V"
@@ -315,6 +321,6 @@ def _read_places(
         )
         preposition = " ".join(words)
         if match["phrase"] and not match["worn"] and preposition != "of":
-            places.append((preposition, chunks[match.start("phrase")].phrase))
+            places.append((preposition, chunks[match.start("phrase")].noun_phrase))
         start = match.end()
     return start

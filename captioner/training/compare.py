@@ -3,7 +3,9 @@
 import json
 import time
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -18,7 +20,7 @@ from captioner.training.batches import Batches, cached_readers, photographs_of
 from captioner.training.train import FROZEN, DevScores, fit
 
 # What is not named is as in the recipe: an LSTM, one layer, additive attention.
-VARIANTS = (
+VARIANTS: tuple[dict[str, Any], ...] = (
     *({"cell": cell, "layers": layers} for layers in (1, 2) for cell in CELLS),
     {"attention": "dot"},
     {"attention": "mean"},
@@ -29,13 +31,15 @@ SEED = 0
 class Timed(DevScores):
     """`DevScores` that keeps what it logged, and the seconds that each epoch trained."""
 
-    def on_train_begin(self, logs=None):
-        self.seconds, self.scores = [], []
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.seconds: list[float] = []
+        self.scores: list[dict[str, Any]] = []
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.began = time.perf_counter()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        assert logs is not None  # as Keras calls it
         self.seconds.append(time.perf_counter() - self.began)
         super().on_epoch_end(epoch, logs)
         self.scores.append(
@@ -43,7 +47,14 @@ class Timed(DevScores):
         )
 
 
-def compare(dataset, root, output, *, weights, epochs):
+def compare(
+    dataset: str,
+    root: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    weights: str | PathLike[str],
+    epochs: int,
+) -> list[dict[str, Any]]:
     """Train every variant alike, on features of a frozen CNN that are computed once.
 
     Args:
@@ -102,7 +113,7 @@ def compare(dataset, root, output, *, weights, epochs):
     return results
 
 
-def table(results):
+def table(results: list[dict[str, Any]]) -> str:
     """The results as a table in Markdown, scores x100."""
     rows = [list(results[0]), ["---"] * len(results[0])]
     for row in results:

@@ -48,12 +48,13 @@ def _read_table(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
     splits: dict[str, str] = {}
     rows = csv.DictReader(io.StringIO(read_text(path)), skipinitialspace=True)
     try:
-        if not {"image", "caption"} <= set(rows.fieldnames or ()):
+        fields = rows.fieldnames or ()
+        if not {"image", "caption"} <= set(fields):
             raise DatasetError(f"{path}:1: expected the header image,caption[,split]")
         for row in rows:
             where = f"{path}:{rows.line_num}"
             if None in row or None in row.values():
-                raise DatasetError(f"{where}: expected {len(rows.fieldnames)} fields; quote commas")
+                raise DatasetError(f"{where}: expected {len(fields)} fields; quote commas")
             name, caption = row["image"].strip(), row["caption"].strip()
             if not (name and caption) or "\n" in caption:
                 raise DatasetError(f"{where}: no image, no caption, or a quote that is not closed")

@@ -73,18 +73,16 @@ def _plain(split: str) -> str:
 
 def _example(entry: dict[str, Any], folder: Path, number: int) -> Example:
     image = _text(entry["image"])
-    common = {
-        "image": folder / image,
-        "image_id": _id(entry, "image_id", str(PurePosixPath(image).with_suffix(""))),
-    }
+    image_id = _id(entry, "image_id", str(PurePosixPath(image).with_suffix("")))
     if "question" not in entry:
-        return Example(references=_texts(entry, "caption"), **common)
+        return Example(folder / image, image_id, _texts(entry, "caption"))
     return Example(
-        references=_texts(entry, "answer"),
+        folder / image,
+        image_id,
+        _texts(entry, "answer"),
         question=_text(entry["question"]),
         question_id=_id(entry, "question_id", number),
         kind=_text(entry["kind"]) if entry.get("kind") is not None else None,
-        **common,
     )
 
 
