@@ -1,0 +1,116 @@
+"""The other subcommands, and defects."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from cli.double import Double, stub
+
+import captioner.evaluation
+import captioner.training
+from captioner.cli import main
+from captioner.data.records import DatasetError
+from captioner.presets import DEFAULT_PRESET
+
+# The other subcommands
+
+
+@pytest.fixture
+def training(monkeypatch):
+    """The arguments that `captioner.training.train` was called with."""
+
+    class TrainingError(ValueError):
+        pass
+
+    calls = []
+
+    def train(datasets, **settings):
+        calls.append((datasets, settings))
+        if datasets[0][0] == "unknown":
+            raise DatasetError("no data set format 'unknown'")
+        if settings["output"] == Path("taken"):
+            raise TrainingError("taken: holds another run")
+
+    module = stub(monkeypatch.setitem, "training.train", train=train, TrainingError=TrainingError)
+    monkeypatch.setattr(captioner.training, "train", module, raising=False)
+    return calls
+
+
+REQUIRED = ["--dataset", "flickr8k", "--root", "data"]
+
+
+def test_train_passes_on_what_is_given_and_nothing_else(training, capsys):
+    every = "--encoder VGG16 --encoder-weights vgg.h5 --fine-tune --epochs 2 --fine-tune-epochs 1"
+    every += " --batch-size 8 --seed 5"
+    assert main(["train", *REQUIRED, "--output", "new"]) == 0
+    assert main(["train", *REQUIRED, "--output", "new", *every.split()]) == 0
+    datasets, required = [("flickr8k", Path("data"))], {"output": Path("new")}
+    options = {
+        "encoder": "VGG16",
+        "encoder_weights": "vgg.h5",
+        "fine_tune": True,
+        "epochs": 2,
+        "fine_tune_epochs": 1,
+        "batch_size": 8,
+        "seed": 5,
+    }
+    assert training == [(datasets, required), (datasets, required | options)]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_train_takes_several_datasets_each_with_its_root(training, capsys):
+    second = ["--dataset", "daquar", "--root", "more"]
+    assert main(["train", *REQUIRED, *second, "--output", "new"]) == 0
+    ((datasets, _),) = training
+    assert datasets == [("flickr8k", Path("data")), ("daquar", Path("more"))]
+    with pytest.raises(SystemExit) as left:
+        main(["train", *REQUIRED, "--dataset", "daquar", "--output", "new"])
+    assert left.value.code == 2
+    assert "every --dataset needs its --root" in capsys.readouterr().err
+
+
+def test_train_reports_errors_in_one_line(training, capsys):
+    assert main(["train", "--dataset", "unknown", "--root", "data", "--output", "new"]) == 1
+    assert capsys.readouterr() == ("", "captioner: no data set format 'unknown'\n")
+    assert main(["train", *REQUIRED, "--output", "taken"]) == 1
+    assert capsys.readouterr() == ("", "captioner: taken: holds another run\n")
+
+
+def test_evaluate_passes_its_arguments_on_and_prints_the_table(monkeypatch, capsys):
+    calls = []
+
+    def evaluate(*split, **settings):
+        calls.append((*split, settings))
+        return "scores"
+
+    table = "table of {}".format
+    module = stub(monkeypatch.setitem, "evaluation.evaluate", evaluate=evaluate, table=table)
+    monkeypatch.setattr(captioner.evaluation, "evaluate", module, raising=False)
+    options = ["--weights", "mine", "--output", "results", "--beam", "5", "--record"]
+    options += ["--task", "vqa"]
+    assert main(["evaluate", *REQUIRED, "--split", "dev"]) == 0
+    assert capsys.readouterr() == ("table of scores\n", "")
+    assert main(["evaluate", *REQUIRED, "--split", "test", *options]) == 0
+    plain = {"weights": DEFAULT_PRESET, "output": None, "beam": 3, "record": False}
+    given = {"weights": "mine", "output": Path("results"), "beam": 5, "record": True}
+    assert calls == [
+        ("flickr8k", Path("data"), "dev", {"task": "captions", **plain}),
+        ("flickr8k", Path("data"), "test", {"task": "vqa", **given}),
+    ]
+
+
+def test_train_and_evaluate_take_these_arguments():
+    """The stubs above would accept anything."""
+    from captioner.evaluation.evaluate import evaluate
+    from captioner.training.train import train
+
+    names = "datasets output encoder encoder_weights fine_tune epochs fine_tune_epochs"
+    inspect.signature(train).bind(**dict.fromkeys(f"{names} batch_size seed".split()))
+    names = "task weights output beam record"
+    inspect.signature(evaluate).bind("flickr8k", "data", "dev", **dict.fromkeys(names.split()))
+
+
+def test_a_defect_keeps_its_traceback(photos, monkeypatch):
+    monkeypatch.setattr(Double, "about", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["caption", "a.png"])
