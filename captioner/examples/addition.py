@@ -73,6 +73,7 @@ def draw(rates: dict[str, list[float]]) -> Figure:
 
 
 def main() -> None:
+    """Learn, and print what was measured."""
     print(f"{'bits':30}" + "".join(f"{bits:>7}" for bits in BITS))
     rates = {}
     for units in (2, 4, 16):

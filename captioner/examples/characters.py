@@ -62,6 +62,7 @@ def bits_per_character(model: CharacterModel, characters: str) -> float:
 
 
 def main() -> None:
+    """Learn, and print what was measured."""
     print("hello:", [found.text for found in hello().sample(temperature=0.5, samples=3, seed=SEED)])
     whole = text()
     model = model_of(whole[:TRAIN], epochs=6)

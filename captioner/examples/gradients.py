@@ -21,6 +21,7 @@ UNITS, STEPS, BATCH = 64, 100, 16
 
 
 def plain(activation: str, recurrent: Any = "orthogonal") -> keras.layers.Layer:
+    """A plain cell with the given activation and initial recurrent weights."""
     return keras.layers.SimpleRNNCell(UNITS, activation=activation, recurrent_initializer=recurrent)
 
 
@@ -88,6 +89,7 @@ def draw(norms: dict[str, np.ndarray]) -> Figure:
 
 
 def main() -> None:
+    """Learn, and print what was measured."""
     norms = {name: gradient_norms(cell) for name, cell in cells().items()}
     print(f"{'steps back':34}" + "".join(f"{back:>10}" for back in (1, 10, 50, 100)))
     for name, row in norms.items():

@@ -24,14 +24,17 @@ EPOCHS = {"French": 6, "digits": 10}
 
 
 def english(number: int) -> str:
+    """A number in English words."""
     return num2words(number).replace("-", " ")
 
 
 def french(number: int) -> str:
+    """A number in French words."""
     return num2words(number, lang="fr").replace("-", " ")
 
 
 def digits(number: int) -> str:
+    """A number as its digits, each a word."""
     return " ".join(str(number))
 
 
@@ -65,6 +68,7 @@ def align(model: Translator, number: int) -> Figure:
 
 
 def main() -> None:
+    """Learn, and print what was measured."""
     train, unseen = numbers()
     for name, written in {"digits": digits, "French": french}.items():
         model = translator(written, train, EPOCHS[name])

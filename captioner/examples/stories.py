@@ -107,6 +107,7 @@ def right(model: Translator, examples: Sequence[Story]) -> np.ndarray:
 
 
 def main() -> None:
+    """Learn, and print what was measured."""
     train, unseen = stories()
     model = reader(train, epochs=15)
     correct = right(model, unseen)

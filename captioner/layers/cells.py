@@ -84,6 +84,7 @@ def recurrent_cell(
             Schmidhuber, 2000).
         units: size H of the output and of every state.
         layers: number of cells, each reading the output of the one below.
+        name: of the layer.
 
     Raises:
         ValueError: an unknown kind of cell.

@@ -64,6 +64,7 @@ class TextEncoder(keras.layers.Layer):
             words: `float[N, Q, E]`, word vectors.
             written: `bool[N, Q]`, false where a sentence is padded; what is returned there for
                 all outputs means nothing.
+            training: whether dropout is applied.
         """
         # Embeddings that are also the decoder's last projection are small; as they are they would
         # reach the gates too faintly to learn from (Vaswani et al., 2017, section 3.4).

@@ -98,6 +98,7 @@ class Translator(ConditionalLanguageModel):
         Args:
             inputs: a dict of "sources" `int[B, Q]`, padded; "tokens" `int[B, T]`, the words
                 before; and, for answers, "questions" `int[B, 1, Q]`.
+            training: whether dropout is applied.
         """
         annotations, written = self.encode(inputs["sources"], training)
         tokens = inputs["tokens"]
