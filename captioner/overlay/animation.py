@@ -13,13 +13,15 @@ from captioner.overlay.heat import blend, scale
 if TYPE_CHECKING:
     from captioner.generation.loop import Word
 
+SIZE = (640, 480)  # of the photograph, in pixels, at most
+
 
 def animation(photograph: Source, words: "Sequence[Word]", question: str | None = None) -> bytes:
     """A GIF that says the words one by one, a second each, and begins again; the question, if
     there is one, stands before them."""
     asked = [] if question is None else question.split()
-    image = open_image(photograph)
-    factor = min(640 / image.width, 480 / image.height)
+    image = open_image(photograph, at_least=SIZE[0])
+    factor = min(SIZE[0] / image.width, SIZE[1] / image.height)
     size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
     image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3)
     limit = scale([word.attention for word in words])

@@ -60,7 +60,7 @@ def _compose(
     rows: int | None = None,
 ) -> Figure:
     """Place panels, a title and a colour bar by the inch: nothing overlaps, little is margin."""
-    image = open_image(photograph)
+    image = open_image(photograph, at_least=int(SLIDE[0] * DPI))
     limit = scale([attention for _, attention in panels if attention is not None])
     label_height = 0.3 if any(label for label, _ in panels) else 0.0
     # A very long word is set smaller, so that it does not push all panels apart.

@@ -18,6 +18,7 @@ from captioner.overlay.heat import COLOURS, layer, scale
 if TYPE_CHECKING:
     from captioner.generation.loop import Word
 
+SIDE = 1000  # of the photograph in a page, in pixels, at most
 PLACES = (
     ("upper left", "top", "upper right"),
     ("left", "centre", "right"),
@@ -31,10 +32,10 @@ def page(photograph: Source, words: "Sequence[Word]", title: str) -> str:
     Everything is within it and nothing is fetched: the photograph is a JPEG of 1000 pixels at
     most, without the metadata of the original, and its name does not appear.
     """
-    image = open_image(photograph)
+    image = open_image(photograph, at_least=SIDE)
     limit = scale([word.attention for word in words])
     width, height = image.size
-    image.thumbnail((1000, 1000))
+    image.thumbnail((SIDE, SIDE))
     # The browser enlarges the heat; it is as smooth at ten pixels a region, and small.
     grid = words[0].attention.shape
     heats = [layer(word.attention, (10 * grid[1], 10 * grid[0]), limit) for word in words]
