@@ -134,6 +134,7 @@ def test_the_weights_that_ship_answer_questions(shipped):
     assert yes in {"yes", "no"}
 
 
+@pytest.mark.slow
 def test_the_picture_of_the_readme_is_what_its_command_makes(tmp_path):
     assert "`python caption.py --example --overlay docs/overlay.jpg`" in README
     shown, made = ROOT / "docs" / "overlay.jpg", tmp_path / "overlay.jpg"
@@ -143,6 +144,7 @@ def test_the_picture_of_the_readme_is_what_its_command_makes(tmp_path):
     assert np.abs(np.subtract(*(np.asarray(image, float) for image in small))).mean() < 2
 
 
+@pytest.mark.slow
 def test_the_readme_begins_with_what_the_program_prints():
     question = "what color is the hat?"
     assert f"$ python caption.py --example\n{example()}\n$" in README

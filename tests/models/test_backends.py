@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from keras import ops
 
 from captioner.generation.loop import Beam, Sampling, generate
@@ -54,6 +55,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_tensorflow_and_jax_agree(toy, features, tmp_path):
     model = toy(dropout=0.0, question_units=8, max_question_words=4)
     model.save_to_preset(tmp_path / "toy")
