@@ -24,7 +24,9 @@ class Folder(NamedTuple):
 
 def walk(folder: str | os.PathLike[str]) -> Folder:
     """Looks for photographs in a folder and its subfolders; what is hidden is not looked at."""
-    images, passed_over, unreadable = [], Counter(), []
+    images: list[Path] = []
+    passed_over: Counter[str] = Counter()
+    unreadable: list[ImageError] = []
 
     def note(error: OSError) -> None:
         unreadable.append(ImageError(f"{error.filename}: cannot be read ({error.strerror})"))

@@ -10,13 +10,13 @@ import io
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 import numpy as np
 import pi_heif
-from PIL import Image
+from PIL import Image, ImageFile
 
 from captioner.data import bmp, repair, tiff
 from captioner.data.tones import rgb_image
@@ -46,6 +46,7 @@ for _format in ("Avif", "Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
     importlib.import_module(f"PIL.{_format}ImagePlugin")
 pi_heif.register_heif_opener()
 
+Opener = Callable[[BinaryIO, str], ImageFile.ImageFile]  # of one format
 Source = str | os.PathLike[str] | BinaryIO | Image.Image | np.ndarray
 
 # An image that is opened and not yet decoded must not be decoded by two threads at once.
@@ -88,7 +89,10 @@ def open_image(source: Source, at_least: int | None = None) -> Image.Image:
         if isinstance(source, Image.Image):
             return _from_pillow(source)
         with contextlib.ExitStack() as stack:
-            file = source if hasattr(source, "read") else stack.enter_context(open(source, "rb"))
+            if isinstance(source, str | os.PathLike):
+                file: BinaryIO = stack.enter_context(open(source, "rb"))
+            else:
+                file = source
             if not file.seekable():
                 file = io.BytesIO(file.read())
             return _decode(file, at_least)
@@ -148,7 +152,7 @@ def load_images(
         For each source its `uint8[size, size, 3]`, or the `ImageError` that it raised.
     """
     workers = workers or os.cpu_count() or 1
-    pending = deque()
+    pending: deque[Future[np.ndarray | ImageError]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for source in sources:
             pending.append(pool.submit(_load_or_error, source, size))
@@ -188,9 +192,10 @@ def _from_pillow(image: Image.Image) -> Image.Image:
         tags = getattr(image, "tag_v2", None)
         if tags is not None and tiff.is_deep(tags):
             # What Pillow makes of these is not what they show.
-            if image.fp is None or image.fp.closed:
+            file = getattr(image, "fp", None)
+            if file is None or file.closed:
                 raise tiff.UnsupportedTiff("a deep TIFF that Pillow has decoded; give its path")
-            return _decode(image.fp, None)
+            return _decode(file, None)
         image.load()
     return _finish(image)
 
@@ -202,7 +207,7 @@ def _decode(file: BinaryIO, at_least: int | None) -> Image.Image:
     damage: Exception = Unknown()
     for name in FORMATS:
         opener, accepts = Image.OPEN[name]
-        if accepts(prefix) is not True:
+        if accepts is None or accepts(prefix) is not True:
             continue
         try:
             return _decode_as(name, opener, file, at_least)
@@ -213,7 +218,7 @@ def _decode(file: BinaryIO, at_least: int | None) -> Image.Image:
     raise damage
 
 
-def _decode_as(name: str, opener, file: BinaryIO, at_least: int | None) -> Image.Image:
+def _decode_as(name: str, opener: Opener, file: BinaryIO, at_least: int | None) -> Image.Image:
     """A photograph in one of `FORMATS`, also where it is damaged beside its pixels."""
     try:
         return _load(opener, file, at_least)
@@ -240,13 +245,14 @@ def _decode_as(name: str, opener, file: BinaryIO, at_least: int | None) -> Image
         raise
 
 
-def _load(opener, file: BinaryIO, at_least: int | None) -> Image.Image:
+def _load(opener: Opener, file: BinaryIO, at_least: int | None) -> Image.Image:
     file.seek(0)
     # Not by Image.open, whose limit is lower than a telephone's photographs. Without the name of
     # the file, or Pillow would map it, and a file cut short meanwhile would end the process.
     image = opener(file, "")
     _check_size(image.size)
-    if image.format == "TIFF" and tiff.is_deep(image.tag_v2):
+    tags = getattr(image, "tag_v2", None)  # of TIFF alone
+    if tags is not None and tiff.is_deep(tags):
         return _deep(file)
     if at_least is not None:
         image.draft(None, (at_least, at_least))
@@ -282,7 +288,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         # Pillow would clip these to 0..255, which turns almost every photograph white.
         return rgb_image(np.asarray(image))
-    if image.format == "BMP" and image.mode == "RGBA" and not image.getextrema()[3][1]:
+    if image.format == "BMP" and image.mode == "RGBA" and not image.getchannel("A").getextrema()[1]:
         return image.convert("RGB")  # many programs leave the fourth byte 0 and mean no alpha
     if image.has_transparency_data:
         image = image.convert("RGBA")

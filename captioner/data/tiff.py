@@ -47,7 +47,7 @@ class UnsupportedTiff(ValueError):
     """A TIFF of a kind that is not read here: says which."""
 
 
-def is_deep(tags) -> bool:
+def is_deep(tags: ImageFileDirectory_v2) -> bool:
     """Whether Pillow cannot be trusted with a TIFF of these tags."""
     return max(_many(tags, BITSPERSAMPLE, 1)) > 8 or set(_many(tags, SAMPLEFORMAT, 1)) != {UNSIGNED}
 
@@ -105,7 +105,7 @@ class _Layout:
         rows, columns: of a strip or tile.
     """
 
-    def __init__(self, tags):
+    def __init__(self, tags: ImageFileDirectory_v2) -> None:
         self.tags = tags
         self.width, self.height = _one(tags, IMAGEWIDTH, 0), _one(tags, IMAGELENGTH, 0)
         self.samples = _one(tags, SAMPLESPERPIXEL, 1)
@@ -128,7 +128,7 @@ class _Layout:
         kind = {UNSIGNED: "u", SIGNED: "i", FLOAT: "f"}[self.format]
         self.dtype = np.dtype(f"{order}{kind}{next(n for n in (1, 2, 4, 8) if 8 * n >= self.bits)}")
 
-    def _check(self):
+    def _check(self) -> None:
         if min(self.width, self.height, self.columns, self.rows) < 1:
             raise ValueError("no pixels")
         if self.columns * self.rows > 4 * max(self.width, 512) * max(self.height, 512):
@@ -155,10 +155,10 @@ class _Layout:
 
     def segments(self) -> list[tuple[int, int]]:
         """The offset and the length of every strip or tile."""
-        offsets, counts = (
+        where, long = (
             (TILEOFFSETS, TILEBYTECOUNTS) if self.tiled else (STRIPOFFSETS, STRIPBYTECOUNTS)
         )
-        offsets, counts = _many(self.tags, offsets, 0), _many(self.tags, counts, 0)
+        offsets, counts = _many(self.tags, where, 0), _many(self.tags, long, 0)
         if len(offsets) == 1 and counts == (0,) and self.compression == NO_COMPRESSION:
             counts = (self.height * self._row_bytes() * (self.samples // self.packed),)
         if len(offsets) < sum(1 for _ in self.places()) or len(counts) < len(offsets):
@@ -167,10 +167,11 @@ class _Layout:
 
     def places(self) -> Iterator[tuple[Any, int, int]]:
         """Where the strips or tiles go: the channels, the first row and the first column."""
-        for plane in range(self.samples) if self.planar else [slice(None)]:
+        planes = [slice(plane, plane + 1) for plane in range(self.samples)]
+        for plane in planes if self.planar else [slice(None)]:
             for top in range(0, self.height, self.rows):
                 for left in range(0, self.width, self.columns):
-                    yield (slice(plane, plane + 1) if self.planar else plane), top, left
+                    yield plane, top, left
 
     def _row_bytes(self) -> int:
         return -(-self.columns * self.packed * self.bits // 8)
@@ -178,8 +179,8 @@ class _Layout:
     def decode(self, data: bytes, count: int) -> np.ndarray:
         """The samples `[count, columns, packed]` of the bytes of a strip or tile."""
         if _one(self.tags, FILLORDER, 1) == 2:
-            data = np.packbits(np.unpackbits(np.frombuffer(data, "u1"), bitorder="little"))
-            data = data.tobytes()
+            bits = np.unpackbits(np.frombuffer(data, "u1"), bitorder="little")
+            data = np.packbits(bits).tobytes()
         width = self._row_bytes()
         if self.compression != NO_COMPRESSION:
             data = _inflated(data, self.compression, width, count)
@@ -243,7 +244,7 @@ def _inflated(data: bytes, compression: int, width: int, rows: int) -> bytes:
         return image.tobytes()
 
 
-def _many(tags, tag: int, default: int) -> tuple[int, ...]:
+def _many(tags: ImageFileDirectory_v2, tag: int, default: int) -> tuple[int, ...]:
     value = tags.get(tag, default)
     value = value if isinstance(value, tuple) else (value,)
     if not value or not all(isinstance(number, int) for number in value):
@@ -251,5 +252,5 @@ def _many(tags, tag: int, default: int) -> tuple[int, ...]:
     return value
 
 
-def _one(tags, tag: int, default: int) -> int:
+def _one(tags: ImageFileDirectory_v2, tag: int, default: int) -> int:
     return _many(tags, tag, default)[0]

@@ -1,5 +1,7 @@
 """Numbers to tones: arrays of any depth as 8-bit RGB, without clipping what is light or dark."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from PIL import Image
 
@@ -8,7 +10,9 @@ from PIL import Image
 CUSTOMARY = (255, 1023, 4095, 16383, 65535)
 
 
-def rgb_image(values: np.ndarray, bits: int | None = None, premultiplied: bool = False):
+def rgb_image(
+    values: np.ndarray, bits: int | None = None, premultiplied: bool = False
+) -> Image.Image:
     """An RGB `PIL.Image` of an array of numbers; what is transparent shows white.
 
     Args:
@@ -60,7 +64,7 @@ def _black_and_white(values: np.ndarray, bits: int) -> tuple[float, float]:
     return 0, _white(brightest, bits, CUSTOMARY)
 
 
-def _white(brightest: int, bits: int, customary) -> int:
+def _white(brightest: int, bits: int, customary: Iterable[int]) -> int:
     full = 2**bits - 1
     if bits < 15:  # a depth that is said must be meant
         return full
