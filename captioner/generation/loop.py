@@ -1,6 +1,7 @@
 """Writing: greedy search, beam search and sampling, one compiled loop for all of them."""
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -156,7 +157,7 @@ class Generator(keras.Model):
         decoder, method = self.captioner.decoder, self.method
         memory = self.captioner.memory(inputs)
         asked = ops.shape(inputs["questions"])[1] if "questions" in inputs else 1
-        groups, regions = ops.shape(memory.keys)[0] * asked, memory.annotations.shape[1]
+        groups, regions = ops.shape(memory.mean)[0] * asked, math.prod(self.captioner.grid)
         beams, steps, size = method.width, self.captioner.steps, decoder.vocabulary_size
         condition = self.captioner.condition(inputs, groups)
         if condition is not None:

@@ -107,10 +107,3 @@ def flat_states(states: Any) -> list[Tensor]:
 def nested_states(cell: keras.layers.Layer, states: list[Tensor]) -> Any:
     """The flat list of states as `cell` expects it."""
     return keras.tree.pack_sequence_as(cell.state_size, states)
-
-
-def top_hidden_state(cell: keras.layers.Layer, states: list[Tensor]) -> Tensor:
-    """`float[N, H]`: the hidden state of the topmost cell, among the flat list of all states."""
-    if isinstance(cell, keras.layers.StackedRNNCells):
-        states = nested_states(cell, states)[-1]
-    return flat_states(states)[0]

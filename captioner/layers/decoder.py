@@ -1,33 +1,29 @@
-"""The decoder: a recurrent network that reads a memory while it writes.
+"""The decoder: a recurrent network that looks at a memory for every word that it writes.
 
-Show, Attend and Tell (Xu et al., 2015), the soft variant. One step is written once, in
-`AttentionDecoder.step`; the teacher-forced pass and every search are loops over it.
+One step is written once: `read` a word, `look`, and the `logits` of the next word. The
+teacher-forced pass reads all words first, then looks for all of them at once; every search is a
+loop over `step`.
 """
-
-from typing import NamedTuple
 
 import keras
 from keras import ops
 
 from captioner.layers.attention import attend, attention_layer
-from captioner.layers.cells import flat_states, nested_states, recurrent_cell, top_hidden_state
-
-
-class Memory(NamedTuple):
-    """What the decoder reads; computed once for a photograph, whatever is written about it.
-
-    Its R annotation vectors are those of image regions or of the words of a sentence. Where a
-    single zero is all it holds, the decoder is a language model.
-    """
-
-    annotations: object  # float[B, R, D]
-    keys: object  # what the attention compares with, float[B, R, A]
-    written: object = None  # bool[B, R], false where padded; None where nothing is
+from captioner.layers.cells import (
+    flat_states,
+    nested_states,
+    recurrent_cell,
+)
+from captioner.layers.memory import Concepts, Memory
 
 
 @keras.saving.register_keras_serializable("captioner")
 class AttentionDecoder(keras.layers.Layer):
     """Writes token ids with soft attention over annotation vectors.
+
+    Soft attention and its gate are those of Show, Attend and Tell (Xu et al., 2015); as in Lu et
+    al. (2017, figure 2b), the state that has read the word before is what looks, so that it looks
+    for the word that follows, and no look waits for another one.
 
     Args:
         vocabulary_size: V, the number of tokens.
@@ -36,10 +32,11 @@ class AttentionDecoder(keras.layers.Layer):
         attention_size: A, the size of the space in which state and regions are compared.
         cell: the recurrent cell, see `captioner.layers.cells`.
         layers: how many cells are stacked.
-        dropout: rate on word vectors and on the deep output.
+        dropout: rate on word vectors, on outputs and on the deep output.
         condition_size: C, the size of a vector that conditions what is written, such as an
             encoded question; 0 for none.
         attention: the kind of attention, see `captioner.layers.attention`.
+        concepts: whether the memory offers concepts, which are looked at beside the regions.
     """
 
     def __init__(
@@ -53,6 +50,7 @@ class AttentionDecoder(keras.layers.Layer):
         dropout=0.4,
         condition_size=0,
         attention="additive",
+        concepts=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -65,57 +63,104 @@ class AttentionDecoder(keras.layers.Layer):
         self.dropout = dropout
         self.condition_size = condition_size
         self.attention_name = attention
+        self.concepts = concepts
 
+        dense = keras.layers.Dense
         self.embedding = keras.layers.ReversibleEmbedding(
             vocabulary_size, embedding_size, name="embedding"
         )
+        self.overview = dense(embedding_size, name="overview")
         self.recurrent = recurrent_cell(cell, units, layers, name="recurrent")
-        self.attention = attention_layer(attention, attention_size, name="attention")
         self.initial = [
-            keras.layers.Dense(size, activation="tanh", name=f"initial_{i}")
+            dense(size, activation="tanh", name=f"initial_{i}")
             for i, size in enumerate(flat_states(self.recurrent.state_size))
         ]
-        # Initial bias 1: the gate begins open, or the photograph is ignored early in training.
-        self.gate = keras.layers.Dense(
-            1, activation="sigmoid", bias_initializer="ones", name="gate"
-        )
-        self.output_hidden = keras.layers.Dense(embedding_size, name="output_hidden")
-        self.output_context = keras.layers.Dense(
-            embedding_size, use_bias=False, name="output_context"
-        )
+        self.attention = attention_layer(attention, attention_size, name="attention")
+        self.gate = gate("gate")
+        self.output_hidden = dense(embedding_size, name="output_hidden")
+        self.output_context = dense(embedding_size, use_bias=False, name="output_context")
         if condition_size:
-            self.output_condition = keras.layers.Dense(
-                embedding_size, use_bias=False, name="output_condition"
+            self.output_condition = dense(embedding_size, use_bias=False, name="output_condition")
+        if concepts:
+            self.concept_score = dense(embedding_size, name="concept_score")
+            self.concept_norm = keras.layers.LayerNormalization(name="concept_norm")
+            self.concept_attention = attention_layer(
+                attention, attention_size, name="concept_attention"
+            )
+            self.concept_gate = gate("concept_gate")
+            # The embedding is the last projection too, so that at first to look at a word is to
+            # say it.
+            self.output_concepts = dense(
+                embedding_size,
+                use_bias=False,
+                kernel_initializer="identity",
+                name="output_concepts",
             )
         self.output_norm = keras.layers.LayerNormalization(name="output_norm")
         self.drop = keras.layers.Dropout(dropout, name="drop")
 
     def build(self, tokens_shape, annotations_shape):
-        size = annotations_shape[-1]
+        size, vectors = annotations_shape[-1], (None, None, self.embedding_size)
+        query = (None, self.units + self.condition_size)
+        mean = size + self.embedding_size if self.concepts else size
         self.embedding.build(tokens_shape)
-        self.attention.build(annotations_shape, (None, self.units + self.condition_size))
+        self.overview.build((None, mean))
+        self.recurrent.build((None, self.embedding_size))
         for dense in self.initial:
-            dense.build((None, size + self.condition_size))
-        self.recurrent.build((None, self.embedding_size + size))
+            dense.build((None, mean + self.condition_size))
+        self.attention.build(annotations_shape, query)
         self.gate.build((None, self.units))
         self.output_hidden.build((None, self.units))
         self.output_context.build((None, size))
         if self.condition_size:
             self.output_condition.build((None, self.condition_size))
+        if self.concepts:
+            self.concept_score.build((None, None, 2))
+            self.concept_norm.build(vectors)
+            self.concept_attention.build(vectors, query)
+            self.concept_gate.build((None, self.units))
+            self.output_concepts.build((None, self.embedding_size))
         self.output_norm.build((None, self.embedding_size))
+        self.annotation_size = size
         self.built = True
 
-    def memory(self, annotations, written=None):
-        """Project the keys of annotation vectors `float[B, R, D]`, once for each photograph.
+    def memory(self, annotations, written=None, concepts=None):
+        """The `Memory` of annotation vectors: keys and overview are projected once.
 
         Args:
-            annotations: `float[B, R, D]`.
+            annotations: `float[B, R, D]`, or None for a memory of concepts alone.
             written: `bool[B, R]`, false where the annotations are padding.
+            concepts: `Concepts`, for a decoder that looks at them.
         """
-        return Memory(annotations, self.attention.keys(annotations), written)
+        if annotations is None:
+            keys = None
+            mean = ops.zeros((ops.shape(concepts.vectors)[0], self.annotation_size))
+            mean = ops.cast(mean, self.compute_dtype)
+        else:
+            keys, mean = self.attention.keys(annotations), masked_mean(annotations, written)
+        if self.concepts:
+            named = masked_mean(concepts.vectors, concepts.present)
+            mean = ops.concatenate([mean, named], axis=-1)
+        return Memory(mean, self.overview(mean), annotations, keys, written, concepts)
+
+    def concept_slots(self, ids, odds, present, regions=None):
+        """The `Concepts` of words and how likely they are to be there.
+
+        Args:
+            ids: `int[B, K]`, words of the vocabulary.
+            odds: `float[B, K]`, log-odds.
+            present: `bool[B, K]`, false where a slot is empty.
+            regions: `float[B, K, R]`, where the evidence lies; None without a photograph.
+        """
+        odds = ops.cast(odds, self.compute_dtype)
+        scores = ops.stack([ops.clip(odds, -8.0, 8.0) / 4.0, ops.sigmoid(odds)], axis=-1)
+        # Scaled as word vectors are where they are read, see `TextEncoder`.
+        words = self.embedding(ids) * self.embedding_size**0.5
+        vectors = self.concept_norm(words + self.concept_score(scores))
+        return Concepts(vectors, self.concept_attention.keys(vectors), present, regions)
 
     def initial_states(self, memory, sequences, condition=None):
-        """States of B x `sequences` sequences, each from its memory's mean annotation.
+        """States of B x `sequences` sequences, each from the mean of its memory.
 
         Args:
             memory: a `Memory` of B photographs.
@@ -125,14 +170,57 @@ class AttentionDecoder(keras.layers.Layer):
         Returns:
             A flat list of `float[N, H]`.
         """
-        annotations, written = memory.annotations, memory.written
-        if written is None:
-            mean = ops.mean(annotations, axis=1)
-        else:
-            written = ops.cast(written, annotations.dtype)[..., None]
-            mean = ops.sum(annotations * written, axis=1) / ops.sum(written, axis=1)
-        mean = ops.repeat(mean, sequences, axis=0)
-        return [dense(_joined(mean, condition)) for dense in self.initial]
+        mean = ops.repeat(memory.mean, sequences, axis=0)
+        return [dense(joined(mean, condition)) for dense in self.initial]
+
+    def read(self, words, states, memory, training=False):
+        """Read one word, and what the memory holds on the whole.
+
+        Args:
+            words: `float[N, E]`, the vector of the word before.
+            states: flat list of `float[N, H]`.
+            memory: a `Memory` of B photographs, N a multiple of B.
+
+        Returns:
+            The output `float[N, H]` and the new states.
+        """
+        sequences = ops.shape(words)[0] // ops.shape(memory.overview)[0]
+        output, states = self.recurrent(
+            words + ops.repeat(memory.overview, sequences, axis=0),
+            nested_states(self.recurrent, states),
+            training=training,
+        )
+        return output, flat_states(states)
+
+    def look(self, outputs, memory, condition=None):
+        """Look at the memory for the word that follows.
+
+        Args:
+            outputs: `float[M, H]`, M a multiple of B: of one step or of several.
+            memory: a `Memory` of B photographs.
+            condition: `float[M, C]`, where the decoder is conditioned.
+
+        Returns:
+            The gated context vectors, `float[M, D]` of the regions and, with concepts,
+            `float[M, E]` of these; None for what the memory lacks. And the attention weights
+            `float[M, R]`, None without regions: to look at a concept is to look where the
+            evidence for it lies, and the gates say how much each look counts.
+        """
+        query, looks, regions, named = joined(outputs, condition), [], None, None
+        if memory.keys is not None:
+            weights, gate = self.attention(query, memory.keys, memory.written), self.gate(outputs)
+            regions = attend(weights, memory.annotations) * gate  # beta, section 4.2.1
+            looks.append((weights, gate))
+        if self.concepts:
+            concepts, gate = memory.concepts, self.concept_gate(outputs)
+            weights = self.concept_attention(query, concepts.keys, concepts.present)
+            named = attend(weights, concepts.vectors) * gate
+            if concepts.regions is not None:
+                looks.append((attend(weights, concepts.regions), gate))
+        if not looks:
+            return (regions, named), None
+        total = sum(weights * gate for weights, gate in looks)
+        return (regions, named), total / sum(gate for _, gate in looks)
 
     def step(self, words, states, memory, condition=None, training=False):
         """Read one word and look once.
@@ -144,26 +232,25 @@ class AttentionDecoder(keras.layers.Layer):
             condition: `float[N, C]`, where the decoder is conditioned.
 
         Returns:
-            The output `float[N, H]`, the gated context vector `float[N, D]`, the attention
-            weights `float[N, R]`, and the new states.
+            The output `float[N, H]`, the context vectors and attention weights `float[N, R]` that
+            `look` returns, and the new states.
         """
-        before = top_hidden_state(self.recurrent, states)
-        weights = self.attention(_joined(before, condition), memory.keys, memory.written)
-        context = attend(weights, memory.annotations) * self.gate(before)  # beta, section 4.2.1
-        output, states = self.recurrent(
-            ops.concatenate([words, context], axis=-1),
-            nested_states(self.recurrent, states),
-            training=training,
-        )
-        return output, context, weights, flat_states(states)
+        output, states = self.read(words, states, memory, training)
+        contexts, weights = self.look(output, memory, condition)
+        return output, contexts, weights, states
 
     def logits(self, words, outputs, contexts, condition=None, training=False):
-        """Deep output (eq. 7): `float[..., V]` from word before, state, context vector and, where
-        the decoder is conditioned, `float[..., C]`.
+        """Deep output (Xu et al., eq. 7): `float[M, V]` from the word before, the output, the
+        context vectors and, where the decoder is conditioned, `float[M, C]`.
 
         The last projection is the embedding itself, transposed (Press and Wolf, 2017).
         """
-        deep = words + self.output_hidden(outputs) + self.output_context(contexts)
+        regions, named = contexts
+        deep = words + self.output_hidden(outputs)
+        if regions is not None:
+            deep = deep + self.output_context(regions)
+        if named is not None:
+            deep = deep + self.output_concepts(named)
         if condition is not None:
             deep = deep + self.output_condition(condition)
         deep = self.drop(self.output_norm(deep), training=training)
@@ -179,38 +266,39 @@ class AttentionDecoder(keras.layers.Layer):
             condition: `float[N, C]`, where the decoder is conditioned.
 
         Returns:
-            Logits `float[N, T, V]`, attention weights `float[N, T, R]`, and the states after.
+            Logits `float[N, T, V]`, attention weights `float[N, T, R]` (None without regions),
+            and the states after.
         """
+        steps = tokens.shape[1]
         words = self.drop(self.embedding(tokens), training=training)  # [N, T, E]
-        outputs, contexts, weights = [], [], []
-        for t in range(tokens.shape[1]):
-            output, context, weight, states = self.step(
-                words[:, t], states, memory, condition, training
-            )
+        outputs = []
+        for t in range(steps):
+            output, states = self.read(words[:, t], states, memory, training)
             outputs.append(output)
-            contexts.append(context)
-            weights.append(weight)
-        # The widest product of the model, done once for all steps rather than once a step.
-        outputs, contexts = ops.stack(outputs, axis=1), ops.stack(contexts, axis=1)
+        # Nothing that is looked at is read again: the looks of all steps are one product.
+        outputs = ops.reshape(ops.stack(outputs, axis=1), (-1, self.units))  # [N * T, H]
+        outputs = self.drop(outputs, training=training)
         if condition is not None:
-            condition = condition[:, None]
+            condition = ops.repeat(condition, steps, axis=0)
+        contexts, weights = self.look(outputs, memory, condition)
+        words = ops.reshape(words, (-1, self.embedding_size))
         logits = self.logits(words, outputs, contexts, condition, training)
-        return logits, ops.stack(weights, axis=1), states
+        if weights is not None:
+            weights = ops.reshape(weights, (-1, steps, weights.shape[-1]))
+        return ops.reshape(logits, (-1, steps, self.vocabulary_size)), weights, states
 
-    def call(self, tokens, annotations, condition=None, written=None, training=False):
+    def call(self, tokens, memory, condition=None, training=False):
         """Teacher forcing: `unroll` from the initial states.
 
         Args:
             tokens: `int[N, T]`, each sequence from the start token on; T is static.
-            annotations: `float[B, R, D]`, N a multiple of B.
+            memory: a `Memory` of B photographs, N a multiple of B.
             condition: `float[N, C]`, where the decoder is conditioned.
-            written: `bool[B, R]`, false where the annotations are padding.
 
         Returns:
             Logits `float[N, T, V]` and attention weights `float[N, T, R]`.
         """
-        memory = self.memory(annotations, written)
-        sequences = ops.shape(tokens)[0] // ops.shape(annotations)[0]
+        sequences = ops.shape(tokens)[0] // ops.shape(memory.mean)[0]
         states = self.initial_states(memory, sequences, condition)
         logits, weights, _ = self.unroll(tokens, states, memory, condition, training)
         return logits, weights
@@ -227,8 +315,25 @@ class AttentionDecoder(keras.layers.Layer):
             "dropout": self.dropout,
             "condition_size": self.condition_size,
             "attention": self.attention_name,
+            "concepts": self.concepts,
         }
 
 
-def _joined(vectors, condition):
+def gate(name):
+    """How much a look counts, `float[M, 1]` in 0..1. It begins open (bias 1), or what it lets
+    through is ignored early in training."""
+    return keras.layers.Dense(1, activation="sigmoid", bias_initializer="ones", name=name)
+
+
+def joined(vectors, condition):
+    """The vectors, and beside each what the decoder is conditioned on."""
     return vectors if condition is None else ops.concatenate([vectors, condition], axis=-1)
+
+
+def masked_mean(vectors, mask):
+    """`float[B, D]`: the mean of `float[B, R, D]` where `bool[B, R]`, if given, is true; zero where
+    nothing is."""
+    if mask is None:
+        return ops.mean(vectors, axis=1)
+    mask = ops.cast(mask, vectors.dtype)[..., None]
+    return ops.sum(vectors * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)

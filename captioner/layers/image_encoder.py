@@ -1,4 +1,4 @@
-"""The CNNs of `keras.applications`, by name: regions out of their last feature map."""
+"""The CNNs, by name: regions out of their last feature map."""
 
 import inspect
 import sys
@@ -6,21 +6,27 @@ import warnings
 
 import keras
 
+from captioner.layers import efficientnet_lite
+
+LITE2 = "EfficientNetLite2"
+
 
 class EncoderError(ValueError):
     """An encoder that cannot be built: one line that says why, and what to do."""
 
 
 def encoder_names():
-    """The names that `build_encoder` takes: every network of `keras.applications`."""
-    return sorted(name for name, f in vars(keras.applications).items() if inspect.isfunction(f))
+    """The names that `build_encoder` takes: EfficientNetLite2, and every network of
+    `keras.applications`."""
+    networks = vars(keras.applications).items()
+    return sorted([LITE2, *(name for name, f in networks if inspect.isfunction(f))])
 
 
 def build_encoder(name, image_size, weights=None):
     """A network from raw photographs to feature maps, its own preprocessing included.
 
     Args:
-        name: a network of `keras.applications`, such as "MobileNetV2".
+        name: "EfficientNetLite2", or a network of `keras.applications`, such as "MobileNetV2".
         image_size: side S of the square photographs, in pixels.
         weights: None for random ones; "imagenet" to download Keras's (which checks the file's
             hash where Keras publishes one); or the path of a weights file of the network
@@ -34,31 +40,49 @@ def build_encoder(name, image_size, weights=None):
     """
     if name not in encoder_names():
         raise EncoderError(f"unknown encoder {name!r}; there are {', '.join(encoder_names())}")
-    build = getattr(keras.applications, name)
     shape = (image_size, image_size, 3)
-    if weights == "imagenet":
-        try:
-            network = build(include_top=False, weights="imagenet", input_shape=shape)
-        except Exception as error:  # Keras wraps what urllib raises in a plain Exception
-            raise EncoderError(
-                f"the ImageNet weights of {name} cannot be downloaded ({_line(error)}); "
-                "give the path of a weights file"
-            ) from error
+    if name == LITE2:
+        network, preprocess = (
+            efficientnet_lite.efficientnet_lite2(shape),
+            efficientnet_lite.preprocess,
+        )
+        if weights == "imagenet":
+            raise EncoderError(f"Keras has no weights of {name}; give the path of a weights file")
+        load = efficientnet_lite.load_folded
     else:
-        network = build(include_top=False, weights=None, input_shape=shape)
-        if weights is not None:
-            try:
-                # Where Keras only warns, layers would silently keep their random weights.
-                with warnings.catch_warnings(action="error"):
-                    network.load_weights(weights)
-            except (OSError, ValueError, UserWarning) as error:
-                raise EncoderError(
-                    f"{weights}: not weights of {name} without its classifier ({_line(error)})"
-                ) from error
+        network, preprocess = _application(name, shape, weights == "imagenet")
+        load = _load_strictly
+    if weights not in (None, "imagenet"):
+        try:
+            load(network, weights)
+        except (OSError, ValueError, UserWarning) as error:
+            raise EncoderError(
+                f"{weights}: not weights of {name} without its classifier ({_line(error)})"
+            ) from error
     photographs = keras.Input(shape, name="photographs")
-    preprocess = sys.modules[build.__module__].preprocess_input  # defined beside each network
-    features = network(preprocess(photographs))
-    return keras.Model(photographs, features, name="encoder")
+    return keras.Model(photographs, network(preprocess(photographs)), name="encoder")
+
+
+def _application(name, shape, imagenet):
+    """A network of `keras.applications`, and the preprocessing that is defined beside it."""
+    build = getattr(keras.applications, name)
+    preprocess = sys.modules[build.__module__].preprocess_input
+    weights = "imagenet" if imagenet else None
+    try:
+        return build(include_top=False, weights=weights, input_shape=shape), preprocess
+    except Exception as error:  # Keras wraps what urllib raises in a plain Exception
+        if not imagenet:
+            raise
+        raise EncoderError(
+            f"the ImageNet weights of {name} cannot be downloaded ({_line(error)}); "
+            "give the path of a weights file"
+        ) from error
+
+
+def _load_strictly(network, weights):
+    # Where Keras only warns, layers would silently keep their random weights.
+    with warnings.catch_warnings(action="error"):
+        network.load_weights(weights)
 
 
 def _line(error):

@@ -10,7 +10,8 @@ from keras import ops
 
 from captioner import presets
 from captioner.data.vocabulary import PAD, Vocabulary
-from captioner.layers.decoder import AttentionDecoder, Memory
+from captioner.layers.decoder import AttentionDecoder
+from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
 from captioner.layers.text_encoder import TextEncoder
 from captioner.models.config import Config

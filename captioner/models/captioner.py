@@ -1,25 +1,36 @@
 """The captioner: an encoder of photographs and a decoder that writes about them."""
 
+import math
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from captioner.data.tokenizer import has_words, phrase, sentence
 from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.generation import loop
-from captioner.layers.decoder import AttentionDecoder, Memory
+from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.image_encoder import build_encoder
+from captioner.layers.memory import Memory
 from captioner.layers.text_encoder import TextEncoder
 from captioner.models.base import ConditionalLanguageModel, Inputs
 from captioner.models.config import CaptionerConfig
+
+# What training does to the concepts of a photograph: the share of slots that are left empty, and
+# the standard deviation of noise on their log-odds.
+CONCEPT_DROPOUT, CONCEPT_NOISE = 0.2, 0.7
 
 
 @keras.saving.register_keras_serializable("captioner")
 class Captioner(ConditionalLanguageModel):
     """Show, Attend and Tell (Xu et al., 2015) with soft attention over the regions of a CNN.
+
+    Beside the regions the memory may offer concepts: the words that a head over the encoder finds
+    likeliest, each with the regions that speak for it (You et al., 2016). So a decoder can learn
+    from sentences without a photograph how to write about what few photographs show.
 
     A row of a batch is one photograph with K sequences about it, so that the encoder and the
     keys of the attention are computed once for all of them.
@@ -69,8 +80,14 @@ class Captioner(ConditionalLanguageModel):
             config.dropout,
             config.question_units,
             config.attention,
+            bool(config.concepts),
             name="decoder",
         )
+        if config.concepts:
+            self.concept_head = keras.layers.Dense(len(config.concepts), name="concept_head")
+            ids = {word: i for i, word in enumerate(self.vocabulary.words)}
+            self.concept_ids = np.array([ids[word] for word in config.concepts], "int32")
+            self.seed = keras.random.SeedGenerator(0)
         if config.question_units:
             self.question_encoder = TextEncoder(
                 config.question_units,
@@ -89,6 +106,8 @@ class Captioner(ConditionalLanguageModel):
         self.norm.build((None, self.regions, config.annotation_size))
         self.position.build((self.regions,))
         self.decoder.build((None, self.steps), (None, self.regions, config.annotation_size))
+        if config.concepts:
+            self.concept_head.build((None, self.regions, channels))
         if self.question_encoder is not None:
             self.question_encoder.build((None, config.max_question_words, config.embedding_size))
         self.built = True
@@ -122,9 +141,50 @@ class Captioner(ConditionalLanguageModel):
         annotations = self.norm(self.project(ops.cast(features, self.compute_dtype)))
         return self.drop(annotations + self.position(ops.arange(self.regions)), training=training)
 
-    def memory(self, inputs: Inputs) -> Memory:
+    def concepts(self, features):
+        """The likeliest concepts of photographs.
+
+        A region's score of a concept is the log of how strongly it speaks for it, and the regions
+        together decide (log-sum-exp pooling; Pinheiro and Collobert, 2015).
+
+        Args:
+            features: `float[B, R, C]`.
+
+        Returns:
+            The K likeliest, as indices into `config.concepts` `int[B, K]`, their log-odds
+            `float[B, K]`, and how much of each comes from which region, `float[B, K, R]`.
+        """
+        scores = self.concept_head(ops.cast(features, self.compute_dtype))
+        odds = ops.logsumexp(scores, axis=1) - math.log(self.regions)
+        best, ids = ops.top_k(odds, self.config.concept_slots)
+        scores = ops.take_along_axis(ops.transpose(scores, (0, 2, 1)), ids[..., None], axis=1)
+        return ids, best, ops.softmax(scores, axis=-1)
+
+    def memory(self, inputs: Inputs, training: bool = False) -> Memory:
         """What the decoder reads: the `Memory` of the photographs in a dict of inputs."""
-        return self.decoder.memory(self.annotations(self.features_of(inputs)))
+        features = self.features_of(inputs)
+        annotations, slots = self.annotations(features, training), None
+        if self.config.concepts:
+            # The decoder learns to use what the head finds; the head learns from labels.
+            ids, odds, regions = map(ops.stop_gradient, self.concepts(features))
+            present = ops.ones(ops.shape(ids), "bool")
+            if training:
+                # The head is surer of photographs that it has learned from than of others.
+                shape = ops.shape(odds)
+                odds = odds + CONCEPT_NOISE * keras.random.normal(
+                    shape, dtype=odds.dtype, seed=self.seed
+                )
+                present = keras.random.uniform(shape, seed=self.seed) >= CONCEPT_DROPOUT
+            ids = ops.take(ops.convert_to_tensor(self.concept_ids), ids)
+            slots = self.decoder.concept_slots(ids, odds, present, regions)
+        return self.decoder.memory(annotations, concepts=slots)
+
+    def text_memory(self, inputs: Inputs) -> Memory:
+        """The `Memory` of sentences without a photograph: concepts alone, in a dict of inputs
+        "concepts" `int[B, K]`, words of the vocabulary or padding, and "odds" `float[B, K]`."""
+        ids = inputs["concepts"]
+        slots = self.decoder.concept_slots(ids, inputs["odds"], ids != PAD)
+        return self.decoder.memory(None, concepts=slots)
 
     def detokenize(self, words: Sequence[str], asked: bool) -> str:
         """The text of words written: an answer where a question was `asked`, else a sentence."""
@@ -137,24 +197,26 @@ class Captioner(ConditionalLanguageModel):
             inputs: a dict with "photographs" `[B, S, S, 3]` in 0..255, or "features"
                 `float[B, R, C]` where the encoder has run already; and of what is written about
                 them the words before: "captions" `int[B, K, T]`, or "answers" `int[B, M, U]` to
-                "questions" `int[B, M, Q]`.
+                "questions" `int[B, M, Q]`. For a model with concepts also "texts" `int[G, K, T]`,
+                sentences without photographs, see `text_memory`.
 
         Returns:
             A dict with the logits of the words that follow: "captions" `float[B, K, T, V]`,
-            "answers" `float[B, M, U, V]`.
+            "answers" `float[B, M, U, V]`, "texts" `float[G, K, T, V]`.
         """
-        annotations = self.annotations(self.features_of(inputs), training)
+        memory = self.memory(inputs, training)
         logits = {}
         # In this order always, or runs of one seed would draw other dropout.
-        for name in [name for name in ("captions", "answers") if name in inputs]:
+        for name in [name for name in ("captions", "answers", "texts") if name in inputs]:
             _, sequences, steps = inputs[name].shape
             tokens = ops.reshape(inputs[name], (-1, steps))
             asked = {"questions": inputs["questions"]} if name == "answers" else {}
             condition = self.condition(asked, ops.shape(tokens)[0], training)
-            written, attention = self.decoder(tokens, annotations, condition, training=training)
+            read = self.text_memory(inputs) if name == "texts" else memory
+            written, attention = self.decoder(tokens, read, condition, training=training)
             logits[name] = ops.reshape(written, (-1, sequences, steps, written.shape[-1]))
             # An answer of one word need not have looked everywhere.
-            if training and name == "captions":
+            if training and name == "captions" and self.config.attention_penalty:
                 penalty = doubly_stochastic(attention, tokens != PAD)
                 self.add_loss(self.config.attention_penalty * penalty)
         return logits

@@ -9,7 +9,8 @@ from keras import ops
 
 from captioner.data.vocabulary import SPECIAL, START, Vocabulary
 from captioner.generation import loop
-from captioner.layers.decoder import AttentionDecoder, Memory
+from captioner.layers.decoder import AttentionDecoder
+from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
 from captioner.models.base import ConditionalLanguageModel, Inputs
 from captioner.models.config import CharacterModelConfig

@@ -44,7 +44,7 @@ class CaptionerConfig(Config):
     """The settings of a `Captioner`.
 
     Attributes:
-        encoder: a network of `keras.applications` by name.
+        encoder: a network by name, see `captioner.layers.image_encoder`.
         image_size: side S of the squares that photographs are squashed to, in pixels.
         annotation_size: D, the size of the annotation vectors.
         embedding_size: E, the size of word vectors.
@@ -60,6 +60,9 @@ class CaptionerConfig(Config):
         question_layers: the number of stacked cells that read a question.
         question_bidirectional: whether questions are read backwards as well.
         max_question_words: the longest question, in words; what is longer is cut.
+        concepts: words of the vocabulary that a head over the encoder looks for in the photograph,
+            in the order of its outputs; none for a decoder that looks at regions alone.
+        concept_slots: K, how many of them, the likeliest, the memory offers.
     """
 
     model: ClassVar[str] = "Captioner"
@@ -80,6 +83,12 @@ class CaptionerConfig(Config):
     question_layers: int = 1
     question_bidirectional: bool = False
     max_question_words: int = 20
+    concepts: tuple[str, ...] = ()
+    concept_slots: int = 24
+
+    def __post_init__(self) -> None:
+        # JSON has no tuples.
+        object.__setattr__(self, "concepts", tuple(self.concepts))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from keras import ops
 from captioner.data.tokenizer import phrase
 from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.generation import loop
-from captioner.layers.decoder import AttentionDecoder, Memory
+from captioner.layers.decoder import AttentionDecoder
+from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
 from captioner.layers.text_encoder import TextEncoder
 from captioner.models.base import ConditionalLanguageModel, Inputs
@@ -100,10 +101,10 @@ class Translator(ConditionalLanguageModel):
                 before; and, for answers, "questions" `int[B, 1, Q]`.
             training: whether dropout is applied.
         """
-        annotations, written = self.encode(inputs["sources"], training)
+        memory = self.decoder.memory(*self.encode(inputs["sources"], training))
         tokens = inputs["tokens"]
         condition = self.condition(inputs, ops.shape(tokens)[0], training)
-        logits, _ = self.decoder(tokens, annotations, condition, written, training=training)
+        logits, _ = self.decoder(tokens, memory, condition, training=training)
         return logits
 
     def inputs_of(

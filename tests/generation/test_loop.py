@@ -49,7 +49,7 @@ def test_a_wide_beam_finds_the_best_of_all_sentences(toy, features):
     sentences += [list(abc) for abc in itertools.product(words, words, words)]
     targets = np.array(sentences)
     tokens = np.concatenate([np.full((len(targets), 1), START), targets[:, :-1]], 1)
-    logits, _ = model.decoder(tokens, model.annotations(x))
+    logits, _ = model.decoder(tokens, model.decoder.memory(model.annotations(x)))
     log_probs = ops.take_along_axis(ops.log_softmax(logits), targets[..., None], -1)[..., 0]
     written = targets != PAD
     totals = (ops.convert_to_numpy(log_probs) * written).sum(1)
@@ -164,7 +164,7 @@ def test_attention_and_probability_belong_to_the_winning_beam(toy, features):
     for i, candidates in enumerate(generate(model, {"features": x}, Beam(5))):
         ids = [model.vocabulary.words.index(word.word) for word in candidates[0].words]
         logits, attention = model.decoder(
-            np.array([[START, *ids]]), model.annotations(x[i : i + 1])
+            np.array([[START, *ids]]), model.decoder.memory(model.annotations(x[i : i + 1]))
         )
         probabilities = ops.convert_to_numpy(ops.softmax(logits))[0]
         for t, word in enumerate(candidates[0].words):

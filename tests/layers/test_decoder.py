@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from captioner.layers.attention import ATTENTIONS, attend, attention_layer
-from captioner.layers.cells import CELLS, nested_states, recurrent_cell, top_hidden_state
+from captioner.layers.cells import CELLS, nested_states, recurrent_cell
 from captioner.layers.decoder import AttentionDecoder
 
 
@@ -76,10 +76,10 @@ def test_every_cell_starts_from_its_memory_and_reads_it(cell, layers):
     decoder = AttentionDecoder(10, 4, 6, 5, cell, layers, dropout=0.0)
     tokens, annotations = np.array([[1, 4, 5], [1, 6, 7]]), numbers(2, 5, 3)
     decoder.build(tokens.shape, annotations.shape)
-    logits, weights = decoder(tokens, annotations)
+    logits, weights = decoder(tokens, decoder.memory(annotations))
     assert logits.shape == (2, 3, 10)
     np.testing.assert_allclose(ops.sum(weights, -1), np.ones((2, 3)), rtol=1e-5)
-    other, _ = decoder(tokens, annotations + 1)
+    other, _ = decoder(tokens, decoder.memory(annotations + 1))
     assert np.abs(logits - other).max() > 1e-3
 
     states = decoder.initial_states(decoder.memory(annotations), 1)
@@ -94,8 +94,8 @@ def test_padding_of_the_memory_changes_nothing(attention):
     tokens, annotations = np.array([[1, 4, 5], [1, 6, 7]]), numbers(2, 5, 3)
     decoder.build(tokens.shape, annotations.shape)
     written = np.arange(5) < np.array([[5], [2]])
-    logits, _ = decoder(tokens, annotations, written=written)
-    alone, _ = decoder(tokens[1:], annotations[1:, :2])
+    logits, _ = decoder(tokens, decoder.memory(annotations, written))
+    alone, _ = decoder(tokens[1:], decoder.memory(annotations[1:, :2]))
     np.testing.assert_allclose(logits[1:], alone, rtol=1e-3, atol=1e-5)
 
 
@@ -104,20 +104,29 @@ def test_a_window_goes_on_where_the_one_before_ended():
     tokens, annotations = np.array([[1, 4, 5, 6]]), numbers(1, 5, 3)
     decoder.build(tokens.shape, annotations.shape)
     memory = decoder.memory(annotations)
-    whole, _ = decoder(tokens, annotations)
+    whole, _ = decoder(tokens, decoder.memory(annotations))
     first, _, states = decoder.unroll(tokens[:, :2], decoder.initial_states(memory, 1), memory)
     second, _, _ = decoder.unroll(tokens[:, 2:], states, memory)
     np.testing.assert_allclose(whole, np.concatenate([first, second], 1), rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("condition_size", [0, 4])
-def test_the_teacher_forced_pass_is_the_step_repeated(condition_size):
-    decoder = AttentionDecoder(10, 4, 6, 5, dropout=0.5, condition_size=condition_size)
+@pytest.mark.parametrize("concepts", [False, True])
+def test_the_teacher_forced_pass_is_the_step_repeated(condition_size, concepts):
+    decoder = AttentionDecoder(
+        10, 4, 6, 5, dropout=0.5, condition_size=condition_size, concepts=concepts
+    )
     tokens, annotations = np.array([[1, 4, 5], [1, 6, 7]]), numbers(1, 5, 3)
     condition = numbers(2, condition_size) if condition_size else None
     decoder.build(tokens.shape, annotations.shape)
-    logits, attention = decoder(tokens, annotations, condition)
-    memory = decoder.memory(annotations)
+    slots = None
+    if concepts:
+        regions = softmax(numbers(1, 2, 5, seed=3))
+        slots = decoder.concept_slots(
+            np.array([[4, 7]]), numbers(1, 2), np.ones((1, 2), bool), regions
+        )
+    memory = decoder.memory(annotations, concepts=slots)
+    logits, attention = decoder(tokens, memory, condition)
     states = decoder.initial_states(memory, 2, condition)
     for t in range(3):
         words = decoder.embedding(tokens[:, t])
@@ -131,16 +140,80 @@ def test_an_output_never_depends_on_later_words():
     decoder = AttentionDecoder(10, 4, 6, 5)
     annotations = numbers(1, 5, 3)
     decoder.build((1, 3), annotations.shape)
-    one, _ = decoder(np.array([[1, 4, 5]]), annotations)
-    other, _ = decoder(np.array([[1, 4, 9]]), annotations)
+    one, _ = decoder(np.array([[1, 4, 5]]), decoder.memory(annotations))
+    other, _ = decoder(np.array([[1, 4, 9]]), decoder.memory(annotations))
     np.testing.assert_allclose(one[:, :2], other[:, :2], rtol=1e-5)
     assert np.abs(one[:, 2] - other[:, 2]).max() > 1e-3
 
 
-def test_the_attention_asks_with_the_topmost_hidden_state():
-    cell = recurrent_cell("lstm", 3, layers=2)
-    states = [numbers(1, 3, seed=i) for i in range(4)]
-    np.testing.assert_array_equal(top_hidden_state(cell, states), states[2])
+def test_the_state_that_has_read_the_word_before_is_what_looks():
+    decoder = AttentionDecoder(10, 4, 6, 5, layers=2)
+    annotations = numbers(1, 5, 3)
+    decoder.build((1, 3), annotations.shape)
+    memory = decoder.memory(annotations)
+    states = decoder.initial_states(memory, 1)
+    looked = [
+        decoder.step(decoder.embedding(np.array([word])), states, memory)[2] for word in (4, 7)
+    ]
+    assert np.abs(looked[0] - looked[1]).max() > 1e-5  # another word, another look
+
+
+def concept_decoder(embedding_size=4):
+    decoder = AttentionDecoder(
+        10, embedding_size, 6, 5, dropout=0.5, attention="dot", concepts=True
+    )
+    decoder.build((None, 3), (None, 5, 3))
+    return decoder
+
+
+def slots_of(decoder, regions=None):
+    present = np.array([[True, True, False], [True, True, True]])
+    return decoder.concept_slots(np.array([[4, 7, 0], [5, 6, 8]]), numbers(2, 3), present, regions)
+
+
+def test_to_look_at_a_concept_is_to_look_where_its_evidence_lies():
+    decoder, annotations, outputs = concept_decoder(), numbers(2, 5, 3), numbers(4, 6, seed=2)
+    regions = softmax(numbers(2, 3, 5, seed=1))
+    memory = decoder.memory(annotations, concepts=slots_of(decoder, regions))
+    _, weights = decoder.look(outputs, memory)
+    seen = np.array(decoder.attention(outputs, memory.keys))
+    named = np.array(
+        decoder.concept_attention(outputs, memory.concepts.keys, memory.concepts.present)
+    )
+    np.testing.assert_allclose(named[:2, 2], 0, atol=1e-6)  # an empty slot is not looked at
+    gates = np.array(decoder.gate(outputs)), np.array(decoder.concept_gate(outputs))
+    for n in range(4):
+        mixed = gates[0][n] * seen[n] + gates[1][n] * (named[n] @ regions[n // 2])
+        np.testing.assert_allclose(weights[n], mixed / (gates[0][n] + gates[1][n]), rtol=1e-4)
+    np.testing.assert_allclose(np.sum(weights, axis=-1), 1, rtol=1e-5)
+
+
+def test_sentences_without_a_photograph_are_written_from_concepts_alone():
+    decoder, tokens = concept_decoder(), np.array([[1, 4, 5], [1, 6, 7]])
+    slots = slots_of(decoder)
+    logits, attention = decoder(tokens, decoder.memory(None, concepts=slots))
+    assert attention is None
+    # Empty slots say nothing, whatever word they hold.
+    other = decoder.concept_slots(
+        np.array([[4, 7, 9], [5, 6, 8]]), numbers(2, 3), slots.present, None
+    )
+    same, _ = decoder(tokens, decoder.memory(None, concepts=other))
+    np.testing.assert_allclose(logits, same, rtol=1e-4, atol=1e-5)
+    swapped = decoder.concept_slots(
+        np.array([[4, 3, 0], [5, 6, 8]]), numbers(2, 3), slots.present, None
+    )
+    changed, _ = decoder(tokens, decoder.memory(None, concepts=swapped))
+    assert np.abs(logits[0] - changed[0]).max() > 1e-4
+    np.testing.assert_allclose(logits[1], changed[1], rtol=1e-4, atol=1e-5)
+
+
+def test_at_first_to_look_at_a_concept_is_to_say_it():
+    decoder = concept_decoder(embedding_size=64)
+    slots = decoder.concept_slots(np.array([[4, 7]]), numbers(1, 2), np.ones((1, 2), bool))
+    nothing = ops.zeros((1, 64)), ops.zeros((1, 6))
+    for slot, word in enumerate((4, 7)):
+        logits = decoder.logits(*nothing, (None, 10 * slots.vectors[:, slot]))
+        assert np.argmax(logits[0]) == word
 
 
 def test_deep_stacks_have_residual_connections():
@@ -164,13 +237,14 @@ def test_dropout_acts_in_training_only():
     decoder = AttentionDecoder(10, 4, 6, 5, dropout=0.5)
     tokens, annotations = np.array([[1, 4, 5]]), numbers(1, 5, 3)
     decoder.build(tokens.shape, annotations.shape)
-    plain = [ops.convert_to_numpy(decoder(tokens, annotations)[0]) for _ in range(2)]
+    memory = decoder.memory(annotations)
+    plain = [ops.convert_to_numpy(decoder(tokens, memory)[0]) for _ in range(2)]
     np.testing.assert_array_equal(*plain)
-    noisy = ops.convert_to_numpy(decoder(tokens, annotations, training=True)[0])
+    noisy = ops.convert_to_numpy(decoder(tokens, memory, training=True)[0])
     assert np.abs(noisy - plain[0]).max() > 1e-3
 
 
 def test_a_decoder_is_rebuilt_from_its_configuration():
-    decoder = AttentionDecoder(10, 4, 6, 5, "gru", 4, 0.1, 3, "dot", name="decoder")
+    decoder = AttentionDecoder(10, 4, 6, 5, "gru", 4, 0.1, 3, "dot", True, name="decoder")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(decoder))
     assert again.get_config() == decoder.get_config()

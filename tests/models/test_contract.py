@@ -81,7 +81,7 @@ def test_the_configuration_is_the_schema_of_its_file(made):
     assert content == {
         "format": FORMAT,
         "model": type(model).__name__,
-        **asdict(model.config),
+        **json.loads(json.dumps(asdict(model.config))),
     }
     assert type(model.config).from_json(content) == model.config
     del content["units"]

@@ -1,0 +1,30 @@
+"""What a decoder reads while it writes."""
+
+from typing import NamedTuple
+
+from captioner.layers.tensor import Tensor
+
+
+class Concepts(NamedTuple):
+    """Words that may be worth saying, as slots of their own (You et al., 2016)."""
+
+    vectors: Tensor  # float[B, K, E]
+    keys: Tensor  # what the attention compares with, float[B, K, A]
+    present: Tensor  # bool[B, K], false where a slot is empty
+    regions: Tensor | None = None  # float[B, K, R], where the evidence for each lies
+
+
+class Memory(NamedTuple):
+    """Computed once for a photograph, whatever is written about it.
+
+    Its R annotation vectors are those of image regions or of the words of a sentence. Where a
+    single zero is all it holds, the decoder is a language model; where there are concepts but no
+    regions, it writes about what no photograph shows.
+    """
+
+    mean: Tensor  # float[B, M], the mean annotation vector and the mean concept
+    overview: Tensor  # float[B, E], what of the mean every step reads
+    annotations: Tensor | None = None  # float[B, R, D]
+    keys: Tensor | None = None  # what the attention compares with, float[B, R, A]
+    written: Tensor | None = None  # bool[B, R], false where padded; None where nothing is
+    concepts: Concepts | None = None
