@@ -171,17 +171,27 @@ class Generator(keras.Model):
         uniform = keras.random.uniform((steps, groups, beams), seed=self.seed_generator)
         # A finished beam is frozen: its only continuation is padding, at no cost.
         frozen = ops.where(vocabulary == PAD, 0.0, IMPOSSIBLE)
+        rules, answered = self.captioner.rules, ops.zeros((groups,), "bool")
+        if "questions" in inputs:
+            questions = ops.reshape(inputs["questions"], (groups, inputs["questions"].shape[-1]))
+            answered = ops.any(questions != PAD, axis=-1)
 
         def unfinished(step, last, *_):
             return ops.logical_and(step < steps, ops.any(~is_finished(last)))
 
-        def advance(step, last, tokens, log_probs, attention, scores, *states):
+        def advance(step, last, tokens, log_probs, attention, scores, states, history):
             finished = is_finished(last)
             words = decoder.embedding(ops.reshape(last, (-1,)))
             output, context, weights, states = decoder.step(words, list(states), memory, condition)
             logits = ops.cast(decoder.logits(words, output, context, condition), "float32")
             following = ops.reshape(ops.log_softmax(logits), (-1, beams, size)) + banned
             following = following + ops.where(step == 0, banned_first, 0.0)
+            if rules is not None:
+                broken = rules.broken_by(*history, step == steps - 1, answered)
+                ruled = ops.where(broken, IMPOSSIBLE, following)
+                # A rule that leaves nothing to say does not hold.
+                stuck = ops.max(ruled, axis=-1, keepdims=True) <= IMPOSSIBLE / 2
+                following = ops.where(stuck, following, ruled)
             following = ops.where(finished[..., None], frozen, following)
 
             length = ops.cast(ops.sum(tokens != PAD, axis=-1), "float32")
@@ -200,12 +210,18 @@ class Generator(keras.Model):
             log_probs = ops.where(now, gained[..., None], inherit(log_probs))
             states = [ops.take(state, ops.reshape(rows, (-1,)), axis=0) for state in states]
             scores = inherit(scores) + gained
-            return step + 1, last, tokens, log_probs, inherit(attention), scores, *states
+            if rules is not None:
+                said, recent = map(inherit, history)
+                said = ops.logical_or(said, vocabulary == last[..., None])
+                history = said, ops.concatenate([recent[..., 1:], last[..., None]], axis=-1)
+            attention = inherit(attention)
+            return step + 1, last, tokens, log_probs, attention, scores, states, history
 
         # All beams begin alike: only the first may branch at the first step. Samples all may.
         handicap = 0.0 if isinstance(method, Sampling) else IMPOSSIBLE
         scores = ops.where(ops.arange(beams) == 0, 0.0, handicap)
-        _, _, tokens, log_probs, attention, _, *_ = ops.while_loop(
+        history = () if rules is None else rules.nothing_said(groups, beams)
+        _, _, tokens, log_probs, attention, *_ = ops.while_loop(
             unfinished,
             advance,
             (
@@ -215,7 +231,8 @@ class Generator(keras.Model):
                 ops.zeros((groups, beams, steps)),
                 ops.zeros((groups, beams, steps, regions)),
                 ops.broadcast_to(scores, (groups, beams)),
-                *decoder.initial_states(memory, asked * beams, condition),
+                decoder.initial_states(memory, asked * beams, condition),
+                history,
             ),
         )
         return {"tokens": tokens, "log_probs": log_probs, "attention": attention}

@@ -10,6 +10,7 @@ from keras import ops
 
 from captioner import presets
 from captioner.data.vocabulary import PAD, Vocabulary
+from captioner.generation.rules import Rules
 from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
@@ -36,6 +37,7 @@ class ConditionalLanguageModel(keras.Model):
     config: Any  # an instance of config_class
     decoder: AttentionDecoder
     drop: keras.layers.Dropout
+    rules: Rules | None = None  # of what may be written; None for a model that may write anything
     question_encoder: TextEncoder | None = None  # None for a model that is asked nothing
 
     def __init__(

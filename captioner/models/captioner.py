@@ -12,6 +12,7 @@ from keras import ops
 from captioner.data.tokenizer import has_words, phrase, sentence
 from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.generation import loop
+from captioner.generation.rules import Rules
 from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.image_encoder import build_encoder
 from captioner.layers.memory import Memory
@@ -58,6 +59,7 @@ class Captioner(ConditionalLanguageModel):
     ) -> None:
         super().__init__(vocabulary, config, **kwargs)
         config = self.config
+        self.rules = Rules.of(self.vocabulary, config.caption_words)
         self.encoder = build_encoder(config.encoder, config.image_size, encoder_weights)
         self.project = keras.layers.Dense(config.annotation_size, name="project")
         self.norm = keras.layers.LayerNormalization(name="norm")

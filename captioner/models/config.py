@@ -60,6 +60,8 @@ class CaptionerConfig(Config):
         question_layers: the number of stacked cells that read a question.
         question_bidirectional: whether questions are read backwards as well.
         max_question_words: the longest question, in words; what is longer is cut.
+        caption_words: captions are written with the words of ids below this; those that follow in
+            the vocabulary are words of questions and answers only. None if captions may use all.
         concepts: words of the vocabulary that a head over the encoder looks for in the photograph,
             in the order of its outputs; none for a decoder that looks at regions alone.
         concept_slots: K, how many of them, the likeliest, the memory offers.
@@ -83,6 +85,7 @@ class CaptionerConfig(Config):
     question_layers: int = 1
     question_bidirectional: bool = False
     max_question_words: int = 20
+    caption_words: int | None = None
     concepts: tuple[str, ...] = ()
     concept_slots: int = 24
 

@@ -9,6 +9,18 @@ from captioner.generation import loop
 from captioner.generation.loop import Beam, Sampling, generate, generator
 
 
+@pytest.fixture
+def toy(toy):
+    """The search as such: what rules forbid is tested beside them."""
+
+    def make(*args, **settings):
+        model = toy(*args, **settings)
+        model.rules = None
+        return model
+
+    return make
+
+
 def prefer(model, token, by):
     """Make a token likelier or less likely by adding to its logit, through a patched decoder."""
     logits = model.decoder.logits

@@ -1,0 +1,71 @@
+"""What no caption may say, whatever the model finds likely: masks that the search adds.
+
+A small model repeats itself ("a black hat and black hat"), stops in the middle ("a man on a") and
+takes words from the answers it has learned ("7 7 7 7" for a dining room).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from keras import ops
+
+from captioner.data.function_words import CANNOT_END, FUNCTION_WORDS
+from captioner.data.vocabulary import END, PAD, SPECIAL
+
+LONGEST_PHRASE = 3  # words; a phrase as long as this is not said twice in a row
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """Masks `bool[V]` over a vocabulary.
+
+    A caption holds only words of captions; every content word at most once; no phrase of up to
+    three words twice in a row; and it does not end in a word that cannot end a sentence. Of an
+    answer only one thing is asked: no phrase twice in a row.
+    """
+
+    of_captions: np.ndarray  # words that captions may use
+    content: np.ndarray
+    cannot_end: np.ndarray
+
+    @classmethod
+    def of(cls, vocabulary, caption_words=None):
+        """The rules of a `Vocabulary`, the first `caption_words` ids of which captions may use."""
+        words = vocabulary.words
+        special = np.isin(words, SPECIAL)
+        return cls(
+            np.arange(len(words)) < (caption_words or len(words)),
+            ~special & ~np.isin(words, sorted(FUNCTION_WORDS)),
+            np.isin(words, sorted(CANNOT_END)),
+        )
+
+    def nothing_said(self, groups, beams):
+        """What `broken_by` is told before the first word."""
+        return (
+            ops.zeros((groups, beams, len(self.content)), "bool"),
+            ops.zeros((groups, beams, 2 * LONGEST_PHRASE - 1), "int32"),
+        )
+
+    def broken_by(self, said, recent, last_step, asked):
+        """Which tokens would break a rule: `bool[B, K, V]`.
+
+        Args:
+            said: `bool[B, K, V]`, the words of each sequence so far.
+            recent: `int[B, K, 2 * LONGEST_PHRASE - 1]`, its last tokens, the last one last.
+            last_step: `bool[]`, whether the next token is the last there is room for.
+            asked: `bool[B]`, where a question is answered.
+        """
+        ids = ops.arange(len(self.content))
+        cannot_end = ops.convert_to_tensor(self.cannot_end)
+        after_function_word = ops.take(cannot_end, recent[..., -1])
+        broken = ops.logical_or(~ops.convert_to_tensor(self.of_captions), self.content & said)
+        broken = broken | (after_function_word[..., None] & (ids == END))
+        broken = broken | ops.logical_and(last_step, cannot_end)
+        broken = broken & ~asked[:, None, None]
+        for length in range(1, LONGEST_PHRASE + 1):
+            # The phrase before is complete, and of the one after it only the last word is missing.
+            again = recent[..., -length] != PAD
+            for i in range(1, length):
+                again = again & (recent[..., -i] == recent[..., -i - length])
+            broken = broken | (again[..., None] & (ids == recent[..., -length][..., None]))
+        return broken
