@@ -21,7 +21,7 @@ from captioner.data.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from captioner.models.base import ConditionalLanguageModel
 
-DEFAULT_PRESET = "flickr8k_daquar"
+DEFAULT_PRESET = "everyday"
 CONFIG, VOCABULARY, WEIGHTS, METADATA = (
     "config.json",
     "vocabulary.json",

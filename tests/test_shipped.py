@@ -46,13 +46,15 @@ def test_ci_runs_exactly_the_test_command_of_the_readme():
 
 
 @pytest.mark.parametrize("column", ["beam 3", "greedy"])
-def test_the_scores_of_the_model_card_are_those_recorded_with_the_weights(column):
-    scores = presets.read_metadata(presets.DEFAULT_PRESET)["scores"]["flickr8k dev"][column]
-    names = ("bleu1", "bleu2", "bleu3", "bleu4", "meteor", "rouge_l", "cider")
-    rates = [f"{100 * scores[name]:.1f}" for name in names]
+@pytest.mark.parametrize("name", ["Flickr8k", "COCO"])
+def test_the_scores_of_the_model_card_are_those_recorded_with_the_weights(name, column):
+    recorded = {"Flickr8k": "flickr8k dev", "COCO": "jsonl dev"}[name]
+    scores = presets.read_metadata(presets.DEFAULT_PRESET)["scores"][recorded][column]
+    measures = ("bleu1", "bleu2", "bleu3", "bleu4", "meteor", "rouge_l", "cider")
+    rates = [f"{100 * scores[measure]:.1f}" for measure in measures]
     rates += [f"{scores['mean_length']:.1f}", f"{100 * scores['distinct']:.1f}"]
     rates += [f"{100 * scores['function_word_endings']:.1f}"]
-    assert f"| {column} | {' | '.join(rates)} |" in CARD
+    assert f"| {name}, {column} | {' | '.join(rates)} |" in CARD
 
 
 def test_the_entropies_of_the_model_card_are_those_recorded_with_the_weights():

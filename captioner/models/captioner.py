@@ -43,7 +43,7 @@ class Captioner(ConditionalLanguageModel):
             from is not part of the configuration.
 
     Example:
-        >>> model = Captioner.from_preset("flickr8k_daquar")
+        >>> model = Captioner.from_preset("everyday")
         >>> model.caption("photo.jpg").text
     """
 

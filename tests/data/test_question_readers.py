@@ -38,7 +38,7 @@ def test_daquar(tmp_path, name, file):
     image = photo(tmp_path / file)
     first = ["what is on the desk in the image3 ?", "book, scissor, papers, tape_dispenser"]
     daquar(tmp_path, [*first, "how many chairs are there in the image3 ?", " 2\r"], name)
-    expected = "book, scissor, papers, tape_dispenser"
+    expected = "book, scissor, papers, tape dispenser"
     assert load_dataset("daquar", tmp_path, "test") == [
         Example(image, "image3", (expected,), "what is on the desk ?", 1),
         Example(image, "image3", ("2",), "how many chairs are there ?", 2),

@@ -24,7 +24,8 @@ def read(root: Path, split: str) -> list[Example]:
     """Reads the split "train", "dev" (a fifth of the training images) or "test".
 
     The image's name is cut off the question, for nobody would ask so. The answer is one reference
-    as published, even where it names several things: DAQUAR compares the whole set.
+    as published, even where it names several things: DAQUAR compares the whole set. Its underscores
+    are read as spaces, as people write: "tape dispenser".
     """
     if split not in LISTS:
         raise DatasetError(f"{root}: no split {split!r}; has {', '.join(LISTS)}")
@@ -45,7 +46,7 @@ def read(root: Path, split: str) -> list[Example]:
                 Example(
                     image=folder / (name + suffix),
                     image_id=name,
-                    references=(lines[number + 1],),
+                    references=(lines[number + 1].replace("_", " "),),
                     question=_MENTION.sub("", lines[number]),
                     question_id=number // 2 + 1,
                 )
