@@ -5,13 +5,15 @@ takes words from the answers it has learned ("7 7 7 7" for a dining room).
 """
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from keras import ops
 
 from captioner.data.function_words import CANNOT_END, FUNCTION_WORDS
-from captioner.data.vocabulary import END, PAD, SPECIAL
+from captioner.data.vocabulary import END, PAD, SPECIAL, Vocabulary
 
+Tensor = Any  # of the backend that runs, or a NumPy array where one is given
 LONGEST_PHRASE = 3  # words; a phrase as long as this is not said twice in a row
 
 
@@ -29,7 +31,7 @@ class Rules:
     cannot_end: np.ndarray
 
     @classmethod
-    def of(cls, vocabulary, caption_words=None):
+    def of(cls, vocabulary: Vocabulary, caption_words: int | None = None) -> Self:
         """The rules of a `Vocabulary`, the first `caption_words` ids of which captions may use."""
         words = vocabulary.words
         special = np.isin(words, SPECIAL)
@@ -39,14 +41,14 @@ class Rules:
             np.isin(words, sorted(CANNOT_END)),
         )
 
-    def nothing_said(self, groups, beams):
+    def nothing_said(self, groups: Tensor, beams: int) -> tuple[Tensor, Tensor]:
         """What `broken_by` is told before the first word."""
         return (
             ops.zeros((groups, beams, len(self.content)), "bool"),
             ops.zeros((groups, beams, 2 * LONGEST_PHRASE - 1), "int32"),
         )
 
-    def broken_by(self, said, recent, last_step, asked):
+    def broken_by(self, said: Tensor, recent: Tensor, last_step: Tensor, asked: Tensor) -> Tensor:
         """Which tokens would break a rule: `bool[B, K, V]`.
 
         Args:

@@ -15,6 +15,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from captioner.layers.tensor import Tensor
+
 WIDTH, DEPTH = 1.1, 1.2
 STEM, HEAD = 32, 1280
 EPSILON = 1e-3  # of the batch normalisation
@@ -42,7 +44,7 @@ def efficientnet_lite2(input_shape: tuple[int, int, int], folded: bool = True) -
         A model: `float[B, S, S, 3]` as `preprocess` returns it -> `float[B, S / 32, S / 32, 1280]`.
     """
 
-    def normalised(convolution, x, relu=True):
+    def normalised(convolution: keras.layers.Layer, x: Tensor, relu: bool = True) -> Tensor:
         convolution.use_bias = folded
         x = convolution(x)
         if not folded:
@@ -73,7 +75,7 @@ def widened(channels: int) -> int:
     return rounded + 8 if rounded < 0.9 * wider else rounded
 
 
-def preprocess(photographs):
+def preprocess(photographs: Tensor) -> Tensor:
     """RGB in 0..255 as the network reads it."""
     return (photographs - 127.0) / 128.0
 
