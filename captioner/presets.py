@@ -44,8 +44,10 @@ def find(preset: str | PathLike[str]) -> Path:
         PresetError: there is none of that name.
     """
     package = Path(__file__).parent
-    # Beside the package in a checkout, within it where the package is installed.
-    for folder in (Path(preset), package.parent / "weights" / preset, package / "weights" / preset):
+    # Beside the package in a checkout, within it where the package is installed. A folder of the
+    # current directory does not take the place of a preset that ships.
+    shipped = [place / "weights" / preset for place in (package.parent, package)]
+    for folder in (*(shipped if Path(preset).name == str(preset) else []), Path(preset)):
         if (folder / METADATA).is_file():
             return folder
     raise PresetError(
@@ -129,7 +131,12 @@ def save(
 
 
 def write_half(source: Path, target: Path) -> None:
-    """Copy a Keras weights file with its floats as float16, and without its optimizer."""
+    """Copy a Keras weights file with its floats as float16, and without its optimizer.
+
+    Vectors stay as they are, for they are few, and among them are biases and the variances of batch
+    normalisation, which may be too large for float16 or so small that it makes them zero. So does
+    whatever else holds a number beyond float16.
+    """
     with h5py.File(source) as full, h5py.File(target, "w") as half:
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
@@ -139,8 +146,10 @@ def write_half(source: Path, target: Path) -> None:
                 copied = half.require_group(name)
             else:
                 value = item[()]
-                if np.issubdtype(value.dtype, np.floating):
-                    value = value.astype("float16")
+                if np.issubdtype(value.dtype, np.floating) and value.ndim > 1:
+                    with np.errstate(over="ignore"):
+                        rounded = value.astype("float16")
+                    value = rounded if np.isfinite(rounded).all() else value
                 copied = half.create_dataset(name, data=value)
             copied.attrs.update(item.attrs)
 

@@ -41,12 +41,14 @@ def test_weights_are_half_precision_without_the_optimizer(saved):
         nonlocal stored
         assert not name.startswith("optimizer")
         if isinstance(item, h5py.Dataset):
-            kinds.add(item.dtype.name)
+            kinds.add((item.ndim > 1, item.dtype.name))
             stored += item.size
 
     with h5py.File(folder / "model.weights.h5") as file:
         file.visititems(visit)
-    assert "float16" in kinds and "float32" not in kinds
+    # Vectors, such as biases, stay as they are: they are few, and may be tiny or huge.
+    assert (True, "float16") in kinds and (True, "float32") not in kinds
+    assert (False, "float32") in kinds and (False, "float16") not in kinds
     assert stored >= model.count_params()
     for one, other in zip(model.weights, Captioner.from_preset(folder).weights, strict=True):
         if one.dtype == "float32":
@@ -115,3 +117,30 @@ def test_a_model_without_questions_is_not_to_be_asked(toy):
     presets.check_answers(toy(question_units=4), "mine")
     with pytest.raises(PresetError, match="mine: only captions"):
         presets.check_answers(toy(), "mine")
+
+
+def test_numbers_beyond_half_precision_survive(toy, tmp_path):
+    """The batch normalisation of some published networks holds variances above 65,504, and others
+    that float16 makes zero."""
+    model = toy(seed=3)
+    kernel = np.array(model.project.kernel)
+    kernel[0, 0] = 1e5
+    model.project.kernel.assign(kernel)
+    tiny = np.full(model.project.bias.shape, 1e-9, "float32")
+    model.project.bias.assign(tiny)
+    model.save_to_preset(tmp_path / "preset")
+    again = Captioner.from_preset(tmp_path / "preset")
+    np.testing.assert_array_equal(again.project.kernel, kernel)
+    np.testing.assert_array_equal(again.project.bias, tiny)
+
+
+def test_a_folder_here_does_not_take_the_place_of_a_preset_that_ships(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / presets.DEFAULT_PRESET
+    folder.mkdir()
+    (folder / presets.METADATA).write_text("{}")
+    assert presets.find(presets.DEFAULT_PRESET).resolve() != folder.resolve()
+    assert presets.find(f"./{presets.DEFAULT_PRESET}").resolve() == folder.resolve()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / presets.METADATA).write_text("{}")
+    assert presets.find("mine").resolve() == (tmp_path / "mine").resolve()

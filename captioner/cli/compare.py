@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from captioner.cli.arguments import Subcommands, add_dataset, add_weights, positive
-from captioner.cli.console import quiet_import
+from captioner.cli.console import quiet_import, report
 
 
 def add(subcommands: Subcommands) -> None:
@@ -33,12 +33,16 @@ def run(args: Namespace) -> int:
         from captioner.training import compare
     from captioner.presets import DEFAULT_PRESET
 
-    results = compare.compare(
-        args.dataset,
-        args.root,
-        args.output,
-        weights=args.weights or DEFAULT_PRESET,
-        epochs=args.epochs,
-    )
+    try:
+        results = compare.compare(
+            args.dataset,
+            args.root,
+            args.output,
+            weights=args.weights or DEFAULT_PRESET,
+            epochs=args.epochs,
+        )
+    except compare.TrainingError as error:
+        report(error)
+        return 1
     print(compare.table(results), flush=True)
     return 0

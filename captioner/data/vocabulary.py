@@ -12,6 +12,7 @@ import numpy as np
 from captioner.data.tokenizer import tokenize
 
 PAD, START, END, UNKNOWN = range(4)
+MIN_COUNT = 5  # times that a word is said, or it is not learned
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
 
 
@@ -41,7 +42,7 @@ class Vocabulary:
         return isinstance(other, Vocabulary) and self.words == other.words
 
     @classmethod
-    def from_sentences(cls, sentences: Iterable[str], min_count: int = 5) -> Self:
+    def from_sentences(cls, sentences: Iterable[str], min_count: int = MIN_COUNT) -> Self:
         """The words seen `min_count` times or more, the most frequent first."""
         counts = Counter(word for sentence in sentences for word in tokenize(sentence))
         frequent = [word for word, count in counts.items() if count >= min_count]

@@ -266,7 +266,7 @@ class Captioner(ConditionalLanguageModel):
         count = len(images) if isinstance(images, list | tuple) else 1
         several = isinstance(questions, list | tuple)
         rows = list(questions) if several else [questions]
-        if not all(isinstance(row, list | tuple) for row in rows):
+        if not rows or not all(isinstance(row, list | tuple) for row in rows):
             rows = [rows] * count
         if len(rows) != count:
             raise ValueError(f"questions for {len(rows)} photographs, not for {count}")
@@ -311,9 +311,11 @@ def doubly_stochastic(attention, words):
         words: `bool[N, T]`, false where a sequence is padded.
 
     Returns:
-        `float[]`: the squared difference, averaged over regions and sequences.
+        `float[]`, in float32: the squared difference, averaged over regions and over the sequences
+        that hold words; of a photograph without captions there are none.
     """
-    words = ops.cast(words, attention.dtype)
+    attention, words = ops.cast(attention, "float32"), ops.cast(words, "float32")
     totals = ops.sum(attention * words[..., None], axis=1)  # [N, R]
-    even = ops.sum(words, axis=1, keepdims=True) / attention.shape[-1]
-    return ops.mean(ops.square(totals - even))
+    lengths = ops.sum(words, axis=1, keepdims=True)
+    squares = ops.sum(ops.square(totals - lengths / attention.shape[-1])) / attention.shape[-1]
+    return squares / ops.maximum(ops.sum(ops.cast(lengths > 0, "float32")), 1.0)

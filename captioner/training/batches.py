@@ -8,13 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 from PIL import Image, ImageEnhance
-from tqdm import tqdm
 
-from captioner.data.images import load_images, open_image, squash
+from captioner.data.images import open_image, squash
 from captioner.data.records import Example
 from captioner.data.vocabulary import PAD
 from captioner.evaluation.answer_metrics import items
-from captioner.generation import loop
 
 CAPTIONS = 5  # captions of a photograph in a batch, K
 QUESTIONS = 6  # questions about a photograph in a batch, M
@@ -161,54 +159,3 @@ def augmented(path, size, mirror, rng):
     if mirror:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return squash(image, size)
-
-
-def cache_features(model, photographs, path, batch_size):
-    """Run the frozen encoder once over all photographs and their mirror images.
-
-    Args:
-        model: the `Captioner`.
-        photographs: a list of `Photograph`.
-        path: of a NumPy file `float16[2, N, R, C]`, plain and mirrored; used as it is if it is
-            there already.
-        batch_size: photographs encoded together.
-
-    Returns:
-        The array, mapped from the file.
-    """
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part")
-        shape = (2, len(photographs), model.regions, model.encoder.output_shape[-1])
-        cache = np.lib.format.open_memmap(unfinished, "w+", "float16", shape)
-        paths = [photograph.image for photograph in photographs]
-        with tqdm(total=len(paths), desc=f"encoding {path.stem}", unit="photo") as bar:
-            loaded = load_images(paths, model.config.image_size)
-            for start, batch in loop.batches(loaded, batch_size):
-                for side, view in enumerate((batch, batch[:, :, ::-1])):
-                    cache[side, start : start + len(batch)] = loop.encode(model, view)
-                bar.update(len(batch))
-        cache.flush()
-        unfinished.rename(path)
-    return np.load(path, mmap_mode="r")
-
-
-def cached_readers(model, photographs, dev, folder, batch_size):
-    """Reads features from a cache: one for `Batches`, one for `DevScores`."""
-    features = cache_features(model, photographs, folder / "train.npy", batch_size)
-    dev_features = cache_features(model, dev, folder / "dev.npy", batch_size)
-    return lambda i, mirror, rng: features[int(mirror), i], lambda rows: dev_features[0, rows]
-
-
-def photograph_readers(model, photographs, dev):
-    """Reads augmented photographs for `Batches`, and the features of others for `DevScores`."""
-
-    def read(i, mirror, rng):
-        return augmented(photographs[i].image, model.config.image_size, mirror, rng)
-
-    def read_dev(rows):
-        paths = [photograph.image for photograph in dev[rows]]
-        ((_, batch),) = loop.batches(load_images(paths, model.config.image_size), len(paths))
-        return loop.encode(model, batch)
-
-    return read, read_dev

@@ -16,7 +16,9 @@ from captioner.generation import loop
 from captioner.layers.cells import CELLS
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
-from captioner.training.batches import Batches, cached_readers, photographs_of
+from captioner.training.batches import Batches, photographs_of
+from captioner.training.features import cached_readers
+from captioner.training.run import Run, TrainingError, digest
 from captioner.training.train import FROZEN, DevScores, fit
 
 # What is not named is as in the recipe: an LSTM, one layer, additive attention.
@@ -71,13 +73,23 @@ def compare(
 
     Raises:
         DatasetError, PresetError: the data or the weights cannot be read.
+        TrainingError: data without captions, or an output folder of another comparison.
     """
     output = Path(output)
-    results_path = output / "results.json"
-    results = json.loads(results_path.read_text()) if results_path.exists() else []
     source = Captioner.from_preset(weights)
     data, dev = ({dataset: load_dataset(dataset, root, split)} for split in ("train", "dev"))
     photographs, dev_photographs = photographs_of(data), photographs_of(dev)
+    if not all(photograph.captions for photograph in dev_photographs):
+        raise TrainingError(f"{dataset}: variants are compared by captions, and it has none")
+    settings = {
+        "dataset": dataset,
+        "weights": presets.sha256(presets.find(weights) / presets.WEIGHTS),
+        "epochs": epochs,
+        "records": digest([photographs, dev_photographs]),
+    }
+    Run(output, settings)
+    results_path = output / "results.json"
+    results = json.loads(results_path.read_text()) if results_path.exists() else []
     read, read_dev = cached_readers(
         source, photographs, dev_photographs, output / "cache", loop.BATCH
     )

@@ -6,7 +6,6 @@ goes on where it stopped when the same command is given again.
 """
 
 import itertools
-import json
 import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
@@ -17,19 +16,17 @@ import numpy as np
 
 from captioner import presets
 from captioner.data.readers import load_dataset
-from captioner.data.vocabulary import PAD, Vocabulary
+from captioner.data.vocabulary import MIN_COUNT, PAD, SPECIAL, Vocabulary
 from captioner.evaluation.answer_metrics import AnswerScorer
 from captioner.evaluation.caption_metrics import CaptionScorer
 from captioner.generation import loop
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
-from captioner.training.batches import Batches, cached_readers, photograph_readers, photographs_of
+from captioner.training.batches import Batches, photographs_of
+from captioner.training.features import cached_readers, photograph_readers
+from captioner.training.run import Run, TrainingError, digest
 
 QUESTION_UNITS = 256  # of a model that is trained on questions
-
-
-class TrainingError(ValueError):
-    """Settings that do not fit the run in the output folder, or data with nothing to learn."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +83,9 @@ class DevScores(keras.callbacks.Callback):
         self.output, self.metadata, self.best = output, metadata, best
 
     def on_epoch_end(self, epoch, logs=None):
+        if not np.isfinite(logs["loss"]):
+            logs["val_score"] = float("nan")  # never the best; `fit` says why it ends
+            return
         captions, answers = self.write()
         scores = self.captions.score(captions) if captions else {}
         rates = []
@@ -170,6 +170,8 @@ def train(
         "encoder_weights": Path(encoder_weights).name,
         "batch_size": batch_size,
         "seed": seed,
+        "epochs": epochs,
+        "fine_tune_epochs": fine_tune_epochs,
     }
     data, dev = (
         {name: load_dataset(name, root, split) for name, root in dict(datasets).items()}
@@ -178,12 +180,20 @@ def train(
     examples = list(itertools.chain(*data.values()))
     photographs, dev_photographs = photographs_of(data, times), photographs_of(dev)
     asked = [example.question for example in examples if example.question is not None]
+    said = (text for example in examples for text in example.references)
+    vocabulary = Vocabulary.from_sentences(itertools.chain(said, asked))
+    if len(vocabulary) == len(SPECIAL):
+        raise TrainingError(
+            f"no word is said {MIN_COUNT} times in {', '.join(names)}: there is nothing to learn; "
+            "give more captions"
+        )
+    settings["records"] = digest([photographs, dev_photographs])
+    settings["vocabulary"] = digest(vocabulary.words)
     run = Run(output, settings)
     keras.utils.set_random_seed(seed)
-    said = (text for example in examples for text in example.references)
     from_preset = encoder_weights != "imagenet" and not Path(encoder_weights).is_file()
     model = Captioner(
-        Vocabulary.from_sentences(itertools.chain(said, asked)),
+        vocabulary,
         CaptionerConfig(encoder=encoder, question_units=QUESTION_UNITS if asked else 0),
         encoder_weights=None if from_preset else encoder_weights,
     )
@@ -270,7 +280,7 @@ def fit(model, phase, data, scores, output):
         },
         jit_compile=loop.jit_compile(),
     )
-    model.fit(
+    history = model.fit(
         data,
         epochs=phase.epochs,
         callbacks=[
@@ -286,44 +296,9 @@ def fit(model, phase, data, scores, output):
             keras.callbacks.BackupAndRestore(output / "backup" / phase.name),
         ],
     )
-
-
-class Run:
-    """What the output folder says of a run.
-
-    Attributes:
-        finished: phase -> the epoch chosen, None if all were worse than the phase before.
-    """
-
-    def __init__(self, output, settings):
-        self.output = output
-        self.path = output / "run.json"
-        if self.path.exists():
-            self.state = json.loads(self.path.read_text(encoding="utf-8"))
-            for name, value in settings.items():
-                if self.state["settings"][name] != value:
-                    raise TrainingError(
-                        f"{output}: holds a run with {name} {self.state['settings'][name]}, not "
-                        f"{value}; give the same settings to resume it, or another folder"
-                    )
-        else:
-            (output / "logs").mkdir(parents=True, exist_ok=True)
-            self.state = {"settings": settings, "finished": {}}
-            presets.write_json(self.path, self.state)
-
-    @property
-    def finished(self):
-        return self.state["finished"]
-
-    def finish(self, phase):
-        """Note that a phase is finished, and which epoch of it the preset comes from."""
-        phases = presets.read_metadata(self.output)["training"]["phases"]
-        chosen = {entry["name"]: entry["chosen_epoch"] for entry in phases}
-        self.finished[phase] = chosen.get(phase)
-        presets.write_json(self.path, self.state)
-
-    def best(self):
-        """The best dev score so far; -1 before the first epoch, which any score exceeds."""
-        if not (self.output / presets.METADATA).exists():
-            return -1.0
-        return presets.read_metadata(self.output)["dev_scores_in_training"]["score"]
+    losses = history.history.get("loss", [])
+    if losses and not np.isfinite(losses[-1]):
+        raise TrainingError(
+            f"the loss of epoch {history.epoch[-1] + 1} is {losses[-1]}; the best preset before it "
+            "is kept: look for what is broken in the data, or train in float32"
+        )

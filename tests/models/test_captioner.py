@@ -1,3 +1,5 @@
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -76,6 +78,26 @@ def test_doubly_stochastic_penalty_by_hand():
     assert float(doubly_stochastic(one_sided, words)) == pytest.approx(1.0)
     # A padded step does not count: one word, totals (1, 0) against (0.5, 0.5).
     assert float(doubly_stochastic(one_sided, np.array([[True, False]]))) == pytest.approx(0.25)
+    # A row without words, of a photograph that has fewer captions, does not count either.
+    padded = np.concatenate([one_sided, one_sided])
+    words = np.array([[True, True], [False, False]])
+    assert float(doubly_stochastic(padded, words)) == pytest.approx(1.0)
+    assert float(doubly_stochastic(padded, np.zeros((2, 2), bool))) == 0
+
+
+def test_a_model_learns_in_bfloat16(toy, features):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = toy(attention_penalty=0.5)
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        tokens = np.full((2, 1, 5), 5)
+        inputs = {"features": features(model, batch=2), "captions": tokens}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Keras: the CNN, not run here, learns not
+            loss = model.train_on_batch(inputs, {"captions": tokens})
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert np.isfinite(loss)
 
 
 def test_fit_learns_two_photographs_by_heart(toy, features):
@@ -95,6 +117,12 @@ def test_fit_learns_two_photographs_by_heart(toy, features):
 
     written = [found[0].text for found in generate(model, x, Beam(3))]
     assert written == ["A dog runs on the grass.", "A red cat sits."]
+
+
+def test_no_question_has_no_answer(toy):
+    model, photograph = toy(question_units=8), np.zeros((64, 64, 3), "uint8")
+    assert model.answer(photograph, []) == []
+    assert model.answer([photograph, photograph], []) == [[], []]
 
 
 def test_answers_are_read_with_their_questions(toy, features):

@@ -12,7 +12,6 @@ from captioner.training.batches import (
     Batches,
     Photograph,
     augmented,
-    cache_features,
     mirrored_words,
     photographs_of,
 )
@@ -151,21 +150,6 @@ def test_augmentation_is_light_repeats_and_mirrors(tmp_path):
     assert plain[:, :8].mean() < 5 and plain[:, -8:].mean() > 150
     turned = augmented(path, 32, True, np.random.default_rng(3))
     np.testing.assert_array_equal(turned, plain[:, ::-1])
-
-
-def test_cached_features_are_those_of_the_encoder_and_its_mirror(toy, tmp_path):
-    model = toy()
-    rng = np.random.default_rng(0)
-    records = []
-    for i in range(3):
-        path = tmp_path / f"{i}.png"
-        Image.fromarray(rng.integers(0, 255, (64, 64, 3), "uint8")).save(path)
-        records.append(Photograph(path, ("a dog",), ()))
-    cache = cache_features(model, records, tmp_path / "cache" / "toy.npy", 2)
-    assert cache.shape == (2, 3, model.regions, 12) and cache.dtype == "float16"
-    photograph = np.asarray(Image.open(records[2].image))[None]
-    for side, view in enumerate((photograph, photograph[:, :, ::-1])):
-        np.testing.assert_allclose(cache[side, 2], model.features(view)[0], rtol=1e-2, atol=1e-3)
 
 
 def test_a_photograph_is_seen_as_often_as_its_data_set_is_given(make_batches):

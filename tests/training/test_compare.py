@@ -10,6 +10,7 @@ from PIL import Image
 from captioner.cli import main
 from captioner.models.captioner import Captioner
 from captioner.training import compare
+from captioner.training.run import TrainingError
 
 
 @pytest.fixture
@@ -53,10 +54,33 @@ def test_variants_are_trained_once_and_compared_in_a_table(dataset, toy, tmp_pat
         assert row["layers"] == row["epoch"] == 1 and row["photographs a second"] > 0
         assert np.isfinite(row["CIDEr"]) and row["parameters"] > 1000
 
+    with pytest.raises(TrainingError, match="holds a run with epochs 1, not 2"):
+        compare.compare(*arguments, weights=tmp_path / "toy", epochs=2)
+    Image.new("L", (64, 64), 255).save(dataset / "Images" / "new.png")
+    with open(dataset / "captions.txt", "a", newline="") as file:
+        csv.writer(file).writerow(("new.png", "the dog sits on grass", "train"))
+    with pytest.raises(TrainingError, match="holds a run with other records"):
+        compare.compare(*arguments, **settings)
+
     header, line, *rows = compare.table(results).splitlines()
     assert header.startswith("| cell | layers | attention | parameters | photographs a second |")
     assert line.count("---") == header.count(" | ") + 1 and len(rows) == 2
     assert rows[0].startswith("| gru | 1 | additive | ")
+
+
+def test_a_data_set_of_questions_is_refused_in_a_line(dataset, toy, tmp_path, capsys):
+    toy().save_to_preset(tmp_path / "toy")
+    lines = [
+        {"image": f"Images/{i}.png", "question": "what sits?", "answer": "dog", "split": split}
+        for i in range(6)
+        for split in ["dev" if i > 3 else "train"]
+    ]
+    (dataset / "questions.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    call = ["compare", "--dataset", "jsonl", "--root", str(dataset), "--epochs", "1"]
+    call += ["--output", str(tmp_path / "out"), "--weights", str(tmp_path / "toy")]
+    assert main(call) == 1
+    *_, line = capsys.readouterr().err.splitlines()
+    assert "jsonl: variants are compared by captions, and it has none" in line
 
 
 def test_the_variants_are_every_cell_in_one_and_two_layers_and_every_attention():

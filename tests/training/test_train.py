@@ -191,3 +191,70 @@ def test_the_encoder_of_a_preset_goes_on_learning(dataset, tmp_path, encoder_wei
 def test_one_format_in_two_folders_is_refused(dataset, tmp_path):
     with pytest.raises(TrainingError, match="one format, two folders"):
         train([("jsonl", "one"), ("jsonl", "two")], tmp_path / "run")
+
+
+def captions_of(dataset, change):
+    """Change the rows of the table of captions."""
+    path = dataset / "captions.txt"
+    with open(path, newline="") as file:
+        header, *rows = csv.reader(file)
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([header, *change(rows)])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows[2:],  # a photograph less
+        lambda rows: rows[2:4] + rows[:2] + rows[4:],  # in another order
+        lambda rows: [[i, c.replace("red", "crimson"), s] for i, c, s in rows],
+    ],
+)
+def test_a_run_does_not_go_on_with_other_records(dataset, tmp_path, encoder_weights, change):
+    run(dataset, tmp_path / "run", encoder_weights)
+    captions_of(dataset, change)
+    with pytest.raises(TrainingError, match="holds a run with other records.*another folder"):
+        run(dataset, tmp_path / "run", encoder_weights)
+
+
+def test_more_epochs_than_the_run_was_begun_with_are_refused(dataset, tmp_path, encoder_weights):
+    run(dataset, tmp_path / "run", encoder_weights)
+    with pytest.raises(TrainingError, match="a run with epochs 1, not 4; give the same settings"):
+        run(dataset, tmp_path / "run", encoder_weights, epochs=4)
+
+
+def test_a_preset_that_no_run_made_is_not_overwritten(dataset, tmp_path, encoder_weights):
+    output = tmp_path / "run"
+    run(dataset, output, encoder_weights)
+    (output / "run.json").unlink()
+    before = presets.sha256(output / presets.WEIGHTS)
+    with pytest.raises(TrainingError, match="run: holds a preset, but no run.json"):
+        run(dataset, output, encoder_weights)
+    assert presets.sha256(output / presets.WEIGHTS) == before
+
+
+def test_a_record_of_the_run_that_was_cut_short_is_named(dataset, tmp_path, encoder_weights):
+    output = tmp_path / "run"
+    run(dataset, output, encoder_weights)
+    text = (output / "run.json").read_text()
+    for cut in ("", text[: len(text) // 2], "[]"):
+        (output / "run.json").write_text(cut)
+        with pytest.raises(TrainingError, match="run.json: damaged or cut short; remove"):
+            run(dataset, output, encoder_weights)
+
+
+def test_captions_in_which_no_word_returns_are_refused(dataset, tmp_path, encoder_weights):
+    numbers = iter(range(1000))
+    captions_of(dataset, lambda rows: [[i, f"word{next(numbers)}", s] for i, _, s in rows])
+    with pytest.raises(TrainingError, match="no word is said 5 times in captions-csv"):
+        run(dataset, tmp_path / "run", encoder_weights)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_is_never_saved(
+    dataset, tmp_path, encoder_weights, monkeypatch
+):
+    monkeypatch.setattr(training, "FROZEN", replace(training.FROZEN, learning_rate=float("nan")))
+    with pytest.raises(TrainingError, match="the loss of epoch . is nan"):
+        run(dataset, tmp_path / "run", encoder_weights, epochs=3)
+    assert not (tmp_path / "run" / presets.METADATA).exists()

@@ -1,0 +1,99 @@
+"""The folder of a run: what the run is, and how far it has come."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from captioner import presets
+
+# What is too long to tell is compared by its digest.
+DIGESTS = ("records", "vocabulary")
+
+
+class TrainingError(ValueError):
+    """Settings that do not fit the run in the output folder, or data with nothing to learn."""
+
+
+def digest(value: Any) -> str:
+    """The SHA-256 of how a value, made of records, lists and text, is written."""
+    return hashlib.sha256(repr(value).encode()).hexdigest()
+
+
+class Run:
+    """What the output folder says of a run, kept in `run.json`.
+
+    Args:
+        output: the folder.
+        settings: what makes the run what it is. One that was begun with others is not gone on with,
+            since what it has learned, its cache and its learning rate belong to them.
+
+    Attributes:
+        finished: phase -> the epoch chosen, None if all were worse than the phase before.
+
+    Raises:
+        TrainingError: the folder holds another run, a preset that no run made, or a `run.json` that
+            was cut short.
+    """
+
+    def __init__(self, output: Path, settings: dict[str, Any]) -> None:
+        self.output = output
+        self.path = output / "run.json"
+        if self.path.exists():
+            self.state = self._resumed(settings)
+            return
+        if (output / presets.METADATA).exists():
+            raise TrainingError(
+                f"{output}: holds a preset, but no {self.path.name} of the run that made it; "
+                "give another folder"
+            )
+        (output / "logs").mkdir(parents=True, exist_ok=True)
+        self.state = {"settings": settings, "finished": {}}
+        self._write()
+
+    def _resumed(self, settings: dict[str, Any]) -> dict[str, Any]:
+        try:
+            state = json.loads(self.path.read_text(encoding="utf-8"))
+            begun = dict(state["settings"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise TrainingError(
+                f"{self.path}: damaged or cut short; remove {self.output} to begin again, or give "
+                "another folder"
+            ) from error
+        for name, value in settings.items():
+            if begun.get(name) == value:
+                continue
+            remedy = "give the same settings to resume it, or another folder"
+            if name in DIGESTS:
+                raise TrainingError(
+                    f"{self.output}: holds a run with other {name}: photographs, captions or their "
+                    f"order have changed since it began; {remedy}"
+                )
+            raise TrainingError(
+                f"{self.output}: holds a run with {name} {begun.get(name)}, not {value}; {remedy}"
+            )
+        return state
+
+    @property
+    def finished(self) -> dict[str, int | None]:
+        """Phase -> the epoch chosen, None if all were worse than the phase before."""
+        return self.state["finished"]
+
+    def finish(self, phase: str) -> None:
+        """Note that a phase is finished, and which epoch of it the preset comes from."""
+        phases = presets.read_metadata(self.output)["training"]["phases"]
+        chosen = {entry["name"]: entry["chosen_epoch"] for entry in phases}
+        self.finished[phase] = chosen.get(phase)
+        self._write()
+
+    def best(self) -> float:
+        """The best dev score so far; -1 before the first epoch, which any score exceeds."""
+        if not (self.output / presets.METADATA).exists():
+            return -1.0
+        return presets.read_metadata(self.output)["dev_scores_in_training"]["score"]
+
+    def _write(self) -> None:
+        # Whole or not at all, whenever the run is stopped.
+        unfinished = self.path.with_suffix(".part")
+        presets.write_json(unfinished, self.state)
+        unfinished.replace(self.path)
