@@ -43,7 +43,7 @@ def learn(model, photographs, things):
     features = keras.ops.convert_to_numpy(model.features(squares))
     model.encoder.trainable = False
     model.compile(
-        keras.optimizers.Adam(0.003),
+        keras.optimizers.Adam(0.002),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD),
         jit_compile=False,
     )
@@ -74,7 +74,7 @@ def test_attention_lands_on_the_thing_that_a_word_names(toy):
     ]
     assert np.mean(before) < 3 * CHANCE
 
-    learn(model, *album(192, seed=3)[:2])
+    learn(model, *album(768, seed=3)[:2])
     shares, found = [], []
     for caption, thing, place in zip(model.caption(photographs), things, places, strict=True):
         assert caption.text == f"The {thing} sits."
