@@ -4,9 +4,10 @@ import os
 import h5py
 import numpy as np
 import pytest
+from searches import candidates_of
 
 from captioner import presets
-from captioner.generation.loop import Beam, generate
+from captioner.generation.samplers import Beam
 from captioner.models.captioner import Captioner
 from captioner.presets import PresetError
 
@@ -23,7 +24,9 @@ def test_a_preset_writes_the_same_captions(saved, features):
     model, folder = saved
     again = Captioner.from_preset(folder)
     x = {"features": features(model)}
-    for one, other in zip(generate(model, x, Beam()), generate(again, x, Beam()), strict=True):
+    for one, other in zip(
+        candidates_of(model, x, Beam()), candidates_of(again, x, Beam()), strict=True
+    ):
         assert one[0].text == other[0].text
         assert one[0].score == pytest.approx(other[0].score, abs=1e-2)
     assert again.config == model.config

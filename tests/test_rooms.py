@@ -15,6 +15,7 @@ BELOW = {
         "evaluation",
         "overlay",
         "models",
+        "generation",
         "layers",
         "data",
     },

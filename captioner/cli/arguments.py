@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 # What a subcommand adds itself to.
 Subcommands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 
-BEAM_WIDTH = 3
-
 
 def add_dataset(parser: ArgumentParser, action: str = "store") -> None:
     """Add --dataset and --root; with the action "append" each may be given several times."""

@@ -9,18 +9,19 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from captioner.cli.arguments import BEAM_WIDTH, Subcommands, add_weights, positive
+from captioner.cli.arguments import Subcommands, add_weights, positive
 from captioner.cli.console import prepare_stdout, quiet_import, report
 from captioner.cli.output import draw, draws_several, is_several, lines
 from captioner.cli.requests import Item, example, note_about, photographs_of, requests_of
+from captioner.generation import BEAM_WIDTH
 
 if TYPE_CHECKING:
     import numpy as np
     from tqdm import tqdm
 
-    from captioner.generation.loop import Caption
+    from captioner.generation.results import Caption
     from captioner.models.captioner import Captioner
 
 BATCH = 32  # photographs written about before the next ones
@@ -266,7 +267,7 @@ def _write(
     model: "Captioner", groups: list[Group], beam_width: int, top: int
 ) -> "list[list[Caption]]":
     """For each group its captions and answers."""
-    images = [image for _, image in groups]
+    images: Any = [image for _, image in groups]
     questions = [[item.question for item in group] for group, _ in groups]
     if any(question is not None for row in questions for question in row):
         return model.answer(images, questions, beam_width=beam_width, top=top)

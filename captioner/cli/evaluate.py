@@ -3,8 +3,9 @@
 from argparse import Namespace
 from pathlib import Path
 
-from captioner.cli.arguments import BEAM_WIDTH, Subcommands, add_dataset, add_weights, positive
+from captioner.cli.arguments import Subcommands, add_dataset, add_weights, positive
 from captioner.cli.console import quiet_import
+from captioner.generation import BEAM_WIDTH
 
 
 def add(subcommands: Subcommands) -> None:

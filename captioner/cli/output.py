@@ -12,7 +12,7 @@ from captioner.cli.console import printable, report
 from captioner.cli.requests import Item
 
 if TYPE_CHECKING:
-    from captioner.generation.loop import Caption
+    from captioner.generation.results import Caption
 
 
 def is_several(args: Namespace) -> bool:

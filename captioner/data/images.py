@@ -162,6 +162,18 @@ def load_images(
             yield pending.popleft().result()
 
 
+def sound_images(sources: Iterable[Source], size: int) -> Iterator[np.ndarray]:
+    """As `load_images`, where a bad one is the end.
+
+    Raises:
+        ImageError: a photograph that cannot be read.
+    """
+    for image in load_images(sources, size):
+        if isinstance(image, ImageError):
+            raise image
+        yield image
+
+
 def _load_or_error(source: Source, size: int) -> np.ndarray | ImageError:
     try:
         return load_image(source, size)

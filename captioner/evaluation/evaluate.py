@@ -7,7 +7,7 @@ The question-only baseline of `evaluate` is that of Antol et al., "VQA: Visual Q
 import functools
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from os import PathLike
 from pathlib import Path
 
@@ -15,19 +15,23 @@ import numpy as np
 from tqdm import tqdm
 
 from captioner import presets
-from captioner.data.images import load_images
+from captioner.data.images import sound_images
 from captioner.data.readers import load_dataset
 from captioner.data.records import DatasetError, Example
 from captioner.evaluation.answer_metrics import AnswerScorer
 from captioner.evaluation.caption_metrics import CaptionScorer, attention_entropy, entropy
-from captioner.generation import loop
+from captioner.generation import BEAM_WIDTH
+from captioner.generation.batching import stream
+from captioner.generation.results import Caption
+from captioner.generation.samplers import Beam
 from captioner.models.captioner import Captioner
 
 # The fields of a result: of what it is, and what was written.
 FIELDS = {"captions": ("image_id", "caption"), "vqa": ("question_id", "answer")}
 
 Scores = dict[str, dict[str, float]]  # of each search its measures
-Encode = Callable[[Captioner, Sequence[Path]], Iterator[np.ndarray]]
+# What a model sees of photographs: each of these, or in its place features.
+See = Callable[[Captioner, Sequence[Path]], Iterator[np.ndarray]]
 
 
 def evaluate(
@@ -38,7 +42,7 @@ def evaluate(
     task: str = "captions",
     weights: str | PathLike[str],
     output: str | PathLike[str] | None = None,
-    beam: int = 3,
+    beam: int = BEAM_WIDTH,
     record: bool = False,
 ) -> Scores:
     """Caption the photographs of a split, or answer its questions, and score what was written.
@@ -74,8 +78,8 @@ def evaluate(
     folder = Path(output or ".")
     folder.mkdir(parents=True, exist_ok=True)
     scores = {}
-    for name, (width, encode) in searches_of(task, beam).items():
-        found = write(model, by_photograph(examples), encode, loop.Beam(width))
+    for name, (width, see) in searches_of(task, beam).items():
+        found = write(model, by_photograph(examples), see, Beam(width))
         written: dict[Example, str] = {}
         looks: list[tuple[str, float]] = []
         for example, best in tqdm(found, name, len(examples), unit=FIELDS[task][1], disable=None):
@@ -119,11 +123,11 @@ def scorer_of(
     return functools.partial(CaptionScorer(references).score, java=True)
 
 
-def searches_of(task: str, beam: int) -> dict[str, tuple[int, Encode]]:
+def searches_of(task: str, beam: int) -> dict[str, tuple[int, See]]:
     """What is compared, by name: the beam width, and what the model sees."""
     if task == "vqa":
-        return {f"beam {beam}": (beam, encoded), "question only": (beam, encoded_mean)}
-    return {f"beam {beam}": (beam, encoded), "greedy": (1, encoded)}
+        return {f"beam {beam}": (beam, each), "question only": (beam, the_mean)}
+    return {f"beam {beam}": (beam, each), "greedy": (1, each)}
 
 
 def write_results(path: Path, task: str, written: dict[Example, str]) -> None:
@@ -185,43 +189,40 @@ def kinds_of(examples: Iterable[Example]) -> dict[Hashable, str] | None:
 
 
 def write(
-    model: Captioner, groups: list[list[Example]], encode: Encode, method: loop.Beam
-) -> Iterator[tuple[Example, loop.Candidate]]:
+    model: Captioner, groups: list[list[Example]], see: See, sampler: Beam
+) -> Iterator[tuple[Example, Caption]]:
     """Caption photographs, or answer the questions about them.
 
     Args:
         model: the model that writes.
         groups: a list of examples for each photograph.
-        encode: `encoded` or `encoded_mean`.
-        method: a `Beam`.
+        see: `each` or `the_mean`.
+        sampler: a `Beam`.
 
     Yields:
-        Each example with its best `Candidate`.
+        Each example with the `Caption` written for it.
+
+    Raises:
+        ImageError: a photograph that cannot be read.
     """
-    start = 0
-    for features in encode(model, [group[0].image for group in groups]):
-        batch = groups[start : start + len(features)]
-        questions = [[example.question for example in group] for group in batch]
-        found = loop.respond(model, features, questions, method)
-        for example, candidates in zip(chain(*batch), chain(*found), strict=True):
-            yield example, candidates[0]
-        start += len(features)
+    questions = [[example.question for example in group] for group in groups]
+    seen = see(model, [group[0].image for group in groups])
+    found = stream(model, zip(seen, questions, strict=True), sampler=sampler)
+    for group, row in zip(groups, found, strict=True):
+        yield from zip(group, row, strict=True)
 
 
-def encoded(model: Captioner, paths: Sequence[Path]) -> Iterator[np.ndarray]:
-    """The features `float[B, R, C]` of photographs, batch by batch."""
-    for _, photographs in loop.batches(load_images(paths, model.config.image_size)):
-        yield loop.encode(model, photographs)
+def each(model: Captioner, paths: Sequence[Path]) -> Iterator[np.ndarray]:
+    """The photographs, `uint8[S, S, 3]`."""
+    return sound_images(paths, model.config.image_size)
 
 
-def encoded_mean(model: Captioner, paths: Sequence[Path]) -> Iterator[np.ndarray]:
-    """As `encoded`, with the mean of all photographs, pixel by pixel, in the place of each."""
+def the_mean(model: Captioner, paths: Sequence[Path]) -> Iterator[np.ndarray]:
+    """In the place of each photograph the features `float[R, C]` of their mean, pixel by pixel."""
     total = np.zeros((model.config.image_size, model.config.image_size, 3))
-    for _, photographs in loop.batches(load_images(paths, model.config.image_size)):
-        total += photographs.sum(axis=0, dtype=float)
-    features = loop.encode(model, total[None] / len(paths))
-    for start in range(0, len(paths), loop.BATCH):
-        yield np.repeat(features, min(loop.BATCH, len(paths) - start), axis=0)
+    for photograph in sound_images(paths, model.config.image_size):
+        total += photograph
+    return repeat(model.encode(total[None] / len(paths))[0], len(paths))
 
 
 def table(scores: Scores) -> str:

@@ -58,7 +58,7 @@ def translator(written: Callable[[int], str], train: list[int], epochs: int) -> 
 def exact_match(model: Translator, written: Callable[[int], str], unseen: list[int]) -> float:
     """The rate of numbers written without any mistake, by greedy search."""
     found = model.translate([english(number) for number in unseen], beam_width=1)
-    return np.mean([a.text == written(n) for a, n in zip(found, unseen, strict=True)])
+    return float(np.mean([a.text == written(n) for a, n in zip(found, unseen, strict=True)]))
 
 
 def align(model: Translator, number: int) -> Figure:

@@ -1,15 +1,18 @@
 """What the models share: a configuration, a memory that the decoder reads, a folder on disk."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from os import PathLike
 from typing import Any, ClassVar, Self
 
 import keras
+import numpy as np
 from keras import ops
 
 from captioner import presets
 from captioner.data.vocabulary import PAD, Vocabulary
+from captioner.generation.compiled import CompiledFunctions
 from captioner.generation.rules import Rules
 from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.memory import Memory
@@ -46,6 +49,20 @@ class ConditionalLanguageModel(keras.Model):
         super().__init__(**kwargs)
         self.vocabulary = Vocabulary(vocabulary)
         self.config = self.config_class() if config is None else config
+
+    @functools.cached_property
+    def compiled_functions(self) -> CompiledFunctions:
+        """The compiled functions of this model, made at first use."""
+        return CompiledFunctions(self)
+
+    def search(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What `captioner.generation.loop.Generator` writes, of arrays as arrays."""
+        return self.compiled_functions.generator.predict_on_batch(dict(inputs))
+
+    @property
+    def answers(self) -> bool:
+        """Whether it can be asked."""
+        return self.question_encoder is not None
 
     @property
     def grid(self) -> tuple[int, ...]:

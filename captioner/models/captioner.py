@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from captioner.data.tokenizer import has_words, phrase, sentence
+from captioner.data.tokenizer import phrase, sentence
 from captioner.data.vocabulary import PAD, Vocabulary
-from captioner.generation import loop
+from captioner.generation.photographs import WritesAboutPhotographs
 from captioner.generation.rules import Rules
 from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.image_encoder import build_encoder
@@ -26,7 +26,7 @@ CONCEPT_DROPOUT, CONCEPT_NOISE = 0.2, 0.7
 
 
 @keras.saving.register_keras_serializable("captioner")
-class Captioner(ConditionalLanguageModel):
+class Captioner(WritesAboutPhotographs, ConditionalLanguageModel):
     """Show, Attend and Tell (Xu et al., 2015) with soft attention over the regions of a CNN.
 
     Beside the regions the memory may offer concepts: the words that a head over the encoder finds
@@ -130,6 +130,11 @@ class Captioner(ConditionalLanguageModel):
             return inputs["features"]
         return self.features(inputs["photographs"])
 
+    def encode(self, photographs):
+        """`features`, compiled, of an array `uint8[B, S, S, 3]` as an array."""
+        maps = self.compiled_functions.encoder.predict_on_batch(photographs.astype("float32"))
+        return maps.reshape(len(maps), self.regions, -1)
+
     def features(self, photographs):
         """`float[B, R, C]`: the last feature map of RGB photographs `[B, S, S, 3]` in 0..255."""
         # Batch normalisation stays in inference mode also while the encoder is fine-tuned: batches
@@ -222,81 +227,6 @@ class Captioner(ConditionalLanguageModel):
                 penalty = doubly_stochastic(attention, tokens != PAD)
                 self.add_loss(self.config.attention_penalty * penalty)
         return logits
-
-    def caption(self, images, beam_width=3, top=1):
-        """Write a caption by beam search.
-
-        Args:
-            images: a photograph (path, binary file, `PIL.Image` or `uint8[S, S, 3]`) or a list
-                of them; a list is decoded as one batch.
-            beam_width: number of beams K; 1 is greedy search.
-            top: how many of the beams to return as candidates, at most `beam_width`.
-
-        Returns:
-            A `Caption`, or a list of them.
-
-        Raises:
-            ImageError: a photograph that cannot be read.
-        """
-        captions = loop.write(self, images, loop.Beam(beam_width), top)
-        return _as_given(images, [row[0] for row in captions])
-
-    def answer(self, images, questions, beam_width=3, top=1):
-        """Answer questions by beam search.
-
-        Args:
-            images: as for `caption`.
-            questions: a question, or a list of them; each is asked about each photograph, which
-                is encoded once for all of them. Or, for a list of photographs, the list of
-                questions of each. None in the place of a question asks for a caption.
-            beam_width: as for `caption`.
-            top: as for `caption`.
-
-        Returns:
-            A `Caption` whose text is the answer. For a list of questions a list of them, and for
-            a list of photographs a list of what there is for each.
-
-        Raises:
-            ImageError: a photograph that cannot be read.
-            ValueError: a question without words, lists for another number of photographs, or a
-                model that only captions.
-        """
-        if self.question_encoder is None:
-            raise ValueError("this model was trained without questions: it only captions")
-        count = len(images) if isinstance(images, list | tuple) else 1
-        several = isinstance(questions, list | tuple)
-        rows = list(questions) if several else [questions]
-        if not rows or not all(isinstance(row, list | tuple) for row in rows):
-            rows = [rows] * count
-        if len(rows) != count:
-            raise ValueError(f"questions for {len(rows)} photographs, not for {count}")
-        for question in {question for row in rows for question in row} - {None}:
-            if not has_words(question):
-                raise ValueError(f"a question has words, not {question!r}")
-        rows = [list(row) for row in rows]
-        answers = loop.write(self, images, loop.Beam(beam_width), top, questions=rows)
-        return _as_given(images, [row if several else row[0] for row in answers])
-
-    def sample(self, images, temperature=1.0, top_p=1.0, samples=1, seed=None):
-        """Draw captions from the model's distribution (nucleus sampling, Holtzman et al., 2020).
-
-        Args:
-            images: as for `caption`.
-            temperature: below 1 for likelier, above 1 for more surprising words.
-            top_p: draw only from the likeliest words that together reach this probability.
-            samples: number of captions drawn; the likeliest of them comes first.
-            seed: an integer for captions that repeat.
-
-        Returns:
-            A `Caption` whose candidates are the samples, or a list of them.
-        """
-        method = loop.Sampling(temperature, top_p, samples)
-        captions = loop.write(self, images, method, samples, seed)
-        return _as_given(images, [row[0] for row in captions])
-
-
-def _as_given(images, results):
-    return results if isinstance(images, list | tuple) else results[0]
 
 
 def doubly_stochastic(attention, words):

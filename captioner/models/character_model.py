@@ -8,7 +8,9 @@ import numpy as np
 from keras import ops
 
 from captioner.data.vocabulary import SPECIAL, START, Vocabulary
-from captioner.generation import loop
+from captioner.generation.batching import generate
+from captioner.generation.results import Caption
+from captioner.generation.samplers import Sampling
 from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
@@ -118,8 +120,10 @@ class CharacterModel(ConditionalLanguageModel):
 
         return cut(before), cut(tokens)
 
-    def sample(self, temperature=1.0, samples=1, seed=None):
-        """Texts drawn from the model's distribution, as a list of `Candidate`.
+    def sample(
+        self, temperature: float = 1.0, samples: int = 1, seed: int | None = None
+    ) -> list[Caption]:
+        """Texts drawn from the model's distribution.
 
         Args:
             temperature: below 1 for likelier, above 1 for more surprising characters.
@@ -127,5 +131,5 @@ class CharacterModel(ConditionalLanguageModel):
             seed: an integer for texts that repeat.
         """
         inputs = {"annotations": np.zeros((samples, 1, 1), "float32")}
-        found = loop.generate(self, inputs, loop.Sampling(temperature), seed)
-        return [candidates[0] for candidates in found]
+        found = generate(self, inputs, sampler=Sampling(temperature), seed=seed)
+        return [row[0] for row in found]

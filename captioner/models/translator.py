@@ -9,7 +9,10 @@ from keras import ops
 
 from captioner.data.tokenizer import phrase
 from captioner.data.vocabulary import PAD, Vocabulary
-from captioner.generation import loop
+from captioner.generation import BEAM_WIDTH
+from captioner.generation.batching import BATCH, generate
+from captioner.generation.results import Caption
+from captioner.generation.samplers import Beam
 from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
@@ -134,8 +137,13 @@ class Translator(ConditionalLanguageModel):
         tokens = np.stack([self.vocabulary.encode(text, self.steps) for text in targets])
         return {**self.inputs_of(sources, questions), "tokens": tokens[:, :-1]}, tokens[:, 1:]
 
-    def translate(self, sources, questions=None, beam_width=3):
-        """The best `Candidate` for each of a list of sentences, by beam search.
+    def translate(
+        self,
+        sources: Sequence[str],
+        questions: Sequence[str] | None = None,
+        beam_width: int = BEAM_WIDTH,
+    ) -> list[Caption]:
+        """What is written about each of a list of sentences, by beam search.
 
         The attention of its words is `float[Q]`, 0 beyond the sentence read.
 
@@ -147,8 +155,10 @@ class Translator(ConditionalLanguageModel):
         Raises:
             ValueError: a sentence without words.
         """
-        inputs, found = self.inputs_of(sources, questions), []
-        for start in range(0, len(sources), loop.BATCH):
-            batch = {name: rows[start : start + loop.BATCH] for name, rows in inputs.items()}
-            found += loop.generate(self, batch, loop.Beam(beam_width))
-        return [candidates[0] for candidates in found]
+        rows, found = self.inputs_of(sources, questions)["sources"], []
+        for start in range(0, len(sources), BATCH):
+            batch = slice(start, start + BATCH)
+            asked = None if questions is None else [[text] for text in questions[batch]]
+            sampler = Beam(beam_width)
+            found += generate(self, {"sources": rows[batch]}, asked, sampler=sampler)
+        return [row[0] for row in found]

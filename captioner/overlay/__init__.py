@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from captioner.data.images import Source
-    from captioner.generation.loop import Candidate, Caption
+    from captioner.generation.results import Candidate, Caption
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".gif", ".html")
 

@@ -11,7 +11,7 @@ from captioner.overlay.figure import DPI, SMALL
 from captioner.overlay.heat import COLOURS
 
 if TYPE_CHECKING:
-    from captioner.generation.loop import Word
+    from captioner.generation.results import Word
 
 
 def alignment(source: Sequence[str], words: "Sequence[Word]") -> Figure:

@@ -11,7 +11,7 @@ from captioner.data.images import Source, open_image
 from captioner.overlay.heat import blend, scale
 
 if TYPE_CHECKING:
-    from captioner.generation.loop import Word
+    from captioner.generation.results import Word
 
 SIZE = (640, 480)  # of the photograph, in pixels, at most
 

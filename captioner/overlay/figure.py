@@ -19,7 +19,7 @@ from captioner.data.images import Source, open_image
 from captioner.overlay.heat import COLOURS, blend, scale
 
 if TYPE_CHECKING:
-    from captioner.generation.loop import Word
+    from captioner.generation.results import Word
 
 # A figure fits a slide and is read from the last row: inches, and points of type.
 SLIDE = (13.3, 7.5)

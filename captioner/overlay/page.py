@@ -16,7 +16,7 @@ from captioner.data.images import Source, open_image
 from captioner.overlay.heat import COLOURS, layer, scale
 
 if TYPE_CHECKING:
-    from captioner.generation.loop import Word
+    from captioner.generation.results import Word
 
 SIDE = 1000  # of the photograph in a page, in pixels, at most
 PLACES = (

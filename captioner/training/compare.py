@@ -12,7 +12,7 @@ import keras
 from captioner import presets
 from captioner.data.readers import load_dataset
 from captioner.data.vocabulary import Vocabulary
-from captioner.generation import loop
+from captioner.generation.batching import BATCH
 from captioner.layers.cells import CELLS
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
@@ -90,9 +90,7 @@ def compare(
     Run(output, settings)
     results_path = output / "results.json"
     results = json.loads(results_path.read_text()) if results_path.exists() else []
-    read, read_dev = cached_readers(
-        source, photographs, dev_photographs, output / "cache", loop.BATCH
-    )
+    read, read_dev = cached_readers(source, photographs, dev_photographs, output / "cache", BATCH)
     vocabulary = Vocabulary.from_sentences(text for p in photographs for text in p.captions)
     phase = replace(FROZEN, epochs=epochs)
     for variant in VARIANTS[len(results) :]:
@@ -102,7 +100,7 @@ def compare(
         )
         model = Captioner(vocabulary, config)
         model.encoder.trainable = False  # and never run: its features are cached
-        batches = Batches(photographs, read, "features", model, loop.BATCH, SEED, workers=1)
+        batches = Batches(photographs, read, "features", model, BATCH, SEED, workers=1)
         # No score is infinite, so that no preset is written.
         scores = Timed(dev, dev_photographs, read_dev, None, None, best=float("inf"))
         folder = output / str(len(results))
@@ -120,7 +118,6 @@ def compare(
             }
         )
         presets.write_json(results_path, results)
-        loop.generator.cache_clear()  # it would keep all models in memory
         keras.backend.clear_session()
     return results
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from captioner.data.images import load_images
-from captioner.generation import loop
+from captioner.data.images import sound_images
+from captioner.generation.batching import batched
 from captioner.models.captioner import Captioner
 from captioner.training.batches import Photograph, augmented
 
@@ -62,10 +62,11 @@ def cache_features(
         cache = np.lib.format.open_memmap(unfinished, "w+", "float16", shape)
         paths = [photograph.image for photograph in photographs]
         with tqdm(total=len(paths), desc=f"encoding {name}", unit="photo") as bar:
-            loaded = load_images(paths, model.config.image_size)
-            for start, batch in loop.batches(loaded, batch_size):
+            images = sound_images(paths, model.config.image_size)
+            for images_of_batch in batched(images, batch_size):
+                batch, rows = np.stack(images_of_batch), slice(bar.n, bar.n + batch_size)
                 for side, view in enumerate((batch, batch[:, :, ::-1])):
-                    cache[side, start : start + len(batch)] = loop.encode(model, view)
+                    cache[side, rows] = model.encode(view)
                 bar.update(len(batch))
         cache.flush()
         unfinished.rename(path)
@@ -95,7 +96,6 @@ def photograph_readers(
 
     def read_dev(rows: slice) -> np.ndarray:
         paths = [photograph.image for photograph in dev[rows]]
-        ((_, batch),) = loop.batches(load_images(paths, model.config.image_size), len(paths))
-        return loop.encode(model, batch)
+        return model.encode(np.stack(list(sound_images(paths, model.config.image_size))))
 
     return read, read_dev

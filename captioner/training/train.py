@@ -19,7 +19,9 @@ from captioner.data.readers import load_dataset
 from captioner.data.vocabulary import MIN_COUNT, PAD, SPECIAL, Vocabulary
 from captioner.evaluation.answer_metrics import AnswerScorer
 from captioner.evaluation.caption_metrics import CaptionScorer
-from captioner.generation import loop
+from captioner.generation.batching import BATCH, generate
+from captioner.generation.loop import jit_compile
+from captioner.generation.samplers import Beam
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
 from captioner.training.batches import Batches, photographs_of
@@ -108,17 +110,17 @@ class DevScores(keras.callbacks.Callback):
     def write(self):
         """The captions by the numbers of their photographs, the answers by their records."""
         captions, answers = {}, {}
-        for start in range(0, len(self.photographs), loop.BATCH):
-            rows = slice(start, start + loop.BATCH)
+        for start in range(0, len(self.photographs), BATCH):
+            rows = slice(start, start + BATCH)
             batch, features = self.photographs[rows], self.read(rows)
             wanted = [[None] if photograph.captions else [] for photograph in batch]
-            found = loop.respond(self.model, features, wanted, loop.Beam())
-            captions |= {start + i: row[0][0].text for i, row in enumerate(found) if row}
+            found = generate(self.model, {"features": features}, wanted, sampler=Beam())
+            captions |= {start + i: row[0].text for i, row in enumerate(found) if row}
             asked = [[e.question for e in photograph.questions] for photograph in batch]
-            found = loop.respond(self.model, features, asked, loop.Beam(1))
+            found = generate(self.model, {"features": features}, asked, sampler=Beam(1))
             for photograph, row in zip(batch, found, strict=True):
-                for example, candidates in zip(photograph.questions, row, strict=True):
-                    answers[example] = candidates[0].text
+                for example, answer in zip(photograph.questions, row, strict=True):
+                    answers[example] = answer.text
         return captions, answers
 
 
@@ -278,7 +280,7 @@ def fit(model, phase, data, scores, output):
             name: keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD)
             for name in targets
         },
-        jit_compile=loop.jit_compile(),
+        jit_compile=jit_compile(),
     )
     history = model.fit(
         data,

@@ -183,15 +183,15 @@ def test_questions_go_in_batches_of_bounded_size(photos, monkeypatch, capsys):
 
 
 def test_a_real_model_encodes_each_photograph_once(toy, tmp_path, monkeypatch, capsys):
-    from captioner.generation import loop
+    from captioner.models.captioner import Captioner
 
-    encoded, encode = [], loop.encode
+    encoded, encode = [], Captioner.encode
 
     def counted(captioner, photographs):
         encoded.append(len(photographs))
         return encode(captioner, photographs)
 
-    monkeypatch.setattr(loop, "encode", counted)
+    monkeypatch.setattr(Captioner, "encode", counted)
     monkeypatch.chdir(tmp_path)
     model = toy(question_units=8, max_question_words=4)
     model.save_to_preset("toy")

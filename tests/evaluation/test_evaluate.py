@@ -10,7 +10,6 @@ from captioner.evaluation import caption_metrics
 from captioner.evaluation.answer_metrics import AnswerScorer
 from captioner.evaluation.caption_metrics import caption_scores
 from captioner.evaluation.evaluate import evaluate, table
-from captioner.generation import loop
 from captioner.models.captioner import Captioner
 from captioner.presets import PresetError
 
@@ -91,7 +90,7 @@ def questions(tmp_path):
 
 
 def test_answers_and_those_to_the_question_alone(toy, questions, tmp_path, monkeypatch):
-    encoded, encode = [], loop.encode
+    encoded, encode = [], Captioner.encode
 
     def counted(captioner, photographs):
         encoded.append(photographs)
@@ -100,7 +99,7 @@ def test_answers_and_those_to_the_question_alone(toy, questions, tmp_path, monke
     toy(question_units=8, max_question_words=4).save_to_preset(tmp_path / "toy")
     output = tmp_path / "results"
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "encode", counted)
+        patch.setattr(Captioner, "encode", counted)
         scores = evaluate(
             "jsonl",
             questions,

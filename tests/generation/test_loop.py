@@ -1,12 +1,17 @@
+import gc
 import itertools
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from keras import ops
+from searches import candidates_of
 
 from captioner.data.vocabulary import END, PAD, START, UNKNOWN
-from captioner.generation import loop
-from captioner.generation.loop import Beam, Sampling, generate, generator
+from captioner.generation import batching, loop
+from captioner.generation.results import LENGTH_EXPONENT, OUTPUTS, length_normalised
+from captioner.generation.samplers import Beam, Sampling
 
 
 @pytest.fixture
@@ -28,8 +33,8 @@ def prefer(model, token, by):
     model.decoder.logits = lambda *args, **kwargs: logits(*args, **kwargs) + bias
 
 
-def raw(model, features, method):
-    return generator(model, method).predict_on_batch({"features": features})
+def raw(model, features, sampler):
+    return model.search({"features": features, **sampler.inputs(model.steps, len(features), 0)})
 
 
 def test_greedy_takes_the_likeliest_word_at_every_step(toy, features):
@@ -66,9 +71,9 @@ def test_a_wide_beam_finds_the_best_of_all_sentences(toy, features):
     written = targets != PAD
     totals = (ops.convert_to_numpy(log_probs) * written).sum(1)
     means = totals / written.sum(1)
-    merits = totals / written.sum(1) ** loop.LENGTH_EXPONENT
+    merits = totals / written.sum(1) ** LENGTH_EXPONENT
 
-    best = generate(model, {"features": x}, Beam(len(model.vocabulary) ** 2))[0][0]
+    best = candidates_of(model, {"features": x}, Beam(len(model.vocabulary) ** 2))[0][0]
     expected = model.vocabulary.decode(targets[merits.argmax()])
     assert [word.word for word in best.words] == expected
     assert best.score == pytest.approx(means[merits.argmax()], abs=1e-4)
@@ -78,7 +83,7 @@ def test_a_wide_beam_finds_the_best_of_all_sentences(toy, features):
 def test_when_nothing_ends_the_partial_captions_come_back(toy, features, method):
     model = toy()
     prefer(model, END, -1e6)
-    for candidates in generate(model, {"features": features(model)}, method):
+    for candidates in candidates_of(model, {"features": features(model)}, method):
         assert len(candidates) == method.width
         assert all(len(found.words) == model.steps for found in candidates)
         assert all(np.isfinite(found.score) for found in candidates)
@@ -95,9 +100,10 @@ def test_decoding_stops_as_soon_as_everything_has_ended(toy, features):
         return step(*args, **kwargs)
 
     model.decoder.step = counted
-    writer = loop.Generator(model, Beam(1))
+    writer = loop.Generator(model)
     writer.run_eagerly = True
-    tokens = ops.convert_to_numpy(writer({"features": features(model)})["tokens"])
+    inputs = {"features": features(model), **Beam(1).inputs(model.steps, groups=3)}
+    tokens = ops.convert_to_numpy(writer(inputs)["tokens"])
     assert (tokens[:, 0, 1] == END).all() and (tokens[:, 0, 2:] == PAD).all()
     assert len(steps) == 2  # one word and the end token
 
@@ -108,7 +114,7 @@ def test_finished_beams_are_frozen(toy, features):
     outputs = raw(model, features(model, batch=8), Beam(4))
     ended = 0
     for tokens, log_probs, attention in zip(
-        *(outputs[key].reshape(-1, *outputs[key].shape[2:]) for key in loop.OUTPUTS),
+        *(outputs[key].reshape(-1, *outputs[key].shape[2:]) for key in OUTPUTS),
         strict=True,
     ):
         if END in tokens:
@@ -123,14 +129,11 @@ def test_length_normalisation_prefers_the_better_of_two_lengths():
     # A finished beam of two tokens, sum -2.0, against one of three tokens, sum -2.4, that goes on
     # with a token of -0.4. By their sums the first is better; normalised, -2 / 2 ** 0.7 = -1.23
     # and -2.8 / 4 ** 0.7 = -1.06, it is not.
+    scores = np.array([[-2.0, -2.4]], "float32")
     impossible = loop.IMPOSSIBLE
-    parents, tokens = Beam(2).choose(
-        scores=np.array([[-2.0, -2.4]], "float32"),
-        log_probs=np.array([[[0, *[impossible] * 2], [impossible, -0.4, -9.0]]], "float32"),
-        finished=np.array([[True, False]]),
-        length=np.array([[2.0, 3.0]], "float32"),
-        uniform=None,
-    )
+    log_probs = np.array([[[0, *[impossible] * 2], [impossible, -0.4, -9.0]]], "float32")
+    merits = length_normalised(scores[..., None] + log_probs, np.array([[[2.0], [4.0]]]))
+    parents, tokens = loop.best(merits, np.zeros((1, 2)))
     assert ops.convert_to_numpy(parents).tolist() == [[1, 0]]
     assert ops.convert_to_numpy(tokens).tolist() == [[1, PAD]]
 
@@ -139,7 +142,7 @@ def test_length_normalisation_prefers_the_better_of_two_lengths():
 def test_candidates_come_best_first_with_their_mean_log_probability(toy, features, method):
     model = toy(max_words=10)
     x = {"features": features(model, batch=8)}
-    for candidates in generate(model, x, method, seed=0):
+    for candidates in candidates_of(model, x, method, seed=0):
         merits = []
         for found in candidates:
             logs = [np.log(word.probability) for word in found.words]
@@ -147,7 +150,7 @@ def test_candidates_come_best_first_with_their_mean_log_probability(toy, feature
             total = found.score * (len(logs) + ended)
             # What the words leave of the total is the log-probability of the end token.
             assert total <= sum(logs) + 1e-3 if ended else total == pytest.approx(sum(logs), 1e-4)
-            merits.append(total / (len(logs) + ended) ** loop.LENGTH_EXPONENT)
+            merits.append(total / (len(logs) + ended) ** LENGTH_EXPONENT)
         assert merits == sorted(merits, reverse=True)
 
 
@@ -163,7 +166,7 @@ def test_special_tokens_are_never_written(toy, features, method):
 
 def test_attention_sums_to_one_for_every_word(toy, features):
     model = toy()
-    for candidates in generate(model, {"features": features(model)}, Beam(3)):
+    for candidates in candidates_of(model, {"features": features(model)}, Beam(3)):
         for word in candidates[0].words:
             assert word.attention.shape == model.grid == (2, 2)
             assert word.attention.sum() == pytest.approx(1, abs=1e-5)
@@ -173,7 +176,7 @@ def test_attention_and_probability_belong_to_the_winning_beam(toy, features):
     """Beams change places; what is returned must be the history of the one that won."""
     model = toy(seed=5)
     x = features(model, batch=4)
-    for i, candidates in enumerate(generate(model, {"features": x}, Beam(5))):
+    for i, candidates in enumerate(candidates_of(model, {"features": x}, Beam(5))):
         ids = [model.vocabulary.words.index(word.word) for word in candidates[0].words]
         logits, attention = model.decoder(
             np.array([[START, *ids]]), model.decoder.memory(model.annotations(x[i : i + 1]))
@@ -189,9 +192,9 @@ def test_attention_and_probability_belong_to_the_winning_beam(toy, features):
 def test_a_photograph_gets_the_same_caption_alone_and_in_a_batch(toy, features):
     model = toy()
     x = features(model, batch=5)
-    together = generate(model, {"features": x}, Beam(3))
+    together = candidates_of(model, {"features": x}, Beam(3))
     for i in range(5):
-        (alone,) = generate(model, {"features": x[i : i + 1]}, Beam(3))
+        (alone,) = candidates_of(model, {"features": x[i : i + 1]}, Beam(3))
         assert alone[0].text == together[i][0].text
 
 
@@ -209,9 +212,9 @@ def test_the_photograph_is_encoded_once_and_its_keys_projected_once(toy, monkeyp
     monkeypatch.setattr(model, "features", count("encoder", model.features))
     attention = model.decoder.attention
     monkeypatch.setattr(attention, "keys", count("keys", attention.keys))
-    writer = loop.Generator(model, Beam(4))
-    photographs = np.zeros((2, 64, 64, 3), "uint8")
-    outputs = writer({"photographs": photographs})  # not compiled: every call is counted
+    writer = loop.Generator(model)
+    inputs = {"photographs": np.zeros((2, 64, 64, 3), "uint8"), **Beam(4).inputs(model.steps, 2)}
+    outputs = writer(inputs)  # not compiled: every call is counted
     assert (ops.convert_to_numpy(outputs["tokens"])[:, 0] != PAD).sum() > 4
     assert calls == {"encoder": 1, "keys": 1}
 
@@ -221,16 +224,50 @@ def test_samples_repeat_with_a_seed_and_differ_without(toy, features):
     x = {"features": features(model, batch=4)}
     method = Sampling(temperature=2.0)
     one, again, other = (
-        [found[0].text for found in generate(model, x, method, seed)] for seed in (1, 1, 2)
+        [found[0].text for found in candidates_of(model, x, method, seed)] for seed in (1, 1, 2)
     )
     assert one == again != other
+
+
+def test_samples_without_a_seed_differ_and_a_seed_repeats_from_any_thread(toy):
+    model, photograph = toy(), np.zeros((64, 64, 3), "uint8")
+
+    def draw(seed):
+        return model.sample(photograph, temperature=5.0, samples=4, seed=seed).candidates
+
+    expected = [[c.text for c in draw(seed)] for seed in range(20)]
+    with ThreadPoolExecutor(2) as pool:
+        found = [[c.text for c in candidates] for candidates in pool.map(draw, range(20))]
+    assert found == expected
+    assert len({tuple(c.text for c in draw(None)) for _ in range(5)}) > 1
+
+
+def test_a_temperature_and_a_width_compile_nothing_anew(toy, features):
+    model = toy()
+    x = {"features": features(model)}
+    for width in (1, 2, 3):
+        candidates_of(model, x, Beam(width))
+    count = model.compiled_functions.generator.predict_function.experimental_get_tracing_count
+    traced = count()
+    for temperature in (0.5, 1.0, 2.0):
+        candidates_of(model, x, Sampling(temperature, top_p=0.9, width=4), seed=0)
+    assert count() == traced
+
+
+def test_a_deleted_model_leaves_nothing_behind(toy):
+    model = toy()
+    model.caption(np.zeros((64, 64, 3), "uint8"))
+    left = weakref.ref(model)
+    del model
+    gc.collect()
+    assert left() is None
 
 
 def test_a_cold_sample_is_the_greedy_caption(toy, features):
     model = toy()
     x = {"features": features(model)}
-    cold = generate(model, x, Sampling(temperature=1e-4))
-    greedy = generate(model, x, Beam(1))
+    cold = candidates_of(model, x, Sampling(temperature=1e-4))
+    greedy = candidates_of(model, x, Beam(1))
     assert [c[0].text for c in cold] == [c[0].text for c in greedy]
 
 
@@ -258,7 +295,9 @@ def test_one_photograph_gives_one_caption_and_a_list_gives_a_list(toy):
     assert one.text[0].isupper() and one.text.endswith(".")
     assert len(listed.candidates) == 1
     assert model.caption([]) == []
-    assert len(model.caption([photograph] * (loop.BATCH + 1), beam_width=1)) == loop.BATCH + 1
+    assert (
+        len(model.caption([photograph] * (batching.BATCH + 1), beam_width=1)) == batching.BATCH + 1
+    )
 
 
 def test_sampling_through_the_model(toy):
@@ -287,26 +326,26 @@ def answering(toy):
 
 def test_ten_questions_about_a_photograph_encode_it_once(answering, monkeypatch):
     encoded, rows = [], []
-    encode, decode = loop.encode, loop.generate
+    encode, search = answering.encode, answering.search
 
-    def counted(captioner, photographs):
+    def counted(photographs):
         encoded.append(photographs.shape)
-        return encode(captioner, photographs)
+        return encode(photographs)
 
-    def seen(captioner, inputs, *args):
+    def seen(inputs):
         assert "photographs" not in inputs
         rows.append(inputs["questions"].shape)
-        return decode(captioner, inputs, *args)
+        return search(inputs)
 
-    monkeypatch.setattr(loop, "encode", counted)
-    monkeypatch.setattr(loop, "generate", seen)
+    monkeypatch.setattr(answering, "encode", counted)
+    monkeypatch.setattr(answering, "search", seen)
     photograph = np.zeros((64, 64, 3), "uint8")
     questions = ["a dog", "the cat", "red", "a man on grass", "left"] * 2
     answers = answering.answer(photograph, questions)
     assert len(answers) == 10 and encoded == [(1, 64, 64, 3)] and rows == [(1, 10, 4)]
     assert [a.text for a in answers[:5]] == [a.text for a in answers[5:]]
     # Also where they are too many to be decoded at once.
-    monkeypatch.setattr(loop, "ROWS", 4)
+    monkeypatch.setattr(batching, "GROUPS", 4)
     again = answering.answer(photograph, questions)
     assert len(encoded) == 2 and rows[1:] == [(1, 4, 4), (1, 4, 4), (1, 2, 4)]
     assert [a.score for a in again] == pytest.approx([a.score for a in answers], abs=1e-5)
@@ -315,8 +354,8 @@ def test_ten_questions_about_a_photograph_encode_it_once(answering, monkeypatch)
 def test_every_photograph_may_have_questions_of_its_own(answering, monkeypatch):
     photographs = list(np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3)).astype("uint8"))
     questions = [["a dog", "left", None, "red"], ["the cat"], [None, "red"]]
-    for rows in (loop.ROWS, 6):  # 6: two for each photograph, so that all questions take two
-        monkeypatch.setattr(loop, "ROWS", rows)
+    for rows in (batching.GROUPS, 6):  # 6: two for each photograph, so that all questions take two
+        monkeypatch.setattr(batching, "GROUPS", rows)
         table = answering.answer(photographs, questions)
         assert [len(row) for row in table] == [4, 1, 2]
         for photograph, asked, row in zip(photographs, questions, table, strict=True):
@@ -346,12 +385,11 @@ def test_the_question_changes_what_is_written(answering):
 
 def test_without_a_question_the_same_model_captions(answering, features):
     x = features(answering)
-    silent = np.zeros((3, 1, 4), "int32")
-    captions = generate(answering, {"features": x}, Beam(3))
-    unasked = generate(answering, {"features": x, "questions": silent}, Beam(3))
-    for caption, answer in zip(captions, unasked, strict=True):
-        assert caption[0].text == answer[0].text
-        assert caption[0].score == pytest.approx(answer[0].score, abs=1e-5)
+    inputs = {"features": x, **Beam(3).inputs(answering.steps, groups=3)}
+    captions = answering.search(inputs)
+    unasked = answering.search({**inputs, "questions": np.zeros((3, 1, 4), "int32")})
+    np.testing.assert_array_equal(captions["tokens"], unasked["tokens"])
+    np.testing.assert_allclose(captions["log_probs"], unasked["log_probs"], atol=1e-5)
 
 
 def test_unseen_words_and_endless_questions_are_answered(answering):

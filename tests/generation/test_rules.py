@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from searches import candidates_of
 
 from captioner.data.vocabulary import END, PAD, SPECIAL, Vocabulary
-from captioner.generation.loop import Beam, generate
 from captioner.generation.rules import LONGEST_PHRASE, Rules
+from captioner.generation.samplers import Beam
 
 VOCABULARY = Vocabulary([*SPECIAL, "a", "dog", "on", "hat", "garbage_bin"])
 A, DOG, ON, HAT, BIN = range(4, 9)
@@ -62,7 +63,7 @@ def test_no_caption_of_the_search_breaks_a_rule(toy, seed):
     function = {
         w for w, c in zip(model.vocabulary.words, model.rules.content, strict=True) if not c
     }
-    for candidates in generate(model, {"features": features.astype("float32")}, Beam(3)):
+    for candidates in candidates_of(model, {"features": features.astype("float32")}, Beam(3)):
         words = [word.word for word in candidates[0].words]
         assert set(words) <= limit
         assert all(one != other for one, other in zip(words, words[1:], strict=False))

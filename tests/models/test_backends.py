@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from keras import ops
+from searches import candidates_of
 
-from captioner.generation.loop import Beam, Sampling, generate
+from captioner.generation.samplers import Beam, Sampling
 from captioner.models.character_model import CharacterModel
 from captioner.models.config import CharacterModelConfig, TranslatorConfig
 from captioner.models.translator import Translator
@@ -21,8 +22,9 @@ import keras, numpy as np
 import captioner.models.captioner
 from captioner.models.captioner import Captioner
 from captioner.models.character_model import CharacterModel
-from captioner.generation.loop import Beam, Sampling, generate
+from captioner.generation.samplers import Beam, Sampling
 from captioner.models.translator import Translator
+from searches import candidates_of
 assert keras.backend.backend() == "jax"
 from conftest import with_toy_encoder
 captioner.models.captioner.build_encoder = with_toy_encoder(None)
@@ -31,9 +33,9 @@ model = Captioner.from_preset(folder)
 data = dict(np.load(arrays))
 inputs = {"features": data["features"]}
 logits = model({**inputs, "captions": data["captions"]})["captions"]
-found = generate(model, inputs, Beam(3))
-answers = generate(model, {**inputs, "questions": data["questions"]}, Beam(3))
-sampled = generate(model, inputs, Sampling(width=2), seed=1)
+found = candidates_of(model, inputs, Beam(3))
+answers = candidates_of(model, inputs, Beam(3), questions=[["a the dog", "cat"]] * 3)
+sampled = candidates_of(model, inputs, Sampling(width=2), seed=1)
 model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0))
 model.encoder.trainable = False
 given = {name: data[name] for name in ("features", "captions", "questions", "answers")}
@@ -49,7 +51,7 @@ print(json.dumps({
     "captions": [[c.text for c in row] for row in found],
     "scores": [[c.score for c in row] for row in found],
     "answers": [[c.text for c in row] for row in answers],
-    "samples": len(sampled[0]),
+    "samples": [[c.text for c in row] for row in sampled],
     "loss": float(loss),
 }))
 """
@@ -100,11 +102,12 @@ def test_tensorflow_and_jax_agree(toy, features, tmp_path):
     np.testing.assert_allclose(jax["translated"], translated, rtol=1e-3, atol=1e-4)
     for window, expected in zip(arrays["windows"], jax["windows"], strict=True):
         np.testing.assert_allclose(characters(window), expected, rtol=1e-3, atol=1e-4)
-    found = generate(model, {"features": x}, Beam(3))
+    found = candidates_of(model, {"features": x}, Beam(3))
     assert jax["captions"] == [[c.text for c in row] for row in found]
     np.testing.assert_allclose(jax["scores"], [[c.score for c in row] for row in found], rtol=1e-3)
-    answers = generate(model, {"features": x, "questions": questions}, Beam(3))
+    answers = candidates_of(model, {"features": x}, Beam(3), questions=[["a the dog", "cat"]] * 3)
     assert len(answers) == 6
     assert jax["answers"] == [[c.text for c in row] for row in answers]
-    assert jax["samples"] == len(generate(model, {"features": x}, Sampling(width=2))[0])
+    samples = candidates_of(model, {"features": x}, Sampling(width=2), seed=1)
+    assert jax["samples"] == [[c.text for c in row] for row in samples]
     assert np.isfinite(jax["loss"])

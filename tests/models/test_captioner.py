@@ -113,9 +113,11 @@ def test_fit_learns_two_photographs_by_heart(toy, features):
     )
     targets = {"captions": tokens[..., 1:]}
     model.fit({**x, "captions": tokens[..., :-1]}, targets, epochs=60, verbose=0)
-    from captioner.generation.loop import Beam, generate
+    from searches import candidates_of
 
-    written = [found[0].text for found in generate(model, x, Beam(3))]
+    from captioner.generation.samplers import Beam
+
+    written = [found[0].text for found in candidates_of(model, x, Beam(3))]
     assert written == ["A dog runs on the grass.", "A red cat sits."]
 
 

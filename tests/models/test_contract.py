@@ -7,10 +7,11 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from searches import candidates_of
 
 from captioner import presets
 from captioner.data.vocabulary import PAD, START
-from captioner.generation.loop import Beam, generate
+from captioner.generation.samplers import Beam
 from captioner.models.captioner import Captioner
 from captioner.models.character_model import CharacterModel
 from captioner.models.config import (
@@ -23,7 +24,9 @@ from captioner.models.translator import Translator
 from captioner.presets import PresetError
 
 SIZES = {"embedding_size": 8, "units": 8, "cell": "gru", "layers": 2}
-QUESTIONS = {"question_units": 4, "max_question_words": 3}
+ASKED = {"question_units": 4, "max_question_words": 3}
+
+QUESTIONS = [["the dog"], ["a red cat"]]
 
 
 def rows(*shape):
@@ -34,21 +37,21 @@ def rows(*shape):
 
 
 def captioner(vocabulary):
-    settings = {**SIZES, **QUESTIONS, "annotation_size": 8, "attention_size": 8, "max_words": 3}
+    settings = {**SIZES, **ASKED, "annotation_size": 8, "attention_size": 8, "max_words": 3}
     model = Captioner(vocabulary, CaptionerConfig(encoder="toy", image_size=64, **settings))
     features = np.random.default_rng(1).normal(size=(2, model.regions, 12)).astype("float32")
     questions = rows(2, 1, 3)
     inputs = {"features": features, "questions": questions, "answers": rows(2, 1, 4)}
-    return model, inputs, {"features": features, "questions": questions}
+    return model, inputs, {"features": features}
 
 
 def translator(vocabulary):
-    settings = {**SIZES, **QUESTIONS, "attention_size": 8, "max_source_words": 5, "max_words": 3}
+    settings = {**SIZES, **ASKED, "attention_size": 8, "max_source_words": 5, "max_words": 3}
     model = Translator(vocabulary, TranslatorConfig(**settings))
     sources = rows(2, 5)
     sources[0, 3:] = PAD
     read = {"sources": sources, "questions": rows(2, 1, 3)}
-    return model, {**read, "tokens": rows(2, 4)}, read
+    return model, {**read, "tokens": rows(2, 4)}, {"sources": sources}
 
 
 def character_model(vocabulary):
@@ -135,7 +138,7 @@ def test_it_is_a_preset_like_any_other(made, tmp_path):
 
 def test_it_writes_words_with_their_attention(made):
     model, _, asked = made
-    found = generate(model, asked, Beam(2))
+    found = candidates_of(model, asked, Beam(2), questions=QUESTIONS if model.answers else None)
     assert len(found) == 2
     for candidates in found:
         assert len(candidates) == 2
@@ -161,4 +164,4 @@ def test_it_runs_in_other_precisions(made, policy):
     np.testing.assert_allclose(
         logits_of(again, inputs).astype("float64"), expected, rtol=tolerance, atol=tolerance
     )
-    assert all(candidates[0].words for candidates in generate(again, asked, Beam(2)))
+    assert all(candidates[0].words for candidates in candidates_of(again, asked, Beam(2)))

@@ -2,9 +2,10 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from searches import candidates_of
 
 from captioner.data.vocabulary import SPECIAL, START, Vocabulary
-from captioner.generation.loop import Beam, Generator, generate
+from captioner.generation.samplers import Beam
 from captioner.layers.cells import CELLS
 from captioner.models.config import TranslatorConfig
 from captioner.models.translator import Translator
@@ -62,16 +63,15 @@ def test_every_cell_trains_saves_loads_and_decodes(cell, layers, tmp_path):
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert again.get_config() == model.get_config()
     np.testing.assert_allclose(again(x), model(x), rtol=1e-4, atol=1e-6)
-    tokens, others = (
-        Generator(reader, Beam(2))({"sources": x["sources"]})["tokens"] for reader in (model, again)
-    )
+    asked = {"sources": x["sources"], **Beam(2).inputs(model.steps, groups=3)}
+    tokens, others = (reader.search(asked)["tokens"] for reader in (model, again))
     np.testing.assert_array_equal(tokens, others)
-    assert tokens.shape == (3, 2, model.steps) and ops.convert_to_numpy(tokens)[..., 0].min() > 3
+    assert tokens.shape == (3, 2, model.steps) and tokens[..., 0].min() > 3
 
 
 def test_the_search_scores_as_teacher_forcing_does(learned):
     inputs = learned.inputs_of(["a dog", "the red man sits"])
-    for i, candidates in enumerate(generate(learned, inputs, Beam(3))):
+    for i, candidates in enumerate(candidates_of(learned, inputs, Beam(3))):
         assert len(candidates) == 3
         ids = [learned.vocabulary.words.index(word.word) for word in candidates[0].words]
         source = inputs["sources"][i : i + 1]

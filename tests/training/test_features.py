@@ -44,7 +44,7 @@ def test_features_of_other_photographs_are_never_taken_for_these(toy, tmp_path, 
 def test_an_unchanged_cache_is_kept(toy, tmp_path, records, monkeypatch):
     model, folder = toy(), tmp_path / "cache"
     first = np.array(cache_features(model, records, folder, "train", 2))
-    monkeypatch.setattr("captioner.generation.loop.encode", None)  # not encoded again
+    monkeypatch.setattr(type(model), "encode", None)  # not encoded again
     np.testing.assert_array_equal(cache_features(model, records, folder, "train", 2), first)
 
 

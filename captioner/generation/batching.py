@@ -1,0 +1,139 @@
+"""The one batched call: whoever writes about many things at once goes through here.
+
+It runs on anything that searches: a Keras model, or an exported graph without Keras.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from captioner.data.vocabulary import PAD
+from captioner.generation.results import OUTPUTS, Caption, Writer, caption_of
+from captioner.generation.samplers import Beam, Sampling, Seed
+
+BATCH = 32  # photographs written about together
+GROUPS = 10 * BATCH  # or questions answered, at most
+
+Item = TypeVar("Item")
+Questions = Sequence[Sequence[str | None]]  # of each row; None asks for a caption
+
+
+class Searches(Writer, Protocol):
+    """What runs the search: a Keras model, or an exported graph."""
+
+    config: Any
+
+    @property
+    def answers(self) -> bool:
+        """Whether it can be asked."""
+
+    @property
+    def steps(self) -> int:
+        """T, the number of tokens of the longest sentence written, its end token included."""
+
+    def encode(self, photographs: np.ndarray) -> np.ndarray:
+        """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`, if it reads those."""
+
+    def search(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """What `captioner.generation.loop.Generator` writes, of arrays as arrays."""
+
+
+def generate(
+    model: Searches,
+    inputs: Mapping[str, np.ndarray],
+    questions: Questions | None = None,
+    *,
+    sampler: Beam | Sampling,
+    seed: Seed = None,
+) -> list[list[Caption]]:
+    """Write about a batch of rows, each of which is encoded once, whatever is asked about it.
+
+    Args:
+        model: what writes.
+        inputs: a dict of arrays of B rows: "photographs" `uint8[B, S, S, 3]`, "features"
+            `float[B, R, C]` where they are encoded already, or what else the model reads.
+        questions: for each row the list of what is asked about it, which may be empty, and in
+            which None asks for a caption; by default nothing but that.
+        sampler: a `Beam` or `Sampling`.
+        seed: of what is drawn: an integer, None for others each time, or a generator of NumPy.
+
+    Returns:
+        For each row a list with a `Caption` for each question. What answers a question is a
+        phrase; a caption, also where a question is nothing but padding, is a sentence.
+    """
+    rows = len(next(iter(inputs.values())))
+    questions = [[None]] * rows if questions is None else questions
+    rng = np.random.default_rng(seed)
+    if "photographs" in inputs:
+        inputs = {"features": model.encode(inputs["photographs"])}
+    found: list[list[Caption]] = [[] for _ in questions]
+    width = max(1, GROUPS // rows)
+    for start in range(0, max(map(len, questions), default=0), width):
+        asked = [row[start : start + width] for row in questions]
+        left = [i for i, row in enumerate(asked) if row]
+        most = max(map(len, asked))
+        # Filled up with questions, not padding: captions would take more steps than answers.
+        full = [[*asked[i], *[asked[i][-1]] * (most - len(asked[i]))] for i in left]
+        batch = {name: array[left] for name, array in inputs.items()}
+        captions = _search(model, batch, full, sampler, rng)
+        for position, i in enumerate(left):
+            found[i] += captions[position * most :][: len(asked[i])]
+    return found
+
+
+def stream(
+    model: Searches,
+    rows: Iterable[tuple[np.ndarray, Sequence[str | None]]],
+    *,
+    sampler: Beam | Sampling,
+    seed: Seed = None,
+) -> Iterator[list[Caption]]:
+    """Write about any number of photographs, in order, `BATCH` at a time.
+
+    Args:
+        model: as for `generate`.
+        rows: an iterable of pairs: a photograph `uint8[S, S, 3]`, or its features `float[R, C]`;
+            and the list of what is asked about it.
+        sampler: a `Beam` or `Sampling`.
+        seed: as for `generate`.
+
+    Yields:
+        For each row the list of its `Caption`s.
+    """
+    rng = np.random.default_rng(seed)
+    for batch in batched(rows):
+        arrays, questions = zip(*batch, strict=True)
+        name = "photographs" if arrays[0].ndim == 3 else "features"
+        inputs = {name: np.stack(arrays)}
+        yield from generate(model, inputs, list(questions), sampler=sampler, seed=rng)
+
+
+def batched(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
+    """Lists of up to `size` items of an iterable."""
+    items = iter(items)
+    while batch := list(itertools.islice(items, size)):
+        yield batch
+
+
+def _search(
+    model: Searches,
+    inputs: dict[str, np.ndarray],
+    questions: Questions,
+    sampler: Beam | Sampling,
+    rng: np.random.Generator,
+) -> list[Caption]:
+    """A `Caption` for each question, of which every row has as many."""
+    groups = sum(map(len, questions))
+    asked = np.zeros(groups, bool)
+    if model.answers:
+        encode, length = model.vocabulary.encode_question, model.config.max_question_words
+        ids = np.array([[encode(question or "", length) for question in row] for row in questions])
+        inputs = {**inputs, "questions": ids}
+        asked = (ids != PAD).any(axis=-1).ravel()
+    outputs = model.search({**inputs, **sampler.inputs(model.steps, groups, rng)})
+    return [
+        caption_of(model, *found)
+        for found in zip(asked, *(outputs[name] for name in OUTPUTS), strict=True)
+    ]

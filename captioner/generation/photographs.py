@@ -1,0 +1,127 @@
+"""What writes about photographs offers its users: captions, answers and samples."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from captioner.data.images import Source, sound_images
+from captioner.data.tokenizer import has_words
+from captioner.generation import BEAM_WIDTH
+from captioner.generation.batching import stream
+from captioner.generation.results import Caption
+from captioner.generation.samplers import Beam, Sampling
+
+
+class WritesAboutPhotographs:
+    """The methods of whatever has what `captioner.generation.batching.generate` needs."""
+
+    config: Any
+    answers: bool
+
+    def caption(
+        self, images: Source | Sequence[Source], beam_width: int = BEAM_WIDTH, top: int = 1
+    ) -> Any:
+        """Write a caption by beam search.
+
+        Args:
+            images: a photograph (path, binary file, `PIL.Image` or `uint8[S, S, 3]`) or a list
+                of them; a list goes through in batches.
+            beam_width: number of beams K; 1 is greedy search.
+            top: how many of the beams to return as candidates, at most `beam_width`.
+
+        Returns:
+            A `Caption`, or a list of them.
+
+        Raises:
+            ImageError: a photograph that cannot be read.
+        """
+        rows = self._write(images, Beam(beam_width), top)
+        return _as_given(images, [row[0] for row in rows])
+
+    def answer(
+        self,
+        images: Source | Sequence[Source],
+        questions: Any,
+        beam_width: int = BEAM_WIDTH,
+        top: int = 1,
+    ) -> Any:
+        """Answer questions by beam search.
+
+        Args:
+            images: as for `caption`.
+            questions: a question, or a list of them; each is asked about each photograph, which
+                is encoded once for all of them. Or, for a list of photographs, the list of
+                questions of each. None in the place of a question asks for a caption.
+            beam_width: as for `caption`.
+            top: as for `caption`.
+
+        Returns:
+            A `Caption` whose text is the answer. For a list of questions a list of them, and for
+            a list of photographs a list of what there is for each.
+
+        Raises:
+            ImageError: a photograph that cannot be read.
+            ValueError: a question without words, lists for another number of photographs, or a
+                model that only captions.
+        """
+        if not self.answers:
+            raise ValueError("this model was trained without questions: it only captions")
+        count = len(images) if isinstance(images, list | tuple) else 1
+        several = isinstance(questions, list | tuple)
+        rows = list(questions) if several else [questions]
+        if not rows or not all(isinstance(row, list | tuple) for row in rows):
+            rows = [rows] * count
+        if len(rows) != count:
+            raise ValueError(f"questions for {len(rows)} photographs, not for {count}")
+        for question in {question for row in rows for question in row} - {None}:
+            if not has_words(question):
+                raise ValueError(f"a question has words, not {question!r}")
+        answers = self._write(images, Beam(beam_width), top, questions=list(map(list, rows)))
+        return _as_given(images, [row if several else row[0] for row in answers])
+
+    def sample(
+        self,
+        images: Source | Sequence[Source],
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        samples: int = 1,
+        seed: int | None = None,
+    ) -> Any:
+        """Draw captions from the model's distribution (nucleus sampling, Holtzman et al., 2020).
+
+        Args:
+            images: as for `caption`.
+            temperature: below 1 for likelier, above 1 for more surprising words.
+            top_p: draw only from the likeliest words that together reach this probability.
+            samples: number of captions drawn; the likeliest of them comes first.
+            seed: an integer for captions that repeat.
+
+        Returns:
+            A `Caption` whose candidates are the samples, or a list of them.
+        """
+        rows = self._write(images, Sampling(temperature, top_p, samples), samples, seed=seed)
+        return _as_given(images, [row[0] for row in rows])
+
+    def _write(
+        self,
+        images: Source | Sequence[Source],
+        sampler: Beam | Sampling,
+        top: int,
+        *,
+        questions: list[list[str | None]] | None = None,
+        seed: int | None = None,
+    ) -> list[list[Caption]]:
+        """For each photograph a list with a `Caption` for each question, of `top` candidates."""
+        if not 1 <= top <= sampler.width:
+            raise ValueError(f"top is {top}, but the search keeps {sampler.width} candidates")
+        sources: Any = images if isinstance(images, list | tuple) else [images]
+        asked: list[list[str | None]] = questions or [[None]] * len(sources)
+        rows = zip(sound_images(sources, self.config.image_size), asked, strict=True)
+        model: Any = self
+        return [
+            [caption._replace(candidates=caption.candidates[:top]) for caption in row]
+            for row in stream(model, rows, sampler=sampler, seed=seed)
+        ]
+
+
+def _as_given(images: Any, results: list[Any]) -> Any:
+    return results if isinstance(images, list | tuple) else results[0]

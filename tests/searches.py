@@ -1,0 +1,9 @@
+"""What several tests ask of a search."""
+
+from captioner.generation.batching import generate
+
+
+def candidates_of(model, inputs, sampler, seed=None, questions=None):
+    """The candidates of each question about each row in turn, or of the caption of each row."""
+    found = generate(model, inputs, questions, sampler=sampler, seed=seed)
+    return [caption.candidates for row in found for caption in row]
