@@ -6,6 +6,7 @@ from typing import Any
 # Public name -> its module. Imported at first use, so that `--help` does not wait for TensorFlow.
 _PUBLIC = {
     "Captioner": "captioner.models.captioner",
+    "OnnxCaptioner": "captioner.runtime.captioner",
     "Vocabulary": "captioner.data.vocabulary",
     "load_dataset": "captioner.data.readers",
     "train": "captioner.training.train",

@@ -4,11 +4,18 @@ config.json         all that rebuilds the model
 vocabulary.json     the words, in the order of their ids
 model.weights.h5    the weights, as float16
 metadata.json       the SHA-256 of the other files, how they were trained, what they score
+
+and, where it has been exported, graphs that `captioner.runtime` runs without Keras:
+
+encoder.onnx        from photographs to features
+search.onnx         from features to captions and answers
+graphs.json         where in model.weights.h5 the weights of both lie, for they hold none
 """
 
 import hashlib
 import json
 import tempfile
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +26,9 @@ import numpy as np
 from captioner.data.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from captioner.generation.batching import Searches
     from captioner.models.base import ConditionalLanguageModel
+    from captioner.models.config import Config
 
 DEFAULT_PRESET = "everyday"
 CONFIG, VOCABULARY, WEIGHTS, METADATA = (
@@ -28,9 +37,12 @@ CONFIG, VOCABULARY, WEIGHTS, METADATA = (
     "model.weights.h5",
     "metadata.json",
 )
+FILES = (CONFIG, VOCABULARY, WEIGHTS)
+ENCODER_GRAPH, SEARCH_GRAPH, GRAPHS = GRAPH_FILES = ("encoder.onnx", "search.onnx", "graphs.json")
 
 
 Model = TypeVar("Model", bound="ConditionalLanguageModel")
+AnyConfig = TypeVar("AnyConfig", bound="Config")
 
 
 class PresetError(ValueError):
@@ -69,16 +81,24 @@ def read_metadata(preset: str | PathLike[str]) -> dict[str, Any]:
         raise PresetError(f"{path}: not valid JSON ({error}); fetch the preset again") from error
 
 
-def load(cls: type[Model], preset: str | PathLike[str]) -> Model:
-    """Rebuild the model of class `cls` that `save` wrote.
+def has_graphs(preset: str | PathLike[str]) -> bool:
+    """Whether a preset lists the graphs that run without Keras.
 
     Raises:
-        PresetError: the preset is missing, its files are not those it lists, or it holds another
-            model.
+        PresetError: the preset is missing, or its metadata cannot be read.
+    """
+    return set(GRAPH_FILES) <= set(read_metadata(preset).get("sha256", {}))
+
+
+def verified(preset: str | PathLike[str], names: Iterable[str] = FILES) -> Path:
+    """The folder of a preset, some of whose files are those that it lists.
+
+    Raises:
+        PresetError: the preset is missing, or one of the files is missing, damaged or changed.
     """
     folder = find(preset)
     recorded = read_metadata(preset).get("sha256", {})
-    for name in (CONFIG, VOCABULARY, WEIGHTS):
+    for name in names:
         path = folder / name
         if not path.is_file():
             raise PresetError(f"{path}: missing; fetch the preset again")
@@ -87,23 +107,43 @@ def load(cls: type[Model], preset: str | PathLike[str]) -> Model:
                 f"{path}: damaged or changed, its SHA-256 is not the one in {METADATA}; "
                 "fetch the preset again"
             )
+    return folder
+
+
+def read_config(folder: Path, config_class: type[AnyConfig]) -> AnyConfig:
+    """The settings of the model in the folder of a preset.
+
+    Raises:
+        PresetError: they are those of another model or release.
+    """
     try:
         content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        config = cls.config_class.from_json(content)
+        return config_class.from_json(content)
     except ValueError as error:
         raise PresetError(f"{folder / CONFIG}: {error}") from error
+
+
+def load(cls: type[Model], preset: str | PathLike[str]) -> Model:
+    """Rebuild the model of class `cls` that `save` wrote.
+
+    Raises:
+        PresetError: the preset is missing, its files are not those it lists, or it holds another
+            model.
+    """
+    folder = verified(preset)
+    config = read_config(folder, cls.config_class)
     model = cls(Vocabulary.load(folder / VOCABULARY), config)
     model.load_weights(folder / WEIGHTS)
     return model
 
 
-def check_answers(model: "ConditionalLanguageModel", preset: str | PathLike[str]) -> None:
+def check_answers(model: "Searches", preset: str | PathLike[str]) -> None:
     """Refuse a model that cannot be asked.
 
     Raises:
         PresetError: the model of the preset was trained without questions.
     """
-    if not model.config.question_units:
+    if not model.answers:
         raise PresetError(
             f"{preset}: only captions, for it was trained without questions; "
             "name a preset that answers them"
@@ -123,10 +163,9 @@ def save(
         full = new / "full.weights.h5"
         model.save_weights(full)
         write_half(full, new / WEIGHTS)
-        names = (CONFIG, VOCABULARY, WEIGHTS)
-        hashes = {name: sha256(new / name) for name in names}
+        hashes = {name: sha256(new / name) for name in FILES}
         write_json(new / METADATA, {"sha256": hashes, **metadata})
-        for name in (*names, METADATA):
+        for name in (*FILES, METADATA):
             (new / name).replace(folder / name)
 
 

@@ -12,17 +12,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioner.cli.arguments import Subcommands, add_weights, positive
-from captioner.cli.console import prepare_stdout, quiet_import, report
+from captioner.cli.console import prepare_stdout, report
 from captioner.cli.output import draw, draws_several, is_several, lines
-from captioner.cli.requests import Item, example, note_about, photographs_of, requests_of
+from captioner.cli.requests import (
+    Item,
+    as_they_come,
+    example,
+    note_about,
+    photographs_of,
+    requests_of,
+    stdin,
+)
 from captioner.generation import BEAM_WIDTH
 
 if TYPE_CHECKING:
-    import numpy as np
-    from tqdm import tqdm
+    from contextlib import AbstractContextManager
 
+    import numpy as np
+
+    from captioner.generation.batching import Searches
     from captioner.generation.results import Caption
-    from captioner.models.captioner import Captioner
 
 BATCH = 32  # photographs written about before the next ones
 MOST_ASKED = 10 * BATCH  # or questions answered
@@ -150,38 +159,34 @@ def run(args: Namespace) -> int:
             photographs.append(example())
         file = None
         if args.requests is not None:
-            file = sys.stdin.buffer
-            if args.requests != "-":
-                file = stack.enter_context(open(args.requests, "rb"))
+            file = stdin() if args.requests == "-" else open(args.requests, "rb")
         if args.overlay is not None and draws_several(args):
             args.overlay.mkdir(parents=True, exist_ok=True)
 
         preset, model = _load_model(args)
-        asked = [
+        items: Iterator[Item] = (
             replace(item, question=question)
             for item in photographs
             for question in args.questions or [None]
-        ]
-        groups = _groups(asked)
+        )
         if file is not None:
-            # Nobody knows how many requests there are: neighbours go together up to a number.
-            requests = _groups(requests_of(file, model, preset), MOST_ASKED)
-            groups = itertools.chain(groups, requests)
-        bar = stack.enter_context(_progress(args, None if file is not None else len(asked)))
-        for batch in _batches(_load(groups, model.config.image_size)):
-            failed |= not _answer(model, batch, args)
-            bar.update(sum(len(group) for group, _ in batch))
+            items = itertools.chain(items, requests_of(file, args.requests, model, preset))
+        total = None if file is not None else len(photographs) * max(1, len(args.questions))
+        bar = stack.enter_context(_progress(args, total))
+        # Whoever waits for an answer before the next line must get it without that line.
+        for chunk in as_they_come(items, MOST_ASKED) if args.requests == "-" else [items]:
+            for batch in _batches(_load(_groups(chunk), model.config.image_size)):
+                failed |= not _answer(model, batch, args)
+                bar.update(sum(len(group) for group, _ in batch))
     return int(failed)
 
 
-def _load_model(args: Namespace) -> "tuple[str, Captioner]":
+def _load_model(args: Namespace) -> "tuple[str, Searches]":
     """The name of the preset and its model, which can answer the questions, if there are any."""
-    from captioner.presets import DEFAULT_PRESET, check_answers
+    from captioner.cli.models import load_captioner
+    from captioner.presets import check_answers
 
-    with quiet_import():
-        from captioner.models.captioner import Captioner
-    preset = args.weights or DEFAULT_PRESET
-    model = Captioner.from_preset(preset)
+    preset, model = load_captioner(args.weights)
     if args.questions:
         check_answers(model, preset)
     for note in filter(None, (note_about(model, question) for question in args.questions)):
@@ -189,30 +194,38 @@ def _load_model(args: Namespace) -> "tuple[str, Captioner]":
     return preset, model
 
 
-def _progress(args: Namespace, total: int | None) -> "tqdm":
+def _progress(args: Namespace, total: int | None) -> "AbstractContextManager[Any]":
     """A progress bar, where there are several photographs and stderr is a terminal."""
+    if not (is_several(args) and sys.stderr.isatty()):
+        return contextlib.nullcontext(Silent())
     from tqdm import tqdm
 
-    return tqdm(
-        total=total,
-        unit="question" if args.questions else "photo",
-        leave=False,
-        disable=None if is_several(args) else True,  # None: unless stderr is a terminal
-    )
+    return tqdm(total=total, unit="question" if args.questions else "photo", leave=False)
 
 
-def _answer(model: "Captioner", batch: list[Group], args: Namespace) -> bool:
+class Silent:
+    """In the place of a progress bar."""
+
+    def update(self, count: int) -> None:
+        """Show nothing."""
+
+
+def _apart_from_the_bar() -> "AbstractContextManager[None]":
+    """Lines are written above the progress bar, if there is one."""
+    tqdm = sys.modules.get("tqdm")  # imported where there is
+    return contextlib.nullcontext() if tqdm is None else tqdm.tqdm.external_write_mode()
+
+
+def _answer(model: "Searches", batch: list[Group], args: Namespace) -> bool:
     """Write about a batch: what stdout, stderr and the overlays show of it; whether all went well.
 
     Its errors and its lines come in the order in which they were asked for.
     """
-    from tqdm import tqdm
-
     sound = [group for group in batch if not isinstance(group[1], Exception)]
-    found = iter(_write(model, sound, args.beam, args.top))
+    found = _write(model, sound, args.beam)
     shown: list[str] = []
     written: list[tuple[Item, Caption]] = []
-    with tqdm.external_write_mode():
+    with _apart_from_the_bar():
         for group, image in batch:
             results: Sequence[Caption | Exception]
             if isinstance(image, Exception):
@@ -233,10 +246,10 @@ def _answer(model: "Captioner", batch: list[Group], args: Namespace) -> bool:
     return drawn and len(sound) == len(batch)
 
 
-def _groups(items: Iterable[Item], most: int | None = None) -> Iterator[list[Item]]:
-    """Items in their order, neighbours about the same photograph, at most so many, together."""
+def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Items in their order, neighbours about the same photograph, up to a number, together."""
     for _, neighbours in itertools.groupby(items, key=lambda item: item.error or item.source):
-        while group := list(itertools.islice(neighbours, most)):
+        while group := list(itertools.islice(neighbours, MOST_ASKED)):
             yield group
 
 
@@ -263,15 +276,16 @@ def _batches(groups: Iterable[Group]) -> Iterator[list[Group]]:
         yield batch
 
 
-def _write(
-    model: "Captioner", groups: list[Group], beam_width: int, top: int
-) -> "list[list[Caption]]":
+def _write(model: "Searches", groups: list[Group], beam_width: int) -> "Iterator[list[Caption]]":
     """For each group its captions and answers."""
-    images: Any = [image for _, image in groups]
+    if not groups:
+        return iter(())
+    import numpy as np
+
+    from captioner.generation.batching import generate
+    from captioner.generation.samplers import Beam
+
+    photographs = np.stack([image for _, image in groups if not isinstance(image, Exception)])
     questions = [[item.question for item in group] for group, _ in groups]
-    if any(question is not None for row in questions for question in row):
-        return model.answer(images, questions, beam_width=beam_width, top=top)
-    if not images:
-        return []
-    captions = model.caption(images, beam_width=beam_width, top=top)
-    return [[caption] * len(row) for caption, row in zip(captions, questions, strict=True)]
+    sampler = Beam(beam_width)
+    return iter(generate(model, {"photographs": photographs}, questions, sampler=sampler))

@@ -52,14 +52,14 @@ def draw(item: Item, caption: "Caption", target: Path) -> bool:
 def lines(item: Item, result: "Caption | Exception", args: Namespace) -> list[str]:
     """What stdout shows of an item."""
     if args.json:
-        return [json.dumps(_record(item, result), ensure_ascii=False)]
+        return [json.dumps(_record(item, result, args.top), ensure_ascii=False)]
     if isinstance(result, Exception):
         return []
     assert item.label is not None
     prefix = f"{printable(item.label)}\t" if is_several(args) else ""
     if item.question is not None and (args.requests is not None or len(args.questions) > 1):
         prefix += f"{_one_line(item.question)}\t"
-    return [prefix + candidate.text for candidate in result.candidates]
+    return [prefix + candidate.text for candidate in result.candidates[: args.top]]
 
 
 def _one_line(question: str) -> str:
@@ -69,7 +69,7 @@ def _one_line(question: str) -> str:
     return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _record(item: Item, result: "Caption | Exception") -> dict:
+def _record(item: Item, result: "Caption | Exception", top: int) -> dict:
     """What JSON tells of an item."""
     record: dict = {"image": item.label}
     if item.question is not None:
@@ -81,5 +81,5 @@ def _record(item: Item, result: "Caption | Exception") -> dict:
         kind: result.text,
         "score": result.score,
         "words": [{"word": w.word, "probability": w.probability} for w in result.words],
-        "candidates": [{kind: c.text, "score": c.score} for c in result.candidates],
+        "candidates": [{kind: c.text, "score": c.score} for c in result.candidates[:top]],
     }

@@ -1,19 +1,24 @@
 """What `captioner caption` is asked for: photographs and folders, and lines of requests."""
 
+import errno
+import importlib.util
 import io
 import json
 import os
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
 from typing import TYPE_CHECKING, BinaryIO
 
 from captioner.cli.console import report
 
 if TYPE_CHECKING:
     from captioner.data.images import Source
-    from captioner.models.captioner import Captioner
+    from captioner.generation.batching import Searches
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ def photographs_of(photo: str) -> Iterator[Item]:
 
     if photo == "-":
         # Read here: a thread that waits for stdin would not let an interrupted program end.
-        stream = io.BytesIO(sys.stdin.buffer.read())
+        with stdin() as file:
+            stream = io.BytesIO(file.read())
         stream.name = "<stdin>"  # for messages
         yield Item(photo, stream)
     elif os.path.isdir(photo):
@@ -54,38 +60,88 @@ def photographs_of(photo: str) -> Iterator[Item]:
 
 def example() -> Item:
     """The portrait of Grace Hopper that Matplotlib ships."""
-    from matplotlib.cbook import get_sample_data
-
-    path = str(get_sample_data("grace_hopper.jpg", asfileobj=False))
-    return Item(path, path)
-
-
-def requests_of(file: BinaryIO, model: "Captioner", preset: str) -> Iterator[Item]:
-    """The items of JSON lines `{"image": path}` or `{"image": path, "question": text}`."""
-    for number, line in enumerate(file, start=1):
-        if not line.strip():
-            continue
-        where = f"{file.name}:{number}"
-        try:
-            request = json.loads(line.decode("utf-8-sig", "surrogateescape"))
-        except (ValueError, RecursionError):
-            yield Item(None, error=ValueError(f"{where}: not valid JSON"))
-            continue
-        fields = request if isinstance(request, dict) else {}
-        image, question = (
-            value if isinstance(value := fields.get(name), str) else None
-            for name in ("image", "question")
+    # To ask Matplotlib itself would take as long as to caption it.
+    package = importlib.util.find_spec("matplotlib")
+    if package is None or package.origin is None:
+        raise FileNotFoundError(
+            errno.ENOENT, "needs Matplotlib, which is not installed", "--example"
         )
+    path = Path(package.origin).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg"
+    return Item(str(path), path)
+
+
+def stdin() -> BinaryIO:
+    """Standard input, to be closed.
+
+    Not the interpreter's own object, which it could not close at its end while a thread reads.
+
+    Raises:
+        OSError: there is none.
+    """
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "is closed; give a file", "<stdin>")
+    return open(os.dup(sys.stdin.fileno()), "rb")
+
+
+def as_they_come(items: Iterator[Item], most: int) -> Iterator[list[Item]]:
+    """Items that have come while the ones before were written about, up to `most`, as lists."""
+    arrived: Queue[Item | Exception | None] = Queue(most)
+
+    def read() -> None:
         try:
-            _check_request(fields, model, preset)
-        except ValueError as error:
-            yield Item(image or None, question=question, error=ValueError(f"{where}: {error}"))
-            continue
-        note = None if question is None else note_about(model, question)
-        yield Item(image, image, question, note and f"{where}: {note}")
+            for item in items:
+                arrived.put(item)
+            arrived.put(None)
+        except Exception as error:
+            arrived.put(error)
+
+    threading.Thread(target=read, daemon=True).start()
+    last: Item | Exception | None
+    while True:
+        chunk = []
+        while isinstance(last := arrived.get(), Item):
+            chunk.append(last)
+            if len(chunk) == most or arrived.empty():
+                break
+        if chunk:
+            yield chunk
+        if isinstance(last, Exception):
+            raise last
+        if last is None:
+            return
 
 
-def _check_request(fields: dict, model: "Captioner", preset: str) -> None:
+def requests_of(file: BinaryIO, name: str, model: "Searches", preset: str) -> Iterator[Item]:
+    """The items of JSON lines `{"image": path}` or `{"image": path, "question": text}` in a file.
+
+    It closes the file at its end: nobody else can while a thread waits for a line.
+    """
+    name = "<stdin>" if name == "-" else name
+    with file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            where = f"{name}:{number}"
+            try:
+                request = json.loads(line.decode("utf-8-sig", "surrogateescape"))
+            except (ValueError, RecursionError):
+                yield Item(None, error=ValueError(f"{where}: not valid JSON"))
+                continue
+            fields = request if isinstance(request, dict) else {}
+            image, question = (
+                value if isinstance(value := fields.get(name), str) else None
+                for name in ("image", "question")
+            )
+            try:
+                _check_request(fields, model, preset)
+            except ValueError as error:
+                yield Item(image or None, question=question, error=ValueError(f"{where}: {error}"))
+                continue
+            note = None if question is None else note_about(model, question)
+            yield Item(image, image, question, note and f"{where}: {note}")
+
+
+def _check_request(fields: dict, model: "Searches", preset: str) -> None:
     """Raises ValueError for a request that cannot be answered, whatever its photograph is."""
     from captioner.data.tokenizer import has_words
     from captioner.presets import check_answers
@@ -102,7 +158,7 @@ def _check_request(fields: dict, model: "Captioner", preset: str) -> None:
     check_answers(model, preset)
 
 
-def note_about(model: "Captioner", question: str) -> str | None:
+def note_about(model: "Searches", question: str) -> str | None:
     """What the answer to a question leaves out, if anything."""
     from captioner.data.vocabulary import UNKNOWN
 

@@ -1,11 +1,17 @@
 """Sentences <-> words."""
 
+import functools
 import re
 from collections.abc import Iterable
+from typing import Any
 
-from nltk.tokenize import NLTKWordTokenizer, TreebankWordDetokenizer
-
-_PTB = NLTKWordTokenizer()
+# NLTK is imported where it is needed: that takes as long as to caption a photograph, and most
+# questions and captions hold nothing but plain words.
+_PLAIN = re.compile(r"[a-z0-9 ?]*")
+_PLAIN_WORDS = re.compile(r"[a-z0-9-]+(?: 's)?(?: [a-z0-9-]+(?: 's)?)*")
+# Of what NLTK takes apart, or joins: "can not", "gon na", "lem me", "more 'n".
+_CONTRACTED = frozenset("cannot gimme gonna gotta lemme wanna whatcha whaddya".split())
+_CONTRACTIBLE = frozenset("cha dd me n na not ta ya ye".split())
 # coco-caption's list. It has "-LRB-" in capitals and lowers the text before it looks, so brackets
 # of every kind stay in as words ("-lrb-"): kept so.
 _PUNCTUATION = frozenset("'' ' `` ` -LRB- -RRB- -LCB- -RCB- . ? ! , : - -- ... ;".split())
@@ -29,15 +35,25 @@ def tokenize(sentence: str) -> list[str]:
         >>> tokenize("A man's dog, wet (again), doesn't sit.")
         ['a', 'man', "'s", 'dog', 'wet', '-lrb-', 'again', '-rrb-', 'does', "n't", 'sit']
     """
-    text = re.sub(r"\.{2,}", " ", sentence.lower().translate(_TYPOGRAPHY))
+    text = sentence.lower()
+    if _PLAIN.fullmatch(text) and _CONTRACTED.isdisjoint(words := text.replace("?", " ").split()):
+        return words
+    text = re.sub(r"\.{2,}", " ", text.translate(_TYPOGRAPHY))
     # NLTK takes a period off the end of the text only, and then even from "u.s."; Java takes it off
     # every word that is no abbreviation. The period added last keeps NLTK from touching the others.
-    words = (
+    separated = (
         word if _ABBREVIATION.fullmatch(word) else _LAST_PERIOD.sub(" . ", word)
         for word in text.split()
     )
-    tokens = _PTB.tokenize(" ".join(words) + " .", convert_parentheses=True)
+    tokens = _word_tokenizer().tokenize(" ".join(separated) + " .", convert_parentheses=True)
     return [token for token in map(str.lower, tokens) if token not in _PUNCTUATION]
+
+
+@functools.cache
+def _word_tokenizer() -> Any:
+    from nltk.tokenize import NLTKWordTokenizer
+
+    return NLTKWordTokenizer()
 
 
 def has_words(text: str) -> bool:
@@ -47,7 +63,13 @@ def has_words(text: str) -> bool:
 
 def phrase(words: Iterable[str]) -> str:
     """Words joined as they are written: "a man 's dog" becomes "a man's dog"."""
-    return TreebankWordDetokenizer().detokenize(list(words))
+    words = list(words)
+    text = " ".join(words)
+    if _PLAIN_WORDS.fullmatch(text) and _CONTRACTIBLE.isdisjoint(words):
+        return text.replace(" 's", "'s")
+    from nltk.tokenize import TreebankWordDetokenizer
+
+    return TreebankWordDetokenizer().detokenize(words)
 
 
 def sentence(words: Iterable[str]) -> str:

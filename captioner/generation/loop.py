@@ -1,8 +1,8 @@
 """The compiled loop: greedy search, beam search and sampling, for captions and for answers.
 
 Everything that a call may choose is an input, the random numbers and the beam width too, so that
-one compilation serves all calls, and one exported graph (`captioner.runtime.export`) does what this
-does without Keras.
+one compilation serves all calls, and one exported graph (`captioner.export`) does what this
+does without Keras. Axes are added by `expand_dims`, as LiteRT knows no slice that adds one.
 """
 
 import functools
@@ -80,11 +80,13 @@ class Generator(keras.Model):
                 # A rule that leaves nothing to say does not hold.
                 stuck = ops.max(ruled, axis=-1, keepdims=True) <= IMPOSSIBLE / 2
                 following = ops.where(stuck, following, ruled)
-            following = ops.where(finished[..., None], frozen, following)
+            following = ops.where(ops.expand_dims(finished, -1), frozen, following)
 
             length = ops.cast(ops.sum(ops.cast(tokens != PAD, "int32"), axis=-1), "float32")
             lengths = ops.where(finished, length, length + 1)
-            merits = length_normalised(scores[..., None] + following, lengths[..., None])
+            merits = length_normalised(
+                ops.expand_dims(scores, -1) + following, ops.expand_dims(lengths, -1)
+            )
             drawn = uniform[step]
             parents, last = ops.cond(
                 temperature > 0,
@@ -99,16 +101,19 @@ class Generator(keras.Model):
 
             now = positions == step
             weights = ops.reshape(weights, (groups, beams, 1, regions))
-            weights = ops.where(finished[..., None, None], 0.0, weights)
+            weights = ops.where(ops.expand_dims(finished, (-2, -1)), 0.0, weights)
             attention = ops.where(now[:, None], weights, attention)
-            tokens = ops.where(now, last[..., None], inherit(tokens))
-            log_probs = ops.where(now, gained[..., None], inherit(log_probs))
+            tokens = ops.where(now, ops.expand_dims(last, -1), inherit(tokens))
+            log_probs = ops.where(now, ops.expand_dims(gained, -1), inherit(log_probs))
             states = [ops.take(state, ops.reshape(rows, (-1,)), axis=0) for state in states]
             scores = inherit(scores) + gained
             if rules is not None:
                 said, recent = map(inherit, history)
-                said = ops.logical_or(said, ids == last[..., None])
-                history = said, ops.concatenate([recent[..., 1:], last[..., None]], axis=-1)
+                said = ops.logical_or(said, ids == ops.expand_dims(last, -1))
+                history = (
+                    said,
+                    ops.concatenate([recent[..., 1:], ops.expand_dims(last, -1)], axis=-1),
+                )
             attention = inherit(attention)
             return step + 1, last, tokens, log_probs, attention, scores, states, history
 

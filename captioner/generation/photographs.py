@@ -15,7 +15,11 @@ class WritesAboutPhotographs:
     """The methods of whatever has what `captioner.generation.batching.generate` needs."""
 
     config: Any
-    answers: bool
+
+    @property
+    def answers(self) -> bool:
+        """Whether it can be asked."""
+        raise NotImplementedError
 
     def caption(
         self, images: Source | Sequence[Source], beam_width: int = BEAM_WIDTH, top: int = 1

@@ -61,13 +61,15 @@ class Rules:
         cannot_end = ops.convert_to_tensor(self.cannot_end)
         after_function_word = ops.take(cannot_end, recent[..., -1])
         broken = ops.logical_or(~ops.convert_to_tensor(self.of_captions), self.content & said)
-        broken = broken | (after_function_word[..., None] & (ids == END))
+        broken = broken | (ops.expand_dims(after_function_word, -1) & (ids == END))
         broken = broken | ops.logical_and(last_step, cannot_end)
-        broken = broken & ~asked[:, None, None]
+        broken = broken & ~ops.expand_dims(asked, (1, 2))
         for length in range(1, LONGEST_PHRASE + 1):
             # The phrase before is complete, and of the one after it only the last word is missing.
             again = recent[..., -length] != PAD
             for i in range(1, length):
                 again = again & (recent[..., -i] == recent[..., -i - length])
-            broken = broken | (again[..., None] & (ids == recent[..., -length][..., None]))
+            broken = broken | (
+                ops.expand_dims(again, -1) & (ids == ops.expand_dims(recent[..., -length], -1))
+            )
         return broken

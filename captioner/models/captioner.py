@@ -26,7 +26,7 @@ CONCEPT_DROPOUT, CONCEPT_NOISE = 0.2, 0.7
 
 
 @keras.saving.register_keras_serializable("captioner")
-class Captioner(WritesAboutPhotographs, ConditionalLanguageModel):
+class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
     """Show, Attend and Tell (Xu et al., 2015) with soft attention over the regions of a CNN.
 
     Beside the regions the memory may offer concepts: the words that a head over the encoder finds

@@ -1,7 +1,7 @@
 """A model that is a double, and photographs for it."""
 
 import pytest
-from cli.double import Double, paint, stub
+from cli.double import Double, paint, put_in_place
 
 
 @pytest.fixture
@@ -9,7 +9,7 @@ def double(monkeypatch):
     monkeypatch.setattr(Double, "calls", [])
     monkeypatch.setattr(Double, "asked", [])
     monkeypatch.setattr(Double, "preset", None)
-    stub(monkeypatch.setitem, "models.captioner", Captioner=Double)
+    put_in_place(monkeypatch.setitem)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from PIL import Image
 from captioner.cli import main
 from captioner.data.vocabulary import SPECIAL, Vocabulary
 from captioner.models.config import CaptionerConfig
-from captioner.presets import PresetError
+from captioner.presets import DEFAULT_PRESET, PresetError
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"tensorflow", "keras", "numpy", "PIL", "matplotlib", "nltk", "h5py", "tqdm"}
@@ -47,7 +47,7 @@ class Double:
 
     config = CaptionerConfig(image_size=8, question_units=8, max_question_words=6)
     vocabulary = Vocabulary([*SPECIAL, "what", "is", "how", "red", "where"])
-    calls: list[tuple[int, int, int]] = []  # (images, beam_width, top)
+    calls: list[tuple[int, int]] = []  # (photographs, beam width)
     asked: list[list[list[str | None]]] = []  # the questions of each call
     preset = None
 
@@ -61,20 +61,25 @@ class Double:
             double.config = replace(cls.config, question_units=0)
         return double
 
-    def caption(self, images, beam_width=3, top=1):
-        assert all(image.shape == (8, 8, 3) and image.dtype == "uint8" for image in images)
-        self.calls.append((len(images), beam_width, top))
+    @property
+    def answers(self):
+        return bool(self.config.question_units)
+
+    @classmethod
+    def load(cls, preset):
+        return preset or DEFAULT_PRESET, cls.from_preset(preset or DEFAULT_PRESET)
+
+    def generate(self, inputs, questions, *, sampler):
+        photographs = inputs["photographs"]
+        assert photographs.shape[1:] == (8, 8, 3) and photographs.dtype == "uint8"
+        self.calls.append((len(photographs), sampler.width))
+        self.asked.append(questions)
         if len(self.calls) == 2 and "HOLD" in os.environ:  # a second batch that takes its time
             deadline = time.monotonic() + 30
             while not os.path.exists(os.environ["HOLD"]):
                 assert time.monotonic() < deadline, "nobody read the first batch"
                 time.sleep(0.01)
-        return [self.about(int(image[0, 0, 0]), top) for image in images]
-
-    def answer(self, images, questions, beam_width=3, top=1):
-        assert len(images) == len(questions) and self.config.question_units
-        self.asked.append(questions)
-        captions = self.caption(images, beam_width, top)
+        captions = [self.about(int(photo[0, 0, 0]), sampler.width) for photo in photographs]
         return [
             [caption if q is None else self.answered(q, caption) for q in row]
             for row, caption in zip(questions, captions, strict=True)
@@ -104,9 +109,15 @@ def stub(setitem, name, **attributes):
     return module
 
 
+def put_in_place(setitem):
+    """Let the command line write with the double."""
+    stub(setitem, "cli.models", load_captioner=Double.load)
+    stub(setitem, "generation.batching", generate=Double.generate)
+
+
 def main_with_double():
     """The program of the tests that need a process of their own."""
-    stub(dict.__setitem__, "models.captioner", Captioner=Double)
+    put_in_place(dict.__setitem__)
     sys.exit(main())
 
 

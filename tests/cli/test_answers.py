@@ -34,7 +34,7 @@ def test_several_photographs_and_questions_are_told_apart(photos, capsys):
         for take in (1, 2)
     ]
     assert err.startswith("captioner: missing.png: ") and err.count("\n") == 1
-    assert Double.calls[-1] == (2, 3, 2) and Double.asked[-1] == [[HOW, WHAT], [HOW, WHAT]]
+    assert Double.calls[-1] == (2, 3) and Double.asked[-1] == [[HOW, WHAT], [HOW, WHAT]]
 
 
 def test_a_question_is_one_field_of_a_line(photos, capsys):
@@ -168,10 +168,10 @@ def test_questions_go_in_batches_of_bounded_size(photos, monkeypatch, capsys):
     assert main(["caption", "a.png", "b.png", "c.png", *three]) == 0
     assert [len(call) for call in Double.asked] == [2, 1]
     assert len(capsys.readouterr().out.splitlines()) == 9
-    # What is asked of a photograph on the command line is asked together.
+    # Also what is asked of one photograph.
     Double.asked.clear()
     assert main(["caption", "a.png", "b.png", *three, *three]) == 0
-    assert [[len(row) for row in call] for call in Double.asked] == [[6], [6]]
+    assert [[len(row) for row in call] for call in Double.asked] == [[5], [1, 5], [1]]
     assert len(capsys.readouterr().out.splitlines()) == 12
     Double.asked.clear()
     requests = [{"image": "a.png", "question": f"what {n}"} for n in range(12)]
@@ -202,7 +202,9 @@ def test_a_real_model_encodes_each_photograph_once(toy, tmp_path, monkeypatch, c
     assert main(["caption", "--json", "a.png", "b.png", *asked, "--weights", "toy"]) == 0
     out, err = capsys.readouterr()
     answers = records(out)
-    assert (encoded, err, len(answers)) == ([2], "", 20)
+    note = "captioner: toy: runs on Keras, which takes seconds to start: it has no graphs, "
+    assert err.startswith(note) and err.count("\n") == 1
+    assert (encoded, len(answers)) == ([2], 20)
     again = type(model).from_preset("toy").answer(["a.png", "b.png"], [f"the {w}?" for w in words])
     assert [answer["answer"] for answer in answers] == [a.text for row in again for a in row]
     scores = [a.score for row in again for a in row]

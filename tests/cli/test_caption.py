@@ -111,7 +111,7 @@ def test_photographs_may_follow_options_and_begin_with_a_dash(photos, capsys):
     assert main(["caption", "a.png", "--beam", "4", "b.png", "--", "-d.png"]) == 0
     paths = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()]
     assert paths == ["a.png", "b.png", "-d.png"]
-    assert Double.calls == [(3, 4, 1)]
+    assert Double.calls == [(3, 4)]
 
 
 # --json, --top, --beam, --weights
@@ -183,7 +183,7 @@ def test_top_of_several_photographs_repeats_the_path(photos, capsys):
 )
 def test_beam_and_top_reach_the_model(photos, args, beam, top):
     assert main(["caption", "a.png", *args]) == 0
-    assert Double.calls == [(1, beam, top)]
+    assert Double.calls == [(1, beam)]
 
 
 def test_weights_name_the_preset(photos):

@@ -22,7 +22,7 @@ def seventy(tmp_path, monkeypatch, double):
 
 def test_many_photographs_go_in_batches_of_32(seventy, capsys):
     assert main(["caption", "--top", "1", "--beam", "2", *seventy]) == 0
-    assert Double.calls == [(32, 2, 1), (32, 2, 1), (6, 2, 1)]
+    assert Double.calls == [(32, 2), (32, 2), (6, 2)]
     expected = [f"{red:02}.png\tRed {red}, take 1." for red in range(70)]
     assert capsys.readouterr().out.splitlines() == expected
 
@@ -39,7 +39,7 @@ def test_bad_photographs_among_many_keep_the_order(seventy, capsys):
         assert record["image"] == seventy[red]
         assert record.get("caption") == (None if red in bad else f"Red {red}, take 1.")
     assert len(err.splitlines()) == len(bad)
-    assert [images for images, _, _ in Double.calls] == [30, 30, 5]
+    assert [images for images, _ in Double.calls] == [30, 30, 5]
 
 
 @pytest.fixture

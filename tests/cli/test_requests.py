@@ -1,8 +1,11 @@
 """Lines of requests."""
 
+import signal
+import subprocess
 from pathlib import Path
 
-from cli.double import records, run
+import pytest
+from cli.double import command, environment, records, run
 
 from captioner.cli import main
 
@@ -71,3 +74,48 @@ def test_a_missing_file_of_requests(photos, capsys):
     assert main(["caption", "--requests", "missing.jsonl"]) == 1
     message = "captioner: missing.jsonl: No such file or directory\n"
     assert capsys.readouterr() == ("", message)
+
+
+@pytest.fixture
+def process(photos):
+    """The program, waiting for requests."""
+    process = subprocess.Popen(
+        command("caption", "--requests", "-"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    with process:
+        yield process
+        process.kill()
+
+
+def test_a_request_on_stdin_is_answered_before_the_next_one_comes(process):
+    for name, red in (("a", 10), ("b", 20), ("b", 20)):
+        process.stdin.write(b'{"image": "%s.png"}\n' % name.encode())
+        process.stdin.flush()
+        assert process.stdout.readline() == b"%s.png\tRed %d, take 1.\n" % (name.encode(), red)
+    assert process.communicate() == (b"", b"") and process.returncode == 0
+
+
+def test_an_interrupt_ends_it_while_it_waits_for_requests(process):
+    process.stdin.write(b'{"image": "a.png"}\n')
+    process.stdin.flush()
+    assert process.stdout.readline() == b"a.png\tRed 10, take 1.\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 130
+    assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("arguments", ["-", "--requests -"])
+def test_a_closed_stdin_is_said(photos, arguments):
+    shell = ["sh", "-c", 'exec "$@" <&-', "sh"]
+    result = subprocess.run(
+        shell + command("caption", *arguments.split()),
+        capture_output=True,
+        env=environment(),
+        timeout=60,
+    )
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr == b"captioner: <stdin>: is closed; give a file\n"

@@ -1,0 +1,57 @@
+"""`captioner export`."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from captioner.cli.arguments import Subcommands, add_weights
+from captioner.cli.console import quiet_import, report
+
+FORMATS = ("onnx", "openvino", "litert", "saved-model")
+
+
+def add(subcommands: Subcommands) -> None:
+    """Add the subcommand to the command line."""
+    parser = subcommands.add_parser(
+        "export",
+        help="write a model in a format that runs without Keras",
+        description="Write a model in a format that runs without Keras, after it has been compared "
+        "with the Keras model on captions and answers. Without --output, give the preset the ONNX "
+        "graphs that `captioner caption` runs; they share its weights.",
+    )
+    add_weights(parser)
+    parser.add_argument("--format", choices=FORMATS, default="onnx", help="default: onnx")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="a new folder, for files with their weights"
+    )
+    parser.set_defaults(run=run)
+
+
+def check(parser: ArgumentParser, args: Namespace) -> None:
+    """Refuse what the parser let pass."""
+    if args.output is None and args.format != "onnx":
+        parser.error(f"--format {args.format} needs --output DIR")
+
+
+def run(args: Namespace) -> int:
+    """Export, and say how far it is from the Keras model."""
+    from captioner.presets import DEFAULT_PRESET
+
+    preset = args.weights or DEFAULT_PRESET
+    try:
+        with quiet_import():
+            from captioner.export import formats
+            from captioner.export.check import ExportError
+            from captioner.export.preset import add_graphs
+    except ModuleNotFoundError as error:
+        report(f"export needs {error.name}; pip install 'captioner[export]'")
+        return 1
+    try:
+        if args.output is None:
+            difference = add_graphs(preset)
+        else:
+            difference = formats.export(preset, args.format, args.output)
+    except ExportError as error:
+        report(error)
+        return 1
+    print(f"the same words; log-probabilities within {difference:.1g}")
+    return 0

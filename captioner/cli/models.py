@@ -1,0 +1,36 @@
+"""The model that a subcommand writes with."""
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+from captioner.cli.console import quiet_import, report
+from captioner.presets import DEFAULT_PRESET, has_graphs
+
+if TYPE_CHECKING:
+    from captioner.models.captioner import Captioner
+    from captioner.runtime.captioner import OnnxCaptioner
+
+
+def load_captioner(weights: str | None) -> "tuple[str, OnnxCaptioner | Captioner]":
+    """The name of a preset and its model: its graphs where they can run, or else Keras.
+
+    Args:
+        weights: a preset by name or folder; None for the one that ships.
+
+    Raises:
+        PresetError: the preset cannot be read, or needs Keras, which is not installed.
+    """
+    preset = weights or DEFAULT_PRESET
+    lacks = []
+    if not has_graphs(preset):
+        lacks.append("it has no graphs, which `captioner export` makes")
+    if importlib.util.find_spec("onnxruntime") is None:
+        lacks.append("onnxruntime is not installed")
+    if not lacks:
+        from captioner.runtime.captioner import OnnxCaptioner
+
+        return preset, OnnxCaptioner.from_preset(preset)
+    report(f"{preset}: runs on Keras, which takes seconds to start: {' and '.join(lacks)}")
+    with quiet_import():
+        from captioner.models.captioner import Captioner
+    return preset, Captioner.from_preset(preset)

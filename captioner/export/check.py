@@ -1,0 +1,72 @@
+"""Whether an exported captioner writes what the Keras model writes."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from captioner.generation.samplers import Beam, Sampling
+from captioner.models.captioner import Captioner
+
+# In log-probability, nats: what other orders of adding up make of float32.
+TOLERANCE = 1e-3
+QUESTIONS = ("what color is the hat?", "how many people are there?", "what is on the table?")
+
+
+class Runnable(Protocol):
+    """What is compared: two functions of arrays."""
+
+    def encode(self, photographs: np.ndarray) -> np.ndarray:
+        """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`."""
+
+    def search(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """What `captioner.generation.loop.Generator` writes, of arrays as arrays."""
+
+
+class ExportError(ValueError):
+    """An exported graph that does not do what the model does."""
+
+
+def photographs(size: int, count: int = 6) -> np.ndarray:
+    """Pictures to compare by, drawn by chance: `uint8[count, size, size, 3]`."""
+    rng = np.random.default_rng(0)
+    drawn = []
+    for side in np.linspace(2, 24, count).astype(int):
+        spots = Image.fromarray(rng.integers(0, 256, (side, side, 3), "uint8"))
+        drawn.append(np.asarray(spots.resize((size, size), Image.Resampling.BICUBIC)))
+    return np.stack(drawn)
+
+
+def agree(model: Captioner, exported: Runnable) -> float:
+    """Compare an exported model with the one it was made of, on captions and on answers, by
+    greedy search, by beam search and by sampling.
+
+    Returns:
+        The greatest difference of a log-probability.
+
+    Raises:
+        ExportError: a token differs, or a log-probability or an attention weight does by more
+            than rounding.
+    """
+    pictures, worst = photographs(model.config.image_size), 0.0
+    features = model.encode(pictures)
+    if not np.allclose(exported.encode(pictures), features, rtol=1e-3, atol=1e-3):
+        raise ExportError("its encoder gives other features; nothing is written")
+    asked = [None, *QUESTIONS] if model.answers else [None]
+    for sampler in (Beam(1), Beam(3), Beam(5), Sampling(temperature=0.8, top_p=0.9, width=2)):
+        inputs = {"features": features}
+        if model.answers:
+            length = model.config.max_question_words
+            ids = [model.vocabulary.encode_question(text or "", length) for text in asked]
+            inputs["questions"] = np.repeat(np.stack(ids)[None], len(features), axis=0)
+        inputs |= sampler.inputs(model.steps, len(features) * len(asked), seed=0)
+        expected, found = model.search(inputs), exported.search(inputs)
+        if not np.array_equal(expected["tokens"], found["tokens"]):
+            raise ExportError(f"it writes other words by {sampler}; nothing is written")
+        for name in ("log_probs", "attention"):
+            difference = float(np.abs(expected[name] - found[name]).max())
+            if difference > TOLERANCE:
+                raise ExportError(f"its {name} differ by {difference:.2g}; nothing is written")
+            worst = max(worst, difference)
+    return worst

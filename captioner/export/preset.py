@@ -1,0 +1,46 @@
+"""The graphs of a preset."""
+
+import tempfile
+from os import PathLike
+from pathlib import Path
+
+import onnx as onnx_format
+
+from captioner import presets
+from captioner.export import onnx
+from captioner.export.check import agree
+from captioner.export.functions import functions_of
+from captioner.models.captioner import Captioner
+from captioner.runtime.captioner import OnnxCaptioner
+
+
+def add_graphs(preset: str | PathLike[str]) -> float:
+    """Give a preset the graphs that `OnnxCaptioner` runs, once they are known to agree.
+
+    Returns:
+        The greatest difference of a log-probability from the Keras model's, see `check.agree`.
+
+    Raises:
+        PresetError: the preset cannot be read.
+        ExportError: the graphs do not do what the model does.
+    """
+    folder = presets.verified(preset)
+    model = Captioner.from_preset(preset)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        new = Path(temporary)
+        places = {}
+        names = (presets.ENCODER_GRAPH, presets.SEARCH_GRAPH)
+        for name, function in zip(names, functions_of(model), strict=True):
+            converted = onnx.convert(function, Path(name).stem)
+            lean, places[name] = onnx.without_weights(converted, folder / presets.WEIGHTS)
+            onnx_format.save(lean, new / name)
+        presets.write_json(new / presets.GRAPHS, {"grid": model.grid, "weights": places})
+        for name in presets.FILES:
+            (new / name).symlink_to((folder / name).resolve())
+        difference = agree(model, OnnxCaptioner(new))
+        metadata = presets.read_metadata(preset)
+        metadata["sha256"] |= {name: presets.sha256(new / name) for name in presets.GRAPH_FILES}
+        presets.write_json(new / presets.METADATA, metadata)
+        for name in (*presets.GRAPH_FILES, presets.METADATA):
+            (new / name).replace(folder / name)
+    return difference

@@ -1,0 +1,1 @@
+"""An exported captioner, run by onnxruntime: neither TensorFlow nor Keras is imported."""

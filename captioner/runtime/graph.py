@@ -1,0 +1,46 @@
+"""One exported graph, and the weights that it shares with the Keras model of its preset."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import onnxruntime
+
+
+class Graph:
+    """An ONNX model that is handed its weights.
+
+    Args:
+        path: the `.onnx` file.
+        places: of each weight that the file lacks, by its name: the "dataset" in `weights`, the
+            order of its "axes" and its "shape".
+        weights: a `model.weights.h5`.
+    """
+
+    def __init__(self, path: Path, places: Mapping[str, Any], weights: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors alone
+        # A thread that spins while it waits would take its core from those that decode photographs.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # onnxruntime does not copy them: they must live as long as the session.
+        self._weights = dict(_read(weights, places))
+        values = map(onnxruntime.OrtValue.ortvalue_from_numpy, self._weights.values())
+        options.add_external_initializers(list(self._weights), list(values))
+        self._session = onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs by their names, of the inputs by theirs; from any thread."""
+        outputs = self._session.run(self._outputs, dict(inputs))
+        return dict(zip(self._outputs, outputs, strict=True))
+
+
+def _read(path: Path, places: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
+    with h5py.File(path) as file:
+        for name, place in places.items():
+            array = file[place["dataset"]][()].transpose(place["axes"])
+            yield name, np.ascontiguousarray(array, "float32").reshape(place["shape"])
