@@ -11,6 +11,8 @@ BELOW = {
     "cli": {
         "presets",
         "questions",
+        "export",
+        "runtime",
         "training",
         "evaluation",
         "overlay",
@@ -19,6 +21,9 @@ BELOW = {
         "layers",
         "data",
     },
+    "export": {"presets", "runtime", "models", "generation"},
+    # Of the models only their settings: a test sees that Keras is not imported.
+    "runtime": {"presets", "models", "generation", "data"},
     "examples": {"models", "generation", "overlay", "layers", "data"},
     "training": {"presets", "evaluation", "models", "generation", "layers", "data"},
     "evaluation": {"presets", "models", "generation", "data"},

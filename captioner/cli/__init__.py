@@ -25,6 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has seen enough. The interpreter will flush stdout again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except ModuleNotFoundError as error:
+        if error.name not in ("keras", "tensorflow"):
+            raise
+        report(f"{args.command} needs {error.name}; pip install 'captioner[train]'")
+        return 1
     except _expected_errors() as error:
         report(error)
         return 1

@@ -13,6 +13,7 @@ from captioner.data.tokenizer import phrase, sentence
 from captioner.data.vocabulary import Vocabulary
 from captioner.generation.photographs import WritesAboutPhotographs
 from captioner.models.config import CaptionerConfig
+from captioner.presets import PresetError
 from captioner.runtime.graph import Graph
 
 
@@ -47,6 +48,8 @@ class OnnxCaptioner(WritesAboutPhotographs):
             PresetError: a preset that is missing, has no graphs, or whose files are not the ones
                 that it lists.
         """
+        if not presets.has_graphs(preset):
+            raise PresetError(f"{preset}: has no graphs; `captioner export` makes them")
         return cls(presets.verified(preset, (*presets.FILES, *presets.GRAPH_FILES)))
 
     @property
