@@ -31,6 +31,8 @@ SUFFIXES = (
 # any library can move; this one stands by itself. A telephone's 200-megapixel photograph passes.
 MAX_PIXELS = 220_000_000
 
+AHEAD = 32  # photographs decoded while as many before them are written about
+
 ORIENTATION = 0x0112  # in EXIF
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -140,8 +142,8 @@ def load_images(
 ) -> Iterator[np.ndarray | ImageError]:
     """Loads many photographs in parallel and in order; a bad one does not stop the others.
 
-    Sources are drawn only a few ahead of what has been consumed, so that any number of them fits
-    in memory.
+    Sources are drawn no more than `AHEAD` before what has been consumed, so that any number of them
+    fits in memory.
 
     Args:
         sources: what `open_image` takes, lazily if it is an iterator.
@@ -156,7 +158,7 @@ def load_images(
     with ThreadPoolExecutor(workers) as pool:
         for source in sources:
             pending.append(pool.submit(_load_or_error, source, size))
-            if len(pending) > 2 * workers:  # twice: no thread waits while the consumer handles one
+            if len(pending) > AHEAD:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -1,7 +1,9 @@
 """The captioner of a preset, without Keras."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path
 from typing import Self
@@ -15,6 +17,8 @@ from captioner.generation.photographs import WritesAboutPhotographs
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
 from captioner.runtime.graph import Graph
+
+SEARCHED = 8  # photographs that a thread writes about together
 
 
 class OnnxCaptioner(WritesAboutPhotographs):
@@ -34,6 +38,7 @@ class OnnxCaptioner(WritesAboutPhotographs):
         self.config = presets.read_config(folder, CaptionerConfig)
         self.vocabulary = Vocabulary.load(folder / presets.VOCABULARY)
         about = json.loads((folder / presets.GRAPHS).read_text(encoding="utf-8"))
+        self._pool = ThreadPoolExecutor(os.cpu_count())
         self.grid = tuple(about["grid"])
         self._encoder, self._search = (
             Graph(folder / name, about["weights"][name], folder / presets.WEIGHTS)
@@ -64,11 +69,24 @@ class OnnxCaptioner(WritesAboutPhotographs):
 
     def encode(self, photographs: np.ndarray) -> np.ndarray:
         """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`."""
-        return self._encoder({"photographs": photographs})["features"]
+        parts = [photographs[i : i + 1] for i in range(len(photographs))]
+        encoded = self._pool.map(lambda part: self._encoder({"photographs": part}), parts)
+        return np.concatenate([outputs["features"] for outputs in encoded])
 
     def search(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """What `captioner.generation.loop.Generator` writes, of arrays as arrays."""
-        return self._search(inputs)
+        rows, groups = len(inputs["features"]), inputs["uniform"].shape[1]
+
+        def search_part(start: int) -> dict[str, np.ndarray]:
+            part = slice(start, start + SEARCHED)
+            asked = slice(part.start * groups // rows, part.stop * groups // rows)
+            some = {
+                name: inputs[name][part] for name in ("features", "questions") if name in inputs
+            }
+            return self._search({**inputs, **some, "uniform": inputs["uniform"][:, asked]})
+
+        found = list(self._pool.map(search_part, range(0, rows, SEARCHED)))
+        return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
     def detokenize(self, words: Sequence[str], asked: bool) -> str:
         """The text of words written: an answer where a question was `asked`, else a sentence."""

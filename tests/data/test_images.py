@@ -391,7 +391,7 @@ def test_load_images_draws_lazily(save):
     for _ in range(20):
         assert next(results).shape == (4, 4, 3)
     results.close()
-    assert next(drawn) <= 20 + 2 * 2 + 2
+    assert next(drawn) <= 20 + images.AHEAD + 1
 
 
 def test_mistakes_in_the_program_are_not_hidden(save):
