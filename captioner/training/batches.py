@@ -147,15 +147,16 @@ def mirrored_words(vocabulary):
 
 def augmented(path, size, mirror, rng):
     """A photograph `uint8[S, S, 3]`, cut a little at the edges and lit a little differently."""
-    image = open_image(path)
+    image = open_image(path, at_least=2 * size)
     width, height = image.size
     shares = rng.uniform(0.85, 1.0, 2)
     left, top = rng.uniform(0, 1 - shares) * (width, height)
     image = image.crop(
         (round(left), round(top), round(left + shares[0] * width), round(top + shares[1] * height))
     )
+    image = Image.fromarray(squash(image, size))  # first: the rest takes longer on more
     image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.8, 1.2))
     image = ImageEnhance.Color(image).enhance(rng.uniform(0.8, 1.2))
     if mirror:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return squash(image, size)
+    return np.array(image)

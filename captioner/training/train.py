@@ -6,6 +6,7 @@ goes on where it stopped when the same command is given again.
 """
 
 import itertools
+import os
 import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +21,7 @@ from captioner.data.vocabulary import MIN_COUNT, PAD, SPECIAL, Vocabulary
 from captioner.evaluation.answer_metrics import AnswerScorer
 from captioner.evaluation.caption_metrics import CaptionScorer
 from captioner.generation.batching import BATCH, generate
-from captioner.generation.loop import jit_compile
+from captioner.generation.loop import jit_compile as xla_is_faster
 from captioner.generation.samplers import Beam
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
@@ -240,7 +241,9 @@ def train(
             read, read_dev = cached_readers(
                 model, photographs, dev_photographs, output / "cache", batch_size
             )
-        batches = Batches(photographs, read, key, model, batch_size, seed, workers=1)
+        # Photographs take longer to load than to be gone through, features do not.
+        workers = (os.cpu_count() or 1) if key == "photographs" else 1
+        batches = Batches(photographs, read, key, model, batch_size, seed, workers=workers)
         scores = DevScores(dev, dev_photographs, read_dev, output, {"training": story}, run.best())
         fit(model, phase, batches, scores, output)
         run.finish(phase.name)
@@ -258,19 +261,22 @@ def counts(examples):
     }
 
 
-def fit(model, phase, data, scores, output):
-    """One phase: `compile`, `fit`, and the callbacks that log, stop and resume."""
-    steps = phase.epochs * len(data)
+def compile_model(model, data, steps, learning_rate, jit_compile=None):
+    """Give a model the optimizer and the losses of a phase.
+
+    Args:
+        model: the `Captioner`.
+        data: its `Batches`.
+        steps: how many there are, of which the first warm up.
+        learning_rate: at its height.
+        jit_compile: whether XLA compiles the step; by default where it is faster.
+    """
     warm_up = max(1, round(WARM_UP * steps))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm_up), warmup_target=learning_rate, warmup_steps=warm_up
+    )
     optimizer = keras.optimizers.AdamW(
-        keras.optimizers.schedules.CosineDecay(
-            0.0,
-            max(1, steps - warm_up),
-            warmup_target=phase.learning_rate,
-            warmup_steps=warm_up,
-        ),
-        weight_decay=WEIGHT_DECAY,
-        global_clipnorm=CLIP_NORM,
+        schedule, weight_decay=WEIGHT_DECAY, global_clipnorm=CLIP_NORM
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     _, targets = data[0]
@@ -280,8 +286,13 @@ def fit(model, phase, data, scores, output):
             name: keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD)
             for name in targets
         },
-        jit_compile=jit_compile(),
+        jit_compile=xla_is_faster() if jit_compile is None else jit_compile,
     )
+
+
+def fit(model, phase, data, scores, output):
+    """One phase: `compile`, `fit`, and the callbacks that log, stop and resume."""
+    compile_model(model, data, phase.epochs * len(data), phase.learning_rate)
     history = model.fit(
         data,
         epochs=phase.epochs,

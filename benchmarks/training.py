@@ -1,0 +1,101 @@
+"""How fast training is, and what would change that: `python benchmarks/training.py`."""
+
+import argparse
+import functools
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import keras
+import numpy as np
+from speed import photographs
+
+from captioner.models.captioner import Captioner
+from captioner.models.config import CaptionerConfig
+from captioner.presets import find, read_config
+from captioner.training.batches import Batches, Photograph
+from captioner.training.features import photograph_readers
+from captioner.training.train import compile_model
+
+BATCH = 32
+STEPS = 8  # a measurement
+
+
+def records(folder: Path, words: list[str], count: int) -> list[Photograph]:
+    """Photographs with five captions of eleven words each."""
+    rng = np.random.default_rng(0)
+    return [
+        Photograph(Path(path), tuple(" ".join(rng.choice(words, 11)) for _ in range(5)), ())
+        for path in photographs(folder, count)
+    ]
+
+
+def rate(model: Captioner, data: Batches, **settings: bool) -> float:
+    """Photographs a second of `fit`, compilation left out."""
+    compile_model(model, data, steps=1000, learning_rate=1e-4, **settings)
+    seconds: list[float] = []
+    timer = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seconds.append(time.perf_counter())
+    )
+    while len(seconds) < STEPS + 2:
+        model.fit(data, callbacks=[timer], verbose=0)
+    return BATCH * STEPS / (seconds[STEPS + 1] - seconds[1])
+
+
+def rows(folder: Path) -> Iterator[tuple[str, float]]:
+    """Names and photographs a second, as they are measured."""
+    preset = find("everyday")
+    shipped = Captioner.from_preset(preset)
+    vocabulary, config = shipped.vocabulary, read_config(preset, CaptionerConfig)
+    words = vocabulary.words[10:2000]
+    several = records(folder, words, BATCH * (STEPS + 4))
+    features = np.random.default_rng(0).normal(
+        size=(shipped.regions, shipped.encoder.output_shape[-1])
+    )
+
+    def frozen(policy: str = "float32") -> tuple[Captioner, Batches]:
+        keras.config.set_dtype_policy(policy)
+        model = Captioner(vocabulary, config)
+        keras.config.set_dtype_policy("float32")
+        model.encoder.trainable = False
+        cached = features.astype("float16")
+        read = functools.partial(lambda array, *_: array, cached)
+        return model, Batches(several, read, "features", model, BATCH, 0, workers=1)
+
+    model, data = frozen()
+    start = time.perf_counter()
+    for index in range(STEPS):
+        data[index]
+    yield "frozen: the loader alone", BATCH * STEPS / (time.perf_counter() - start)
+    yield "frozen", rate(model, data)
+    yield "frozen, XLA", rate(*frozen(), jit_compile=True)
+    yield "frozen, mixed_bfloat16", rate(*frozen("mixed_bfloat16"))
+    for workers in (1, os.cpu_count() or 1):
+        model = Captioner(vocabulary, config)
+        read, _ = photograph_readers(model, several, several)
+        data = Batches(several, read, "photographs", model, BATCH, 0, workers=workers)
+        if workers == 1:
+            start = time.perf_counter()
+            for index in range(2):
+                data[index]
+            yield "fine-tuning: the loader alone", 2 * BATCH / (time.perf_counter() - start)
+        yield f"fine-tuning, {workers} loading", rate(model, data)
+
+
+def main() -> None:
+    """Print the table."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    print(f"{os.cpu_count()} cores, {keras.backend.backend()}, batches of {BATCH}")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, figure in rows(Path(folder)):
+            print(f"{name:36}{figure:>12.1f} photographs/s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
