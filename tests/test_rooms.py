@@ -29,7 +29,7 @@ BELOW = {
     "evaluation": {"presets", "models", "generation", "data"},
     "overlay": {"data"},
     "models": {"presets", "generation", "layers", "data"},
-    "generation": {"data"},
+    "generation": {"layers", "data"},
     "presets": {"data"},
     "questions": {"data"},
     "layers": set(),

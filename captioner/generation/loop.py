@@ -7,12 +7,18 @@ does without Keras. Axes are added by `expand_dims`, as LiteRT knows no slice th
 
 import functools
 import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
 from captioner.data.vocabulary import END, PAD, START, UNKNOWN
 from captioner.generation.results import length_normalised
+from captioner.layers.tensor import Tensor
+
+if TYPE_CHECKING:
+    from captioner.models.base import ConditionalLanguageModel
 
 IMPOSSIBLE = -1e9  # a log-probability; finite, because 0 * inf is no number
 
@@ -24,13 +30,13 @@ class Generator(keras.Model):
         model: the model that writes, a `ConditionalLanguageModel`.
     """
 
-    def __init__(self, model, **kwargs):
+    def __init__(self, model: "ConditionalLanguageModel", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.model = model
         self.jit_compile = jit_compile()
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Write about every row of a batch.
 
         Args:
@@ -64,10 +70,19 @@ class Generator(keras.Model):
             questions = ops.reshape(inputs["questions"], (groups, inputs["questions"].shape[-1]))
             asked = ops.any(questions != PAD, axis=-1)
 
-        def unfinished(step, last, *_):
+        def unfinished(step: Tensor, last: Tensor, *_: Any) -> Tensor:
             return ops.logical_and(step < steps, ops.any(~is_finished(last)))
 
-        def advance(step, last, tokens, log_probs, attention, scores, states, history):
+        def advance(
+            step: Tensor,
+            last: Tensor,
+            tokens: Tensor,
+            log_probs: Tensor,
+            attention: Tensor,
+            scores: Tensor,
+            states: Sequence[Tensor],
+            history: Any,
+        ) -> tuple[Any, ...]:
             finished = is_finished(last)
             words = decoder.embedding(ops.reshape(last, (-1,)))
             output, context, weights, states = decoder.step(words, list(states), memory, condition)
@@ -75,7 +90,8 @@ class Generator(keras.Model):
             following = ops.reshape(ops.log_softmax(logits), (groups, beams, size)) + banned
             following = following + ops.where(step == 0, banned_first, 0.0)
             if rules is not None:
-                broken = rules.broken_by(*history, step == steps - 1, asked)
+                said, recent = history
+                broken = rules.broken_by(said, recent, step == steps - 1, asked)
                 ruled = ops.where(broken, IMPOSSIBLE, following)
                 # A rule that leaves nothing to say does not hold.
                 stuck = ops.max(ruled, axis=-1, keepdims=True) <= IMPOSSIBLE / 2
@@ -96,7 +112,7 @@ class Generator(keras.Model):
             rows = ops.arange(groups)[:, None] * beams + parents
             gained = ops.take(ops.reshape(following, (-1,)), rows * size + last)
 
-            def inherit(x):
+            def inherit(x: Tensor) -> Tensor:
                 return ops.take(ops.reshape(x, (-1, *x.shape[2:])), rows, axis=0)
 
             now = positions == step
@@ -138,7 +154,7 @@ class Generator(keras.Model):
         return {"tokens": tokens, "log_probs": log_probs, "attention": attention}
 
 
-def best(merits, drawn):
+def best(merits: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
     """Choose the beams of the next step: the best continuations of all beams together.
 
     Args:
@@ -154,7 +170,9 @@ def best(merits, drawn):
     return chosen // size, chosen % size
 
 
-def draw(log_probs, drawn, temperature, top_p):
+def draw(
+    log_probs: Tensor, drawn: Tensor, temperature: Tensor, top_p: Tensor
+) -> tuple[Tensor, Tensor]:
     """Draw a token for every sequence; see `best`.
 
     Args:
@@ -174,7 +192,7 @@ def draw(log_probs, drawn, temperature, top_p):
     return parents, ops.reshape(ops.minimum(tokens, size - 1), (groups, beams))
 
 
-def nucleus(logits, top_p):
+def nucleus(logits: Tensor, top_p: Tensor | float) -> Tensor:
     """Keep of `float[N, V]` the likeliest tokens that together reach `top_p`."""
     probabilities = ops.softmax(logits)
     ordered, _ = ops.top_k(probabilities, probabilities.shape[-1])
@@ -185,12 +203,12 @@ def nucleus(logits, top_p):
     return ops.where(kept, logits, IMPOSSIBLE)
 
 
-def is_finished(tokens):
+def is_finished(tokens: Tensor) -> Tensor:
     """Whether sequences whose last tokens are these have ended."""
     return ops.logical_or(tokens == END, tokens == PAD)
 
 
-def jit_compile():
+def jit_compile() -> bool:
     """Whether to compile with XLA: JAX needs it; for TensorFlow on a CPU, XLA's convolutions are
     much slower than TensorFlow's own."""
     return keras.backend.backend() == "jax"

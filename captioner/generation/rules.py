@@ -5,15 +5,15 @@ takes words from the answers it has learned ("7 7 7 7" for a dining room).
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from keras import ops
 
 from captioner.data.function_words import CANNOT_END, FUNCTION_WORDS
 from captioner.data.vocabulary import END, PAD, SPECIAL, Vocabulary
+from captioner.layers.tensor import Tensor
 
-Tensor = Any  # of the backend that runs, or a NumPy array where one is given
 LONGEST_PHRASE = 3  # words; a phrase as long as this is not said twice in a row
 
 

@@ -5,6 +5,8 @@ teacher-forced pass reads all words first, then looks for all of them at once; e
 loop over `step`.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -15,6 +17,10 @@ from captioner.layers.cells import (
     recurrent_cell,
 )
 from captioner.layers.memory import Concepts, Memory
+from captioner.layers.tensor import Shape, Tensor
+
+# What was seen of the regions, and of the concepts; None of what the memory lacks.
+Contexts = tuple[Tensor | None, Tensor | None]
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -41,18 +47,18 @@ class AttentionDecoder(keras.layers.Layer):
 
     def __init__(
         self,
-        vocabulary_size,
-        embedding_size=256,
-        units=512,
-        attention_size=256,
-        cell="lstm",
-        layers=1,
-        dropout=0.4,
-        condition_size=0,
-        attention="additive",
-        concepts=False,
-        **kwargs,
-    ):
+        vocabulary_size: int,
+        embedding_size: int = 256,
+        units: int = 512,
+        attention_size: int = 256,
+        cell: str = "lstm",
+        layers: int = 1,
+        dropout: float = 0.4,
+        condition_size: int = 0,
+        attention: str = "additive",
+        concepts: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
         self.embedding_size = embedding_size
@@ -99,7 +105,7 @@ class AttentionDecoder(keras.layers.Layer):
         self.output_norm = keras.layers.LayerNormalization(name="output_norm")
         self.drop = keras.layers.Dropout(dropout, name="drop")
 
-    def build(self, tokens_shape, annotations_shape):
+    def build(self, tokens_shape: Shape, annotations_shape: tuple[Any, ...]) -> None:
         size, vectors = annotations_shape[-1], (None, None, self.embedding_size)
         query = (None, self.units + self.condition_size)
         mean = size + self.embedding_size if self.concepts else size
@@ -124,7 +130,12 @@ class AttentionDecoder(keras.layers.Layer):
         self.annotation_size = size
         self.built = True
 
-    def memory(self, annotations, written=None, concepts=None):
+    def memory(
+        self,
+        annotations: Tensor | None,
+        written: Tensor | None = None,
+        concepts: Any = None,
+    ) -> Memory:
         """The `Memory` of annotation vectors: keys and overview are projected once.
 
         Args:
@@ -143,7 +154,9 @@ class AttentionDecoder(keras.layers.Layer):
             mean = ops.concatenate([mean, named], axis=-1)
         return Memory(mean, self.overview(mean), annotations, keys, written, concepts)
 
-    def concept_slots(self, ids, odds, present, regions=None):
+    def concept_slots(
+        self, ids: Tensor, odds: Tensor, present: Tensor, regions: Tensor | None = None
+    ) -> Concepts:
         """The `Concepts` of words and how likely they are to be there.
 
         Args:
@@ -159,7 +172,9 @@ class AttentionDecoder(keras.layers.Layer):
         vectors = self.concept_norm(words + self.concept_score(scores))
         return Concepts(vectors, self.concept_attention.keys(vectors), present, regions)
 
-    def initial_states(self, memory, sequences, condition=None):
+    def initial_states(
+        self, memory: Memory, sequences: int, condition: Tensor | None = None
+    ) -> list[Tensor]:
         """States of B x `sequences` sequences, each from the mean of its memory.
 
         Args:
@@ -173,7 +188,9 @@ class AttentionDecoder(keras.layers.Layer):
         mean = ops.repeat(memory.mean, sequences, axis=0)
         return [dense(joined(mean, condition)) for dense in self.initial]
 
-    def read(self, words, states, memory, training=False):
+    def read(
+        self, words: Tensor, states: list[Tensor], memory: Memory, training: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
         """Read one word, and what the memory holds on the whole.
 
         Args:
@@ -192,7 +209,9 @@ class AttentionDecoder(keras.layers.Layer):
         )
         return output, flat_states(states)
 
-    def look(self, outputs, memory, condition=None):
+    def look(
+        self, outputs: Tensor, memory: Memory, condition: Tensor | None = None
+    ) -> tuple[Contexts, Tensor | None]:
         """Look at the memory for the word that follows.
 
         Args:
@@ -222,7 +241,14 @@ class AttentionDecoder(keras.layers.Layer):
         total = sum(weights * gate for weights, gate in looks)
         return (regions, named), total / sum(gate for _, gate in looks)
 
-    def step(self, words, states, memory, condition=None, training=False):
+    def step(
+        self,
+        words: Tensor,
+        states: list[Tensor],
+        memory: Memory,
+        condition: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, Contexts, Tensor | None, list[Tensor]]:
         """Read one word and look once.
 
         Args:
@@ -239,7 +265,14 @@ class AttentionDecoder(keras.layers.Layer):
         contexts, weights = self.look(output, memory, condition)
         return output, contexts, weights, states
 
-    def logits(self, words, outputs, contexts, condition=None, training=False):
+    def logits(
+        self,
+        words: Tensor,
+        outputs: Tensor,
+        contexts: Contexts,
+        condition: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
         """Deep output (Xu et al., eq. 7): `float[M, V]` from the word before, the output, the
         context vectors and, where the decoder is conditioned, `float[M, C]`.
 
@@ -256,7 +289,14 @@ class AttentionDecoder(keras.layers.Layer):
         deep = self.drop(self.output_norm(deep), training=training)
         return self.embedding(deep, reverse=True)
 
-    def unroll(self, tokens, states, memory, condition=None, training=False):
+    def unroll(
+        self,
+        tokens: Tensor,
+        states: list[Tensor],
+        memory: Memory,
+        condition: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
         """Read the true words from given states on, predict the next one at every step.
 
         Args:
@@ -287,7 +327,13 @@ class AttentionDecoder(keras.layers.Layer):
             weights = ops.reshape(weights, (-1, steps, weights.shape[-1]))
         return ops.reshape(logits, (-1, steps, self.vocabulary_size)), weights, states
 
-    def call(self, tokens, memory, condition=None, training=False):
+    def call(
+        self,
+        tokens: Tensor,
+        memory: Memory,
+        condition: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
         """Teacher forcing: `unroll` from the initial states.
 
         Args:
@@ -303,7 +349,7 @@ class AttentionDecoder(keras.layers.Layer):
         logits, weights, _ = self.unroll(tokens, states, memory, condition, training)
         return logits, weights
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,
@@ -319,18 +365,18 @@ class AttentionDecoder(keras.layers.Layer):
         }
 
 
-def gate(name):
+def gate(name: str) -> keras.layers.Dense:
     """How much a look counts, `float[M, 1]` in 0..1. It begins open (bias 1), or what it lets
     through is ignored early in training."""
     return keras.layers.Dense(1, activation="sigmoid", bias_initializer="ones", name=name)
 
 
-def joined(vectors, condition):
+def joined(vectors: Tensor, condition: Tensor | None) -> Tensor:
     """The vectors, and beside each what the decoder is conditioned on."""
     return vectors if condition is None else ops.concatenate([vectors, condition], axis=-1)
 
 
-def masked_mean(vectors, mask):
+def masked_mean(vectors: Tensor, mask: Tensor | None) -> Tensor:
     """`float[B, D]`: the mean of `float[B, R, D]` where `bool[B, R]`, if given, is true; zero where
     nothing is."""
     if mask is None:

@@ -3,10 +3,13 @@
 import inspect
 import sys
 import warnings
+from collections.abc import Callable
+from os import PathLike
 
 import keras
 
 from captioner.layers import efficientnet_lite
+from captioner.layers.tensor import Tensor
 
 LITE2 = "EfficientNetLite2"
 
@@ -15,14 +18,16 @@ class EncoderError(ValueError):
     """An encoder that cannot be built: one line that says why, and what to do."""
 
 
-def encoder_names():
+def encoder_names() -> list[str]:
     """The names that `build_encoder` takes: EfficientNetLite2, and every network of
     `keras.applications`."""
     networks = vars(keras.applications).items()
     return sorted([LITE2, *(name for name, f in networks if inspect.isfunction(f))])
 
 
-def build_encoder(name, image_size, weights=None):
+def build_encoder(
+    name: str, image_size: int, weights: str | PathLike[str] | None = None
+) -> keras.Model:
     """A network from raw photographs to feature maps, its own preprocessing included.
 
     Args:
@@ -41,6 +46,8 @@ def build_encoder(name, image_size, weights=None):
     if name not in encoder_names():
         raise EncoderError(f"unknown encoder {name!r}; there are {', '.join(encoder_names())}")
     shape = (image_size, image_size, 3)
+    preprocess: Callable[[Tensor], Tensor]
+    load: Callable[[keras.Model, str | PathLike[str]], None]
     if name == LITE2:
         network, preprocess = (
             efficientnet_lite.efficientnet_lite2(shape),
@@ -63,7 +70,9 @@ def build_encoder(name, image_size, weights=None):
     return keras.Model(photographs, network(preprocess(photographs)), name="encoder")
 
 
-def _application(name, shape, imagenet):
+def _application(
+    name: str, shape: tuple[int, int, int], imagenet: bool
+) -> tuple[keras.Model, Callable[[Tensor], Tensor]]:
     """A network of `keras.applications`, and the preprocessing that is defined beside it."""
     build = getattr(keras.applications, name)
     preprocess = sys.modules[build.__module__].preprocess_input
@@ -79,11 +88,11 @@ def _application(name, shape, imagenet):
         ) from error
 
 
-def _load_strictly(network, weights):
+def _load_strictly(network: keras.Model, weights: str | PathLike[str]) -> None:
     # Where Keras only warns, layers would silently keep their random weights.
     with warnings.catch_warnings(action="error"):
         network.load_weights(weights)
 
 
-def _line(error):
+def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]

@@ -1,6 +1,6 @@
 """What a decoder reads while it writes."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from captioner.layers.tensor import Tensor
 
@@ -27,4 +27,4 @@ class Memory(NamedTuple):
     annotations: Tensor | None = None  # float[B, R, D]
     keys: Tensor | None = None  # what the attention compares with, float[B, R, A]
     written: Tensor | None = None  # bool[B, R], false where padded; None where nothing is
-    concepts: Concepts | None = None
+    concepts: Any = None  # `Concepts`, where the decoder looks at them

@@ -16,6 +16,7 @@ from captioner.generation.rules import Rules
 from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.image_encoder import build_encoder
 from captioner.layers.memory import Memory
+from captioner.layers.tensor import Tensor
 from captioner.layers.text_encoder import TextEncoder
 from captioner.models.base import ConditionalLanguageModel, Inputs
 from captioner.models.config import CaptionerConfig
@@ -115,40 +116,40 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
         self.built = True
 
     @property
-    def grid(self):
+    def grid(self) -> tuple[int, ...]:
         """`(h, w)`: rows and columns of regions; region r lies in row r // w, column r % w."""
         return self.encoder.output_shape[1:3]
 
     @property
-    def regions(self):
+    def regions(self) -> int:
         """R, the number of regions of a photograph."""
         return self.grid[0] * self.grid[1]
 
-    def features_of(self, inputs):
+    def features_of(self, inputs: Inputs) -> Tensor:
         """The "features" of a dict of inputs, or else those of its "photographs"."""
         if "features" in inputs:
             return inputs["features"]
         return self.features(inputs["photographs"])
 
-    def encode(self, photographs):
+    def encode(self, photographs: np.ndarray) -> np.ndarray:
         """`features`, compiled, of an array `uint8[B, S, S, 3]` as an array."""
         maps = self.compiled_functions.encoder.predict_on_batch(photographs.astype("float32"))
         return maps.reshape(len(maps), self.regions, -1)
 
-    def features(self, photographs):
+    def features(self, photographs: Tensor) -> Tensor:
         """`float[B, R, C]`: the last feature map of RGB photographs `[B, S, S, 3]` in 0..255."""
         # Batch normalisation stays in inference mode also while the encoder is fine-tuned: batches
         # are small, and the statistics learned from ImageNet are the better estimate.
         maps = self.encoder(ops.cast(photographs, self.compute_dtype), training=False)
         return ops.reshape(maps, (-1, self.regions, maps.shape[-1]))
 
-    def annotations(self, features, training=False):
+    def annotations(self, features: Tensor, training: bool = False) -> Tensor:
         """`float[B, R, D]`: annotation vectors, projected and layer-normalised features, to each
         of which a learned vector of its region's position is added."""
         annotations = self.norm(self.project(ops.cast(features, self.compute_dtype)))
         return self.drop(annotations + self.position(ops.arange(self.regions)), training=training)
 
-    def concepts(self, features):
+    def concepts(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The likeliest concepts of photographs.
 
         A region's score of a concept is the log of how strongly it speaks for it, and the regions
@@ -197,7 +198,7 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
         """The text of words written: an answer where a question was `asked`, else a sentence."""
         return phrase(words) if asked else sentence(words)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Inputs, training: bool = False) -> dict[str, Tensor]:
         """Teacher-forced logits of captions, of answers, or of both.
 
         Args:
@@ -229,7 +230,7 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
         return logits
 
 
-def doubly_stochastic(attention, words):
+def doubly_stochastic(attention: Tensor, words: Tensor) -> Tensor:
     """The penalty of Xu et al. (2015), eq. 14: every region should be looked at equally in all.
 
     The paper compares a region's total attention with 1. As the totals of a sentence add up to

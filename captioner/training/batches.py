@@ -2,8 +2,11 @@
 
 import os
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,11 +14,15 @@ from PIL import Image, ImageEnhance
 
 from captioner.data.images import open_image, squash
 from captioner.data.records import Example
-from captioner.data.vocabulary import PAD
+from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.evaluation.answer_metrics import items
+from captioner.models.captioner import Captioner
 
 CAPTIONS = 5  # captions of a photograph in a batch, K
 QUESTIONS = 6  # questions about a photograph in a batch, M
+
+# Of the number of a photograph, whether to mirror it, and a generator.
+ReadOne = Callable[[int, bool, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -28,14 +35,18 @@ class Photograph:
     times: int = 1  # that it is seen in an epoch
 
 
-def photographs_of(data, times=None):
+def photographs_of(
+    data: Mapping[str, Sequence[Example]], times: Mapping[str, int] | None = None
+) -> list[Photograph]:
     """The `Photograph` of every image, in the order of the first example of each.
 
     Args:
         data: a dict of the examples by their data set.
         times: how often an epoch goes through each data set; once by default.
     """
-    captions, questions, often = defaultdict(list), defaultdict(list), defaultdict(int)
+    captions: dict[Path, list[str]] = defaultdict(list)
+    questions: dict[Path, list[Example]] = defaultdict(list)
+    often: dict[Path, int] = defaultdict(int)
     for name, examples in data.items():
         for example in examples:
             path = Path(os.path.realpath(example.image))  # data sets may name it in several ways
@@ -66,7 +77,16 @@ class Batches(keras.utils.PyDataset):
         seed: an integer.
     """
 
-    def __init__(self, photographs, read, key, model, batch_size, seed, **kwargs):
+    def __init__(
+        self,
+        photographs: Sequence[Photograph],
+        read: ReadOne,
+        key: str,
+        model: Captioner,
+        batch_size: int,
+        seed: int,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.read, self.key = read, key
         self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
@@ -86,7 +106,7 @@ class Batches(keras.utils.PyDataset):
         self.questions = [
             [
                 (
-                    vocabulary.encode_question(question.question, self.question_words),
+                    vocabulary.encode_question(question.question or "", self.question_words),
                     [vocabulary.encode(a, self.answer_steps) for a in answers_of(question)],
                 )
                 for question in photograph.questions
@@ -94,10 +114,10 @@ class Batches(keras.utils.PyDataset):
             for photograph in photographs
         ]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return -(-len(self.indices) // self.batch_size)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.indices)
         rng = np.random.default_rng((self.seed, self.epoch, index))
         arrays, captions, questions, answers = [], [], [], []
@@ -107,9 +127,9 @@ class Batches(keras.utils.PyDataset):
             words = self.mirror if mirror else np.arange(len(self.mirror))
             drawn = rng.permutation(len(self.captions[i]))[:CAPTIONS]
             captions.append([words[self.captions[i][j]] for j in drawn])
-            drawn = [self.questions[i][j] for j in rng.permutation(len(self.questions[i]))]
-            questions.append([words[question] for question, _ in drawn[:QUESTIONS]])
-            answers.append([words[rng.choice(said)] for _, said in drawn[:QUESTIONS]])
+            asked = [self.questions[i][j] for j in rng.permutation(len(self.questions[i]))]
+            questions.append([words[question] for question, _ in asked[:QUESTIONS]])
+            answers.append([words[rng.choice(said)] for _, said in asked[:QUESTIONS]])
         inputs, targets = {self.key: np.stack(arrays)}, {}
         if any(self.captions):
             tokens = filled(captions, CAPTIONS, self.caption_steps + 1)
@@ -121,13 +141,13 @@ class Batches(keras.utils.PyDataset):
         return inputs, targets
 
 
-def answers_of(question):
+def answers_of(question: Example) -> list[str]:
     """What may be learned as the answer to an `Example`: each item of each reference by itself,
     since a list that is right as a whole ("book, lamp") is beyond a model that names one thing."""
     return [item for reference in question.references for item in items(reference) or [reference]]
 
 
-def filled(rows, count, length):
+def filled(rows: Sequence[Sequence[np.ndarray]], count: int, length: int) -> np.ndarray:
     """`int32[B, count, length]` of B lists of `int[length]`: padding, which costs nothing in the
     loss, where a list is shorter."""
     tokens = np.full((len(rows), count, length), PAD, "int32")
@@ -136,7 +156,7 @@ def filled(rows, count, length):
     return tokens
 
 
-def mirrored_words(vocabulary):
+def mirrored_words(vocabulary: Vocabulary) -> np.ndarray:
     """`int32[V]`: the ids of words for a mirrored photograph, "left" and "right" exchanged."""
     words = {word: i for i, word in enumerate(vocabulary.words)}
     ids = np.arange(len(vocabulary), dtype="int32")
@@ -145,7 +165,9 @@ def mirrored_words(vocabulary):
     return ids
 
 
-def augmented(path, size, mirror, rng):
+def augmented(
+    path: str | PathLike[str], size: int, mirror: bool, rng: np.random.Generator
+) -> np.ndarray:
     """A photograph `uint8[S, S, 3]`, cut a little at the edges and lit a little differently."""
     image = open_image(path, at_least=2 * size)
     width, height = image.size

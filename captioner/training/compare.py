@@ -102,7 +102,7 @@ def compare(
         model.encoder.trainable = False  # and never run: its features are cached
         batches = Batches(photographs, read, "features", model, BATCH, SEED, workers=1)
         # No score is infinite, so that no preset is written.
-        scores = Timed(dev, dev_photographs, read_dev, None, None, best=float("inf"))
+        scores = Timed(dev, dev_photographs, read_dev, None, {}, best=float("inf"))
         folder = output / str(len(results))
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         fit(model, phase, batches, scores, folder)

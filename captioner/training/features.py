@@ -11,10 +11,9 @@ from tqdm import tqdm
 from captioner.data.images import sound_images
 from captioner.generation.batching import batched
 from captioner.models.captioner import Captioner
-from captioner.training.batches import Photograph, augmented
+from captioner.training.batches import Photograph, ReadOne, augmented
 
-# Of the number of a photograph, whether to mirror it, and a generator; of a slice of them.
-ReadOne = Callable[[int, bool, np.random.Generator], np.ndarray]
+# Of a slice of photographs.
 ReadRows = Callable[[slice], np.ndarray]
 
 

@@ -9,14 +9,18 @@ import itertools
 import os
 import shutil
 from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from os import PathLike
 from pathlib import Path
+from typing import Any, Self
 
 import keras
 import numpy as np
 
 from captioner import presets
 from captioner.data.readers import load_dataset
+from captioner.data.records import Example
 from captioner.data.vocabulary import MIN_COUNT, PAD, SPECIAL, Vocabulary
 from captioner.evaluation.answer_metrics import AnswerScorer
 from captioner.evaluation.caption_metrics import CaptionScorer
@@ -25,8 +29,8 @@ from captioner.generation.loop import jit_compile as xla_is_faster
 from captioner.generation.samplers import Beam
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
-from captioner.training.batches import Batches, photographs_of
-from captioner.training.features import cached_readers, photograph_readers
+from captioner.training.batches import Batches, Photograph, photographs_of
+from captioner.training.features import ReadRows, cached_readers, photograph_readers
 from captioner.training.run import Run, TrainingError, digest
 
 QUESTION_UNITS = 256  # of a model that is trained on questions
@@ -67,14 +71,24 @@ class DevScores(keras.callbacks.Callback):
         photographs: the list of `Photograph` of these records.
         read: a function of a slice of that list that returns features `float[B, R, C]`.
         output: the folder of the preset.
-        metadata: the story of the weights, as a dict.
+        story: that of the weights, as a dict.
         best: the score that must be exceeded.
     """
 
-    def __init__(self, data, photographs, read, output, metadata, best):
+    def __init__(
+        self,
+        data: Mapping[str, Sequence[Example]],
+        photographs: Sequence[Photograph],
+        read: ReadRows,
+        output: Path | None,
+        story: dict[str, Any],
+        best: float,
+    ) -> None:
         super().__init__()
         self.photographs, self.read = photographs, read
-        captions = {i: p.captions for i, p in enumerate(photographs) if p.captions}
+        captions: dict[Hashable, Sequence[str]] = {
+            i: p.captions for i, p in enumerate(photographs) if p.captions
+        }
         self.captions = CaptionScorer(captions) if captions else None
         # Records are the keys: the ids of questions are unique only within a data set.
         asked = {name: [e for e in records if e.question] for name, records in data.items()}
@@ -83,20 +97,20 @@ class DevScores(keras.callbacks.Callback):
             for name, questions in asked.items()
             if questions
         }
-        self.output, self.metadata, self.best = output, metadata, best
+        self.output, self.story, self.best = output, story, best
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if not np.isfinite(logs["loss"]):
             logs["val_score"] = float("nan")  # never the best; `fit` says why it ends
             return
         captions, answers = self.write()
-        scores = self.captions.score(captions) if captions else {}
+        scores = self.captions.score(captions) if self.captions else {}
         rates = []
         for name, scorer in self.answers.items():
             said = {example: answers[example] for example in scorer.references}
             rates.append(scorer.score(said, with_wups=False)["accuracy"])
             scores[f"accuracy/{name}"] = rates[-1]
-        scores["score"] = scores.get("cider", 0.0) + (np.mean(rates) if rates else 0.0)
+        scores["score"] = scores.get("cider", 0.0) + float(np.mean(rates) if rates else 0.0)
         if captions:
             logs["val_cider"], logs["val_bleu4"] = scores["cider"], scores["bleu4"]
         if rates:
@@ -104,13 +118,14 @@ class DevScores(keras.callbacks.Callback):
         logs["val_score"] = scores["score"]
         if scores["score"] > self.best:
             self.best = scores["score"]
-            self.metadata["training"]["phases"][-1]["chosen_epoch"] = epoch + 1
-            metadata = {**self.metadata, "dev_scores_in_training": scores}
+            self.story["phases"][-1]["chosen_epoch"] = epoch + 1
+            metadata = {"training": self.story, "dev_scores_in_training": scores}
             self.model.save_to_preset(self.output, metadata)
 
-    def write(self):
+    def write(self) -> tuple[dict[Hashable, str], dict[Hashable, str]]:
         """The captions by the numbers of their photographs, the answers by their records."""
-        captions, answers = {}, {}
+        captions: dict[Hashable, str] = {}
+        answers: dict[Hashable, str] = {}
         for start in range(0, len(self.photographs), BATCH):
             rows = slice(start, start + BATCH)
             batch, features = self.photographs[rows], self.read(rows)
@@ -126,17 +141,17 @@ class DevScores(keras.callbacks.Callback):
 
 
 def train(
-    datasets,
-    output,
+    datasets: Sequence[tuple[str, str | PathLike[str]]],
+    output: str | PathLike[str],
     *,
-    encoder="MobileNetV2",
-    encoder_weights="imagenet",
-    fine_tune=False,
-    epochs=FROZEN.epochs,
-    fine_tune_epochs=FINE_TUNE.epochs,
-    batch_size=32,
-    seed=0,
-):
+    encoder: str = "MobileNetV2",
+    encoder_weights: str | PathLike[str] = "imagenet",
+    fine_tune: bool = False,
+    epochs: int = FROZEN.epochs,
+    fine_tune_epochs: int = FINE_TUNE.epochs,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> None:
     """Train a captioner on the train splits of data sets, and choose it by their dev splits.
 
     Where the data have questions, the model learns to answer them as well as to caption.
@@ -146,7 +161,7 @@ def train(
             data set. What several say of one photograph is learned together. One that is given
             n times is gone through n times in every epoch, as may help a small one.
         output: the folder of the preset, of the logs, and of what a resumed run needs.
-        encoder: a network of `keras.applications` by name.
+        encoder: a network by name, see `captioner.layers.image_encoder`.
         encoder_weights: what the encoder starts from: "imagenet", a weights file, or a preset, by
             name or folder, whose encoder goes on learning.
         fine_tune: whether a phase trains the encoder as well.
@@ -161,59 +176,23 @@ def train(
         PresetError: there is neither a file nor a preset of the name of the encoder's weights.
         DatasetError: the data cannot be read, or too much of it is broken.
     """
-    output = Path(output)
-    times = Counter(datasets)
-    names = [name for name, _ in times]
-    if len(set(names)) < len(names):
-        raise TrainingError(f"one format, two folders: {', '.join(names)}; join them into one")
-    times = {name: times[name, root] for name, root in times}
+    output, data = Path(output), Data.read(datasets)
     settings = {
-        "datasets": times,
+        "datasets": data.times,
         "encoder": encoder,
         "encoder_weights": Path(encoder_weights).name,
         "batch_size": batch_size,
         "seed": seed,
         "epochs": epochs,
         "fine_tune_epochs": fine_tune_epochs,
+        "records": digest([data.photographs, data.dev_photographs]),
+        "vocabulary": digest(data.vocabulary.words),
     }
-    data, dev = (
-        {name: load_dataset(name, root, split) for name, root in dict(datasets).items()}
-        for split in ("train", "dev")
-    )
-    examples = list(itertools.chain(*data.values()))
-    photographs, dev_photographs = photographs_of(data, times), photographs_of(dev)
-    asked = [example.question for example in examples if example.question is not None]
-    said = (text for example in examples for text in example.references)
-    vocabulary = Vocabulary.from_sentences(itertools.chain(said, asked))
-    if len(vocabulary) == len(SPECIAL):
-        raise TrainingError(
-            f"no word is said {MIN_COUNT} times in {', '.join(names)}: there is nothing to learn; "
-            "give more captions"
-        )
-    settings["records"] = digest([photographs, dev_photographs])
-    settings["vocabulary"] = digest(vocabulary.words)
     run = Run(output, settings)
     keras.utils.set_random_seed(seed)
-    from_preset = encoder_weights != "imagenet" and not Path(encoder_weights).is_file()
-    model = Captioner(
-        vocabulary,
-        CaptionerConfig(encoder=encoder, question_units=QUESTION_UNITS if asked else 0),
-        encoder_weights=None if from_preset else encoder_weights,
-    )
-    origin = {"name": encoder, "weights": settings["encoder_weights"]}
-    if from_preset:
-        source = Captioner.from_preset(encoder_weights)
-        if source.config.encoder != encoder:
-            raise TrainingError(f"{encoder_weights}: has {source.config.encoder}, not {encoder}")
-        model.encoder.set_weights(source.encoder.get_weights())
-        origin["preset"] = presets.read_metadata(encoder_weights)
-    elif encoder_weights != "imagenet":
-        origin["sha256"] = presets.sha256(encoder_weights)
-    story = {
-        "data": {
-            name: {"train": counts(data[name]), "dev": counts(dev[name]), "times": times[name]}
-            for name in names
-        },
+    model, origin = new_model(data, encoder, encoder_weights)
+    story: dict[str, Any] = {
+        "data": data.story(),
         "encoder_started_from": origin,
         "seed": seed,
         "batch_size": batch_size,
@@ -222,36 +201,121 @@ def train(
         "versions": {"keras": keras.__version__, "backend": keras.backend.backend()},
         "phases": [],
     }
-
     phases = [replace(FROZEN, epochs=epochs)]
     if fine_tune:
         phases.append(replace(FINE_TUNE, epochs=fine_tune_epochs))
     for phase in phases:
         story["phases"].append(asdict(phase))
-        if phase.name in run.finished:
-            story["phases"][-1]["chosen_epoch"] = run.finished[phase.name]
-            continue
-        if phase != phases[0]:
-            model = Captioner.from_preset(output)  # the best of the phases before
-        if phase.name == "fine-tune":
-            key = "photographs"
-            read, read_dev = photograph_readers(model, photographs, dev_photographs)
-        else:
-            key, model.encoder.trainable = "features", False
-            read, read_dev = cached_readers(
-                model, photographs, dev_photographs, output / "cache", batch_size
-            )
-        # Photographs take longer to load than to be gone through, features do not.
-        workers = (os.cpu_count() or 1) if key == "photographs" else 1
-        batches = Batches(photographs, read, key, model, batch_size, seed, workers=workers)
-        scores = DevScores(dev, dev_photographs, read_dev, output, {"training": story}, run.best())
-        fit(model, phase, batches, scores, output)
-        run.finish(phase.name)
+        if phase.name not in run.finished:
+            if phase != phases[0]:
+                model = Captioner.from_preset(output)  # the best of the phases before
+            batches, read_dev = reading(model, phase, data, output, batch_size, seed)
+            best = run.best()
+            scores = DevScores(data.dev, data.dev_photographs, read_dev, output, story, best)
+            fit(model, phase, batches, scores, output)
+            run.finish(phase.name)
         story["phases"][-1]["chosen_epoch"] = run.finished[phase.name]
     shutil.rmtree(output / "cache", ignore_errors=True)  # gigabytes that nobody needs any more
 
 
-def counts(examples):
+@dataclass(frozen=True)
+class Data:
+    """What is learned from, and what the dev splits hold.
+
+    Attributes:
+        times: how often an epoch goes through each data set.
+        train, dev: the records of each data set.
+        photographs, dev_photographs: all that is said of each photograph.
+        vocabulary: the words of what is learned from.
+    """
+
+    times: dict[str, int]
+    train: dict[str, list[Example]]
+    dev: dict[str, list[Example]]
+    photographs: list[Photograph]
+    dev_photographs: list[Photograph]
+    vocabulary: Vocabulary
+
+    @classmethod
+    def read(cls, datasets: Sequence[tuple[str, str | PathLike[str]]]) -> Self:
+        """Read the data sets; for the errors see `train`."""
+        counted = Counter(datasets)
+        names = [name for name, _ in counted]
+        if len(set(names)) < len(names):
+            raise TrainingError(f"one format, two folders: {', '.join(names)}; join them into one")
+        times = {name: count for (name, _), count in counted.items()}
+        train, dev = (
+            {name: load_dataset(name, root, split) for name, root in counted}
+            for split in ("train", "dev")
+        )
+        examples = list(itertools.chain(*train.values()))
+        asked = (example.question for example in examples if example.question is not None)
+        said = (text for example in examples for text in example.references)
+        vocabulary = Vocabulary.from_sentences(itertools.chain(said, asked))
+        if len(vocabulary) == len(SPECIAL):
+            raise TrainingError(
+                f"no word is said {MIN_COUNT} times in {', '.join(names)}: there is nothing to "
+                "learn; give more captions"
+            )
+        return cls(times, train, dev, photographs_of(train, times), photographs_of(dev), vocabulary)
+
+    @property
+    def asks(self) -> bool:
+        """Whether there are questions to learn from."""
+        return any(photograph.questions for photograph in self.photographs)
+
+    def story(self) -> dict[str, Any]:
+        """What the metadata of the weights say of it."""
+        return {
+            name: {
+                "train": counts(self.train[name]),
+                "dev": counts(self.dev[name]),
+                "times": self.times[name],
+            }
+            for name in self.train
+        }
+
+
+def new_model(
+    data: Data, encoder: str, encoder_weights: str | PathLike[str]
+) -> tuple[Captioner, dict[str, Any]]:
+    """A model for the data, and where its encoder comes from; for the errors see `train`."""
+    origin: dict[str, Any] = {"name": encoder, "weights": Path(encoder_weights).name}
+    from_preset = encoder_weights != "imagenet" and not Path(encoder_weights).is_file()
+    model = Captioner(
+        data.vocabulary,
+        CaptionerConfig(encoder=encoder, question_units=QUESTION_UNITS if data.asks else 0),
+        encoder_weights=None if from_preset else encoder_weights,
+    )
+    if from_preset:
+        source = Captioner.from_preset(encoder_weights)
+        if source.config.encoder != encoder:
+            raise TrainingError(f"{encoder_weights}: has {source.config.encoder}, not {encoder}")
+        model.encoder.set_weights(source.encoder.get_weights())
+        origin["preset"] = presets.read_metadata(encoder_weights)
+    elif encoder_weights != "imagenet":
+        origin["sha256"] = presets.sha256(encoder_weights)
+    return model, origin
+
+
+def reading(
+    model: Captioner, phase: Phase, data: Data, output: Path, batch_size: int, seed: int
+) -> tuple[Batches, ReadRows]:
+    """What a phase learns from, and what its dev scores are measured on."""
+    # Photographs take longer to load than to be gone through, features do not.
+    key, workers = "photographs", os.cpu_count() or 1
+    if phase.name == "frozen":
+        key, workers, model.encoder.trainable = "features", 1, False
+        read, read_dev = cached_readers(
+            model, data.photographs, data.dev_photographs, output / "cache", batch_size
+        )
+    else:
+        read, read_dev = photograph_readers(model, data.photographs, data.dev_photographs)
+    batches = Batches(data.photographs, read, key, model, batch_size, seed, workers=workers)
+    return batches, read_dev
+
+
+def counts(examples: Sequence[Example]) -> dict[str, int]:
     """What a data set holds, for the story of the weights."""
     captioned = [example for example in examples if example.question is None]
     return {
@@ -261,7 +325,13 @@ def counts(examples):
     }
 
 
-def compile_model(model, data, steps, learning_rate, jit_compile=None):
+def compile_model(
+    model: Captioner,
+    data: Batches,
+    steps: int,
+    learning_rate: float,
+    jit_compile: bool | None = None,
+) -> None:
     """Give a model the optimizer and the losses of a phase.
 
     Args:
@@ -290,7 +360,7 @@ def compile_model(model, data, steps, learning_rate, jit_compile=None):
     )
 
 
-def fit(model, phase, data, scores, output):
+def fit(model: Captioner, phase: Phase, data: Batches, scores: "DevScores", output: Path) -> None:
     """One phase: `compile`, `fit`, and the callbacks that log, stop and resume."""
     compile_model(model, data, phase.epochs * len(data), phase.learning_rate)
     history = model.fit(
