@@ -197,6 +197,7 @@ class AttentionDecoder(keras.layers.Layer):
             words: `float[N, E]`, the vector of the word before.
             states: flat list of `float[N, H]`.
             memory: a `Memory` of B photographs, N a multiple of B.
+            training: whether dropout is applied.
 
         Returns:
             The output `float[N, H]` and the new states.
@@ -256,6 +257,7 @@ class AttentionDecoder(keras.layers.Layer):
             states: flat list of `float[N, H]`.
             memory: a `Memory` of B photographs, N a multiple of B.
             condition: `float[N, C]`, where the decoder is conditioned.
+            training: whether dropout is applied.
 
         Returns:
             The output `float[N, H]`, the context vectors and attention weights `float[N, R]` that
@@ -304,6 +306,7 @@ class AttentionDecoder(keras.layers.Layer):
             states: flat list of `float[N, H]`.
             memory: a `Memory` of B photographs, N a multiple of B.
             condition: `float[N, C]`, where the decoder is conditioned.
+            training: whether dropout is applied.
 
         Returns:
             Logits `float[N, T, V]`, attention weights `float[N, T, R]` (None without regions),
@@ -340,6 +343,7 @@ class AttentionDecoder(keras.layers.Layer):
             tokens: `int[N, T]`, each sequence from the start token on; T is static.
             memory: a `Memory` of B photographs, N a multiple of B.
             condition: `float[N, C]`, where the decoder is conditioned.
+            training: whether dropout is applied.
 
         Returns:
             Logits `float[N, T, V]` and attention weights `float[N, T, R]`.

@@ -50,6 +50,23 @@ class ConditionalLanguageModel(keras.Model):
         self.vocabulary = Vocabulary(vocabulary)
         self.config = self.config_class() if config is None else config
 
+    def new_decoder(self, concepts: bool = False) -> AttentionDecoder:
+        """A decoder of the sizes in the configuration of a captioner or a translator."""
+        config = self.config
+        return AttentionDecoder(
+            len(self.vocabulary),
+            config.embedding_size,
+            config.units,
+            config.attention_size,
+            config.cell,
+            config.layers,
+            config.dropout,
+            config.question_units,
+            config.attention,
+            concepts,
+            name="decoder",
+        )
+
     @functools.cached_property
     def compiled_functions(self) -> CompiledFunctions:
         """The compiled functions of this model, made at first use."""

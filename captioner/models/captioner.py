@@ -13,7 +13,6 @@ from captioner.data.tokenizer import phrase, sentence
 from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.generation.photographs import WritesAboutPhotographs
 from captioner.generation.rules import Rules
-from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.image_encoder import build_encoder
 from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
@@ -73,19 +72,7 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
             name="position",
         )
         self.drop = keras.layers.Dropout(config.dropout, name="drop")
-        self.decoder = AttentionDecoder(
-            len(self.vocabulary),
-            config.embedding_size,
-            config.units,
-            config.attention_size,
-            config.cell,
-            config.layers,
-            config.dropout,
-            config.question_units,
-            config.attention,
-            bool(config.concepts),
-            name="decoder",
-        )
+        self.decoder = self.new_decoder(bool(config.concepts))
         if config.concepts:
             self.concept_head = keras.layers.Dense(len(config.concepts), name="concept_head")
             ids = {word: i for i, word in enumerate(self.vocabulary.words)}
@@ -207,6 +194,7 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
                 them the words before: "captions" `int[B, K, T]`, or "answers" `int[B, M, U]` to
                 "questions" `int[B, M, Q]`. For a model with concepts also "texts" `int[G, K, T]`,
                 sentences without photographs, see `text_memory`.
+            training: whether dropout is applied, and noise on the concepts.
 
         Returns:
             A dict with the logits of the words that follow: "captions" `float[B, K, T, V]`,

@@ -13,7 +13,6 @@ from captioner.generation import BEAM_WIDTH
 from captioner.generation.batching import BATCH, generate
 from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam
-from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
 from captioner.layers.text_encoder import TextEncoder
@@ -51,18 +50,7 @@ class Translator(ConditionalLanguageModel):
             name="text_encoder",
         )
         self.norm = keras.layers.LayerNormalization(name="norm")
-        self.decoder = AttentionDecoder(
-            len(self.vocabulary),
-            config.embedding_size,
-            config.units,
-            config.attention_size,
-            config.cell,
-            config.layers,
-            config.dropout,
-            config.question_units,
-            config.attention,
-            name="decoder",
-        )
+        self.decoder = self.new_decoder()
         words = config.max_source_words
         self.text_encoder.build((None, words, config.embedding_size))
         self.norm.build((None, words, config.units))

@@ -34,9 +34,14 @@ def fingerprint(model: Captioner, photographs: Sequence[Photograph]) -> str:
 
 
 def cache_features(
-    model: Captioner, photographs: Sequence[Photograph], folder: Path, name: str, batch_size: int
+    model: Captioner,
+    photographs: Sequence[Photograph],
+    folder: Path,
+    name: str,
+    batch_size: int,
+    mirrored: bool = True,
 ) -> np.ndarray:
-    """Run the frozen encoder once over all photographs and their mirror images.
+    """Run the frozen encoder once over all photographs, and over their mirror images.
 
     The file is named after what it was made of, so that the features of other photographs, or of
     another encoder, are never taken for these; what an older run of that name left is removed.
@@ -47,9 +52,11 @@ def cache_features(
         folder: where the cache lies.
         name: what it holds, such as "train".
         batch_size: photographs encoded together.
+        mirrored: whether the mirror images are wanted, as what is learned from; of what is
+            scored they are not.
 
     Returns:
-        `float16[2, N, R, C]`, plain and mirrored, mapped from the file.
+        `float16[2, N, R, C]`, plain and mirrored, or `float16[1, N, R, C]`, mapped from the file.
     """
     path = folder / f"{name}-{fingerprint(model, photographs)}.npy"
     if not path.exists():
@@ -57,14 +64,15 @@ def cache_features(
         for stale in folder.glob(f"{name}-*"):
             stale.unlink()
         unfinished = path.with_suffix(".part")
-        shape = (2, len(photographs), model.regions, model.encoder.output_shape[-1])
+        sides = 2 if mirrored else 1
+        shape = (sides, len(photographs), model.regions, model.encoder.output_shape[-1])
         cache = np.lib.format.open_memmap(unfinished, "w+", "float16", shape)
         paths = [photograph.image for photograph in photographs]
         with tqdm(total=len(paths), desc=f"encoding {name}", unit="photo") as bar:
             images = sound_images(paths, model.config.image_size)
             for images_of_batch in batched(images, batch_size):
                 batch, rows = np.stack(images_of_batch), slice(bar.n, bar.n + batch_size)
-                for side, view in enumerate((batch, batch[:, :, ::-1])):
+                for side, view in enumerate((batch, batch[:, :, ::-1])[:sides]):
                     cache[side, rows] = model.encode(view)
                 bar.update(len(batch))
         cache.flush()
@@ -81,7 +89,7 @@ def cached_readers(
 ) -> tuple[ReadOne, ReadRows]:
     """Reads features from a cache: one for `Batches`, one for `DevScores`."""
     features = cache_features(model, photographs, folder, "train", batch_size)
-    dev_features = cache_features(model, dev, folder, "dev", batch_size)
+    dev_features = cache_features(model, dev, folder, "dev", batch_size, mirrored=False)
     return lambda i, mirror, rng: features[int(mirror), i], lambda rows: dev_features[0, rows]
 
 

@@ -1,0 +1,193 @@
+"""Pages, as a browser shows them."""
+
+import base64
+import io
+import re
+import shutil
+
+import numpy as np
+import pytest
+from overlay.looks import (
+    SIZES,
+    Caption,
+    Word,
+    assert_within_region,
+    brightest,
+    looking_at,
+    photograph,
+    red,
+    words,
+)
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver import ActionChains, Keys
+
+from captioner import overlay
+from captioner.overlay.page import describe
+from captioner.overlay.page import page as page_of
+
+
+def test_a_page_escapes_what_it_is_given():
+    evil = '<script>alert("&")</script>\'"'
+    caption = [Word(evil, 0.5, looking_at(0, 0)), Word("$limit", 0.5, looking_at(1, 1))]
+    page = page_of(photograph(), caption, evil)
+    assert page.count("<script") == 1 and "alert(&quot;" in page
+    tags = re.sub(r"base64,[^\"]*", "", page)
+    assert 'alert("' not in tags
+    assert "$limit" in page
+    for attribute in re.findall(r'(?:alt|data-look)="([^"]*)"', page):
+        assert "<" not in attribute
+
+
+def test_a_page_holds_all_it_needs(tmp_path):
+    secret = tmp_path / "secret-name.jpg"
+    exif = Image.Exif()
+    exif[0x010E] = "secret place"
+    photograph((1500, 900)).save(secret, exif=exif)
+    page = page_of(secret, words((0, 0), (6, 6)), "Two words.")
+    written = re.sub(r"base64,[^\"]*", "", page)
+    assert not re.search(r"https?:|://|@import|url\(", written)
+    assert re.findall(r'(?:src|href)="(?!data:)', page) == []
+    assert "default-src 'none'" in page
+    assert "secret" not in written
+    kinds = re.findall(r'src="data:image/(\w+);base64,([^"]*)"', page)
+    assert [kind for kind, _ in kinds] == ["jpeg", "png", "png"]
+    jpeg, *heats = (Image.open(io.BytesIO(base64.b64decode(data))) for _, data in kinds)
+    assert jpeg.size == (1000, 600) and not jpeg.getexif()
+    for heat, region in zip(heats, ((0, 0), (6, 6)), strict=True):
+        assert_within_region(brightest(np.asarray(heat.convert("RGBA"))[..., 3]), *region)
+
+
+@pytest.mark.parametrize(
+    ("region", "place"),
+    [((0, 0), "upper left"), ((1, 3), "top"), ((3, 3), "centre"), ((2, 6), "right")]
+    + [((6, 2), "bottom"), ((5, 1), "lower left"), ((6, 6), "lower right")],
+)
+def test_a_look_is_told_in_words(region, place):
+    text = describe(Word("dog", 0.456, looking_at(*region, 0.2)))
+    assert text == f"dog: probability 0.46, looked most at the {place}, 9.8 times an even look"
+
+
+def test_an_even_look_is_told_in_words():
+    text = describe(Word("a", 0.9, looking_at(0, 0, 1.4 / 49)))
+    assert text == "a: probability 0.90, looked all over the photograph"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Chromium without a window and without a network."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("Chromium is not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    flags = (
+        "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
+    )
+    for flag in f"{flags} disable-component-update disable-sync window-size=1000,900".split():
+        options.add_argument(f"--{flag}")
+    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(params=SIZES.values(), ids=SIZES)
+def opened(browser, tmp_path, request):
+    """A page of three words: the browser, their buttons and a function that looks at the page."""
+    path = tmp_path / "out.html"
+    caption = Caption("Zero one two.", words((0, 0), (1, 5), (5, 2)))
+    overlay.save(red(photograph(request.param)), caption, path)
+    browser.get(path.as_uri())
+    view, look = (browser.find_element("id", name) for name in ("view", "look"))
+    browser.execute_script("arguments[0].style.borderRadius = 0", view)
+    buttons = browser.find_elements("tag name", "button")
+
+    def shown():
+        """What the page says, and its picture `uint8[H, W, 3]` when the heat has faded in."""
+        browser.execute_async_script("setTimeout(arguments[0], 300)")
+        image = Image.open(io.BytesIO(view.screenshot_as_png)).convert("RGB")
+        # Without the white of the page, of which a screenshot has a trace at the edges.
+        return look.text, np.asarray(image)[1:-1, 1:-1]
+
+    yield browser, buttons, shown
+    requests = browser.execute_script("return performance.getEntriesByType('resource')")
+    assert all(request["name"].startswith("data:") for request in requests)
+    assert browser.get_log("browser") == []
+
+
+def is_red(image):
+    return (image[..., 0] > image[..., 2].astype(int) + 20).mean() > 0.9
+
+
+def is_grey(image):
+    return np.ptp(image.astype(int), axis=-1).max() < 12  # JPEG and the scaling leave a trace
+
+
+def test_the_mouse_lights_the_region_of_a_word(opened):
+    browser, buttons, shown = opened
+    text, before = shown()
+    assert text.startswith("Point at a word")
+    assert is_red(before)
+    for button, region, place in ((1, (1, 5), "upper right"), (2, (5, 2), "bottom")):
+        ActionChains(browser, duration=0).move_to_element(buttons[button]).perform()
+        text, image = shown()
+        assert_within_region(brightest(image), *region)
+        assert f"looked most at the {place}," in text
+        assert is_grey(image[:40, :40])
+    title = browser.find_element("tag name", "h1")
+    ActionChains(browser, duration=0).move_to_element(title).perform()
+    text, image = shown()
+    assert text.startswith("Point at a word")
+    assert is_red(image)
+
+
+def test_the_keyboard_lights_the_region_of_a_word(opened):
+    browser, buttons, shown = opened
+    for key, position, region in (
+        (Keys.TAB, 0, (0, 0)),
+        (Keys.TAB, 1, (1, 5)),
+        (Keys.ARROW_RIGHT, 2, (5, 2)),
+        (Keys.ARROW_RIGHT, 2, (5, 2)),  # the last one
+        (Keys.ARROW_LEFT, 1, (1, 5)),
+        (Keys.HOME, 0, (0, 0)),
+        (Keys.END, 2, (5, 2)),
+    ):
+        ActionChains(browser, duration=0).send_keys(key).perform()
+        assert browser.switch_to.active_element == buttons[position]
+        assert buttons[position].value_of_css_property("outline-style") == "solid"
+        text, image = shown()
+        assert text.startswith(("zero: ", "one: ", "two: ")[position])
+        assert_within_region(brightest(image), *region)
+    ActionChains(browser, duration=0).send_keys(Keys.ESCAPE).perform()
+    text, image = shown()
+    assert text.startswith("Point at a word")
+    assert is_red(image)
+
+
+@pytest.mark.parametrize("opened", [SIZES["landscape"]], indirect=True)
+def test_a_page_can_be_heard(opened):
+    browser, buttons, _ = opened
+    photo, *heats = browser.find_elements("css selector", "#view img")
+    assert photo.accessible_name == "The photograph"
+    assert [heat.get_dom_attribute("alt") for heat in heats] == [""] * 3  # told in words instead
+    assert [button.accessible_name for button in buttons] == ["zero 0.05", "one 0.10", "two 0.15"]
+    group = browser.find_element("id", "words")
+    assert (group.aria_role, group.accessible_name) == (
+        "group",
+        "The words, each with its probability",
+    )
+    assert browser.find_element("id", "look").get_dom_attribute("aria-live") == "polite"
+
+
+# Files
+
+
+def test_a_page_shows_the_question_and_escapes_it(tmp_path):
+    answer = Caption("red", words((0, 0)))
+    overlay.save(photograph(), answer, tmp_path / "o.html", "what $limit is <script>?")
+    page = (tmp_path / "o.html").read_text()
+    for tag in ("h1", "title"):
+        assert f"<{tag}>what $limit is &lt;script&gt;? → red</{tag}>" in page
