@@ -14,7 +14,6 @@ import keras
 from keras import ops
 
 from captioner.data.vocabulary import END, PAD, START, UNKNOWN
-from captioner.generation.results import length_normalised
 from captioner.layers.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -100,9 +99,8 @@ class Generator(keras.Model):
 
             length = ops.cast(ops.sum(ops.cast(tokens != PAD, "int32"), axis=-1), "float32")
             lengths = ops.where(finished, length, length + 1)
-            merits = length_normalised(
-                ops.expand_dims(scores, -1) + following, ops.expand_dims(lengths, -1)
-            )
+            # The mean, or else the shorter of two captions would always be the better one.
+            merits = (ops.expand_dims(scores, -1) + following) / ops.expand_dims(lengths, -1)
             drawn = uniform[step]
             parents, last = ops.cond(
                 temperature > 0,
@@ -158,7 +156,7 @@ def best(merits: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
     """Choose the beams of the next step: the best continuations of all beams together.
 
     Args:
-        merits: `float[G, K, V]`, length-normalised log-probabilities.
+        merits: `float[G, K, V]`, mean log-probabilities.
         drawn: `float[G, K]`, of which only the shape matters.
 
     Returns:

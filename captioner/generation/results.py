@@ -1,15 +1,13 @@
 """What is written: words, candidates and captions, made of token ids."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from captioner.data.vocabulary import PAD, Vocabulary
 
 OUTPUTS = ("tokens", "log_probs", "attention")  # of a search
-# Between the sum (0), which favours short captions, and the mean (1); chosen on Flickr8k's dev.
-LENGTH_EXPONENT = 0.7
 
 
 class Writer(Protocol):
@@ -36,8 +34,7 @@ class Word(NamedTuple):
 class Candidate(NamedTuple):
     """A sentence, its score (the mean log-probability of its tokens) and its words.
 
-    The tokens are the words and, where the sentence has ended, its end. The search ranks by
-    `length_normalised` instead, so the scores of ranked candidates need not fall.
+    The tokens are the words and, where the sentence has ended, its end. The search ranks by it.
     """
 
     text: str
@@ -54,12 +51,6 @@ class Caption(NamedTuple):
     candidates: list[Candidate]
 
 
-def length_normalised(log_probs: Any, lengths: Any) -> Any:
-    """Summed log-probabilities on a scale on which longer sequences are not worse (Wu et al.,
-    2016, eq. 14, with the simpler denominator length ** exponent)."""
-    return log_probs / lengths**LENGTH_EXPONENT
-
-
 def caption_of(
     model: Writer, asked: bool, tokens: np.ndarray, log_probs: np.ndarray, attention: np.ndarray
 ) -> Caption:
@@ -73,7 +64,7 @@ def caption_of(
         attention: `float[K, T, R]`.
     """
     lengths = (tokens != PAD).sum(axis=-1)
-    best_first = np.argsort(-length_normalised(log_probs.sum(axis=-1), lengths), kind="stable")
+    best_first = np.argsort(-log_probs.sum(axis=-1) / lengths, kind="stable")
     candidates = [
         _candidate(model, asked, tokens[i], log_probs[i], attention[i]) for i in best_first
     ]

@@ -10,7 +10,7 @@ from searches import candidates_of
 
 from captioner.data.vocabulary import END, PAD, START, UNKNOWN
 from captioner.generation import batching, loop
-from captioner.generation.results import LENGTH_EXPONENT, OUTPUTS, length_normalised
+from captioner.generation.results import OUTPUTS
 from captioner.generation.samplers import Beam, Sampling
 
 
@@ -71,12 +71,11 @@ def test_a_wide_beam_finds_the_best_of_all_sentences(toy, features):
     written = targets != PAD
     totals = (ops.convert_to_numpy(log_probs) * written).sum(1)
     means = totals / written.sum(1)
-    merits = totals / written.sum(1) ** LENGTH_EXPONENT
 
     best = candidates_of(model, {"features": x}, Beam(len(model.vocabulary) ** 2))[0][0]
-    expected = model.vocabulary.decode(targets[merits.argmax()])
+    expected = model.vocabulary.decode(targets[means.argmax()])
     assert [word.word for word in best.words] == expected
-    assert best.score == pytest.approx(means[merits.argmax()], abs=1e-4)
+    assert best.score == pytest.approx(means[means.argmax()], abs=1e-4)
 
 
 @pytest.mark.parametrize("method", [Beam(1), Beam(3), Sampling(width=2)])
@@ -127,12 +126,12 @@ def test_finished_beams_are_frozen(toy, features):
 
 def test_length_normalisation_prefers_the_better_of_two_lengths():
     # A finished beam of two tokens, sum -2.0, against one of three tokens, sum -2.4, that goes on
-    # with a token of -0.4. By their sums the first is better; normalised, -2 / 2 ** 0.7 = -1.23
-    # and -2.8 / 4 ** 0.7 = -1.06, it is not.
+    # with a token of -0.4. By their sums the first is better; by their means, -1.0 and -0.7, it
+    # is not.
     scores = np.array([[-2.0, -2.4]], "float32")
     impossible = loop.IMPOSSIBLE
     log_probs = np.array([[[0, *[impossible] * 2], [impossible, -0.4, -9.0]]], "float32")
-    merits = length_normalised(scores[..., None] + log_probs, np.array([[[2.0], [4.0]]]))
+    merits = (scores[..., None] + log_probs) / np.array([[[2.0], [4.0]]])
     parents, tokens = loop.best(merits, np.zeros((1, 2)))
     assert ops.convert_to_numpy(parents).tolist() == [[1, 0]]
     assert ops.convert_to_numpy(tokens).tolist() == [[1, PAD]]
@@ -150,7 +149,7 @@ def test_candidates_come_best_first_with_their_mean_log_probability(toy, feature
             total = found.score * (len(logs) + ended)
             # What the words leave of the total is the log-probability of the end token.
             assert total <= sum(logs) + 1e-3 if ended else total == pytest.approx(sum(logs), 1e-4)
-            merits.append(total / (len(logs) + ended) ** LENGTH_EXPONENT)
+            merits.append(found.score)
         assert merits == sorted(merits, reverse=True)
 
 
