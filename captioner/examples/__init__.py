@@ -5,6 +5,7 @@ python -m captioner.examples.stories      questions about short stories
 python -m captioner.examples.characters   a text written character by character
 python -m captioner.examples.addition     binary addition by a plain recurrent network
 python -m captioner.examples.gradients    gradients that vanish, or explode and are clipped
+python -m captioner.examples.forecast     temperatures and prices, forecast
 """
 
 import sys
@@ -29,11 +30,12 @@ def learn(
     epochs: int,
     learning_rate: float,
     batch_size: int = 64,
+    loss: keras.losses.Loss | None = None,
     **settings: Any,
 ) -> Model:
     """Fit with Adam, its rate going up for a short while and then down to 0; gradients clipped.
 
-    Other settings are those of `keras.Model.fit`.
+    The loss is that of token ids if none is given. Other settings are those of `keras.Model.fit`.
     """
     steps = epochs * -(-len(y) // batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -41,7 +43,7 @@ def learn(
     )
     model.compile(
         keras.optimizers.Adam(schedule, global_clipnorm=1.0),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD),
+        loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD),
         jit_compile=jit_compile(),
     )
     model.fit(x, y, batch_size=batch_size, epochs=epochs, **{"verbose": 2, **settings})
