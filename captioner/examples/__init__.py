@@ -6,6 +6,7 @@ python -m captioner.examples.characters   a text written character by character
 python -m captioner.examples.addition     binary addition by a plain recurrent network
 python -m captioner.examples.gradients    gradients that vanish, or explode and are clipped
 python -m captioner.examples.forecast     temperatures and prices, forecast
+python -m captioner.examples.tagging      what a name stands for, by the words around it
 """
 
 import sys
