@@ -12,10 +12,12 @@ search.onnx         from features to captions and answers
 graphs.json         where in model.weights.h5 the weights of both lie, for they hold none
 """
 
+import contextlib
+import errno
 import hashlib
 import json
-import tempfile
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,6 +39,7 @@ CONFIG, VOCABULARY, WEIGHTS, METADATA = (
     "model.weights.h5",
     "metadata.json",
 )
+UNFINISHED, COMPLETE = ".unfinished", ".complete"  # folders of files that will be moved
 FILES = (CONFIG, VOCABULARY, WEIGHTS)
 ENCODER_GRAPH, SEARCH_GRAPH, GRAPHS = GRAPH_FILES = ("encoder.onnx", "search.onnx", "graphs.json")
 
@@ -60,6 +63,7 @@ def find(preset: str | PathLike[str]) -> Path:
     # current directory does not take the place of a preset that ships.
     shipped = [place / "weights" / preset for place in (package.parent, package)]
     for folder in (*(shipped if Path(preset).name == str(preset) else []), Path(preset)):
+        _move(folder)
         if (folder / METADATA).is_file():
             return folder
     raise PresetError(
@@ -153,20 +157,61 @@ def check_answers(model: "Searches", preset: str | PathLike[str]) -> None:
 def save(
     model: "ConditionalLanguageModel", path: str | PathLike[str], metadata: dict[str, Any]
 ) -> None:
-    """Write a preset; a file is whole before it takes the place of an older one."""
+    """Write a preset; it takes the place of an older one as a whole.
+
+    Raises:
+        OSError: it cannot be written, as where there is no space; an older one is as it was.
+    """
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        new = Path(temporary)
+    with replacement(folder) as new:
         write_json(new / CONFIG, model.config.to_json())
         model.vocabulary.save(new / VOCABULARY)
         full = new / "full.weights.h5"
+        require_space(folder, 6 * model.count_params())  # as float32, then as float16
         model.save_weights(full)
         write_half(full, new / WEIGHTS)
+        full.unlink()
         hashes = {name: sha256(new / name) for name in FILES}
         write_json(new / METADATA, {"sha256": hashes, **metadata})
-        for name in (*FILES, METADATA):
-            (new / name).replace(folder / name)
+
+
+@contextlib.contextmanager
+def replacement(folder: Path) -> Iterator[Path]:
+    """A folder for new files, which take the place of those of a preset all together.
+
+    When they are written the folder gets another name, in one step; then they are moved. Whoever is
+    interrupted before leaves the old preset, and after it the new one: `find` moves the rest.
+    """
+    unfinished = folder / UNFINISHED
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        unfinished.replace(folder / COMPLETE)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    _move(folder)
+
+
+def _move(folder: Path) -> None:
+    if not (folder / COMPLETE).is_dir():
+        return
+    for path in sorted((folder / COMPLETE).iterdir()):
+        with contextlib.suppress(FileNotFoundError):  # another process is doing the same
+            path.replace(folder / path.name)
+    with contextlib.suppress(FileNotFoundError):
+        (folder / COMPLETE).rmdir()
+
+
+def require_space(folder: Path, size: int) -> None:
+    """Refuse to write what there is no space for: HDF5 may end the process when a disk is full.
+
+    Raises:
+        OSError: there is less than `size` bytes, and a little.
+    """
+    if shutil.disk_usage(folder).free < size + 2**20:
+        raise OSError(errno.ENOSPC, f"no space for {size / 1e6:.0f} MB; free some", str(folder))
 
 
 def write_half(source: Path, target: Path) -> None:

@@ -1,5 +1,7 @@
+import itertools
 import json
 import os
+import shutil
 
 import h5py
 import numpy as np
@@ -147,3 +149,54 @@ def test_a_folder_here_does_not_take_the_place_of_a_preset_that_ships(tmp_path, 
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / presets.METADATA).write_text("{}")
     assert presets.find("mine").resolve() == (tmp_path / "mine").resolve()
+
+
+class Interrupted(BaseException):
+    """As an interrupt is no Exception."""
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_a_preset_is_replaced_as_a_whole_or_not_at_all(saved, toy, tmp_path, monkeypatch, moment):
+    """Interrupted before any step of the replacement, it is the old one or the new one."""
+    model, folder = saved
+    new, steps = toy(seed=1), itertools.count()
+    rename, unlink = type(folder).replace, type(folder).unlink
+
+    def interrupted(act):
+        def acting(*args, **kwargs):
+            if next(steps) == moment:
+                raise Interrupted
+            return act(*args, **kwargs)
+
+        return acting
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(folder), "replace", interrupted(rename))
+        patch.setattr(type(folder), "unlink", interrupted(unlink))
+        patch.setattr(type(folder), "rmdir", interrupted(type(folder).rmdir))
+        done = False
+        try:
+            new.save_to_preset(folder, {"training": {"seed": 1}})
+            done = True
+        except Interrupted:
+            pass
+    again = Captioner.from_preset(folder)
+    seed = presets.read_metadata(folder)["training"]["seed"]
+    expected = (model, new)[seed]
+    assert seed == 1 or not done
+    np.testing.assert_allclose(
+        again.project.kernel, expected.project.kernel, atol=1e-3
+    )  # of half precision
+    assert {path.name for path in folder.iterdir()} == {*presets.FILES, presets.METADATA}
+
+
+def test_a_full_disk_leaves_the_old_preset(saved, toy, monkeypatch):
+    _, folder = saved
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr(
+        "shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9 - 10**3, 10**3)
+    )
+    with pytest.raises(OSError, match="no space for") as error:
+        toy(seed=1).save_to_preset(folder)
+    assert error.value.filename == str(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -55,4 +55,7 @@ def run(args: Namespace) -> int:
     except (train.TrainingError, image_encoder.EncoderError) as error:
         report(error)
         return 1
+    except KeyboardInterrupt:
+        report("interrupted; the same command goes on after the last epoch that was finished")
+        raise
     return 0

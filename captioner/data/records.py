@@ -35,6 +35,13 @@ def locate(root: Path, *names: str) -> Path:
     raise DatasetError(f"{root}: looked for {', '.join(names)}; found none")
 
 
+def named(folder: Path, name: str) -> Path:
+    """The image of that name in a folder, which some data sets name as well: "Images/a.jpg"."""
+    if not (folder / name).exists() and (folder.parent / name).exists():
+        return folder.parent / name
+    return folder / name
+
+
 def is_set_aside(name: str, one_in: int) -> bool:
     """Whether an image, by its name, is the one in so many that training goes without.
 

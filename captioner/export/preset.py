@@ -1,6 +1,5 @@
 """The graphs of a preset."""
 
-import tempfile
 from os import PathLike
 from pathlib import Path
 
@@ -26,8 +25,7 @@ def add_graphs(preset: str | PathLike[str]) -> float:
     """
     folder = presets.verified(preset)
     model = Captioner.from_preset(preset)
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        new = Path(temporary)
+    with presets.replacement(folder) as new:
         places = {}
         names = (presets.ENCODER_GRAPH, presets.SEARCH_GRAPH)
         for name, function in zip(names, functions_of(model), strict=True):
@@ -38,9 +36,9 @@ def add_graphs(preset: str | PathLike[str]) -> float:
         for name in presets.FILES:
             (new / name).symlink_to((folder / name).resolve())
         difference = agree(model, OnnxCaptioner(new))
+        for name in presets.FILES:
+            (new / name).unlink()
         metadata = presets.read_metadata(preset)
         metadata["sha256"] |= {name: presets.sha256(new / name) for name in presets.GRAPH_FILES}
         presets.write_json(new / presets.METADATA, metadata)
-        for name in (*presets.GRAPH_FILES, presets.METADATA):
-            (new / name).replace(folder / name)
     return difference

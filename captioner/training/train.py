@@ -29,6 +29,7 @@ from captioner.generation.loop import jit_compile as xla_is_faster
 from captioner.generation.samplers import Beam
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
+from captioner.training.backup import Backup, Patience
 from captioner.training.batches import Batches, Photograph, photographs_of
 from captioner.training.features import ReadRows, cached_readers, photograph_readers
 from captioner.training.run import Run, TrainingError, digest
@@ -214,6 +215,7 @@ def train(
             scores = DevScores(data.dev, data.dev_photographs, read_dev, output, story, best)
             fit(model, phase, batches, scores, output)
             run.finish(phase.name)
+            shutil.rmtree(output / "backup")
         story["phases"][-1]["chosen_epoch"] = run.finished[phase.name]
     shutil.rmtree(output / "cache", ignore_errors=True)  # gigabytes that nobody needs any more
 
@@ -248,6 +250,13 @@ class Data:
             {name: load_dataset(name, root, split) for name, root in counted}
             for split in ("train", "dev")
         )
+        seen = {os.path.realpath(e.image) for records in train.values() for e in records}
+        for example in itertools.chain(*dev.values()):
+            if os.path.realpath(example.image) in seen:
+                raise TrainingError(
+                    f"{example.image}: in the split train and in dev, perhaps by another name; "
+                    "leave it out of one"
+                )
         examples = list(itertools.chain(*train.values()))
         asked = (example.question for example in examples if example.question is not None)
         said = (text for example in examples for text in example.references)
@@ -363,20 +372,27 @@ def compile_model(
 def fit(model: Captioner, phase: Phase, data: Batches, scores: "DevScores", output: Path) -> None:
     """One phase: `compile`, `fit`, and the callbacks that log, stop and resume."""
     compile_model(model, data, phase.epochs * len(data), phase.learning_rate)
+    backup = Backup(output / "backup" / f"{phase.name}.weights.h5")
+    patience = Patience(backup.history, PATIENCE)
+    if patience.exhausted:
+        return
+    log = output / "logs" / f"{phase.name}.csv"
+    backup.write_log(log)
     history = model.fit(
         data,
+        initial_epoch=len(backup.history),
         epochs=phase.epochs,
         callbacks=[
             keras.callbacks.LambdaCallback(
                 on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)
             ),
             scores,
-            keras.callbacks.EarlyStopping("val_score", patience=PATIENCE, mode="max"),
-            keras.callbacks.CSVLogger(output / "logs" / f"{phase.name}.csv", append=True),
+            patience,
+            keras.callbacks.CSVLogger(log, append=True),
             keras.callbacks.TensorBoard(output / "logs" / phase.name),
             keras.callbacks.TerminateOnNaN(),
             # Last, so that an epoch counts as done only when it has been scored and logged.
-            keras.callbacks.BackupAndRestore(output / "backup" / phase.name),
+            backup,
         ],
     )
     losses = history.history.get("loss", [])

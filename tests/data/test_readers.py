@@ -28,7 +28,7 @@ def names(examples):
 
 
 def test_unknown_format_names_the_known_ones(tmp_path):
-    with pytest.raises(DatasetError, match="'flickr9k'; known are flickr8k, captions-csv, karp"):
+    with pytest.raises(DatasetError, match="'flickr9k'; known are flickr8k, flickr30k, cap"):
         load_dataset("flickr9k", tmp_path, "train")
 
 
@@ -94,10 +94,11 @@ def test_flickr8k_malformed_line(tmp_path, line):
         load_dataset("flickr8k", root, "train")
 
 
-def test_flickr8k_image_without_caption(tmp_path):
+def test_flickr8k_image_without_caption(tmp_path, caplog):
     root = flickr8k(tmp_path, tokens="a_1.jpg#0\tA dog .\nb_2.jpg#0\t \n")
-    with pytest.raises(DatasetError, match=r"b_2\.jpg of split 'train' has no caption"):
-        load_dataset("flickr8k", root, "train")
+    (example,) = load_dataset("flickr8k", root, "train")
+    assert example.image_id == "a_1"
+    assert "b_2.jpg of split 'train' has no caption; going on without such, 1 of 2" in caplog.text
 
 
 def test_text_in_another_encoding(tmp_path):
@@ -182,7 +183,12 @@ def test_csv_tells_images_of_one_name_in_two_folders_apart(tmp_path):
         ("", "captions.csv:1: expected the header image,caption"),
         ("image,caption\na.jpg,A dog, running\n", "captions.csv:2: expected 2 fields"),
         ("image,caption\na.jpg,A dog\nb.jpg\n", "captions.csv:3: expected 2 fields"),
-        ("image,caption\na.jpg,\n", "captions.csv:2: no image, no caption"),
+        ("image,caption,split\na.jpg,,train\n", "a.jpg of split 'train' has no caption"),
+        ("image,caption\n,A dog\n", "captions.csv:2: no image"),
+        (
+            "image,caption,split\na.jpg,A,train\n./a.jpg,B,dev\n",
+            "captions.csv:3: a.jpg is in split train",
+        ),
         (
             'image,caption\na.jpg,"A dog\nb.jpg,Sea\n',
             "captions.csv:3: .*a quote that is not closed",
@@ -198,6 +204,70 @@ def test_csv_malformed(tmp_path, table, message):
     write(tmp_path / "captions.csv", table)
     with pytest.raises(DatasetError, match=message):
         load_dataset("captions-csv", tmp_path, "train")
+
+
+def test_csv_rows_without_a_caption_are_counted(tmp_path, caplog):
+    photo(tmp_path / "a.jpg")
+    photo(tmp_path / "b.jpg")
+    rows = ["a.jpg,A dog", "a.jpg,", "b.jpg, ", "b.jpg,Sea"]
+    table = "image,caption,split\n" + "".join(f"{row},train\n" for row in rows)
+    write(tmp_path / "captions.csv", table)
+    examples = load_dataset("captions-csv", tmp_path, "train")
+    assert [example.references for example in examples] == [("A dog",), ("Sea",)]
+    assert "2 rows without a caption are left out, the first: row 3" in caplog.text
+
+
+def test_csv_names_may_contain_the_folder(tmp_path):
+    path = photo(tmp_path / "Images" / "a.jpg")
+    write(tmp_path / "captions.csv", "image,caption\nImages/a.jpg,A dog\n")
+    (example,) = load_dataset("captions-csv", tmp_path, "train")
+    assert example.image == path
+
+
+def test_csv_dog_jpg_is_not_dog_png(tmp_path):
+    for name in ("dog.jpg", "dog.png", "cat.jpg"):
+        photo(tmp_path / name)
+    write(
+        tmp_path / "captions.csv",
+        "image,caption,split\n"
+        + "".join(f"{name},An animal,dev\n" for name in ("dog.jpg", "dog.png", "cat.jpg")),
+    )
+    examples = load_dataset("captions-csv", tmp_path, "dev")
+    assert [example.image_id for example in examples] == ["dog.jpg", "dog.png", "cat"]
+
+
+FLICKR30K = """image_name| comment_number| comment
+1.jpg| 0| Two dogs , running .
+1.jpg| 1| A field | with a fence .
+2.jpg| 4   A dog runs across the grass .
+3.jpg| 0|
+"""
+
+
+def test_flickr30k(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("captioner.data.readers.flickr30k.is_set_aside", lambda name, one_in: False)
+    write(tmp_path / "results.csv", FLICKR30K)
+    for number in (1, 2, 3):
+        photo(tmp_path / "flickr30k_images" / f"{number}.jpg")
+    one, two = load_dataset("flickr30k", tmp_path, "train")
+    assert one.references == ("Two dogs , running .", "A field | with a fence .")
+    assert (two.image_id, two.references) == ("2", ("A dog runs across the grass .",))
+    assert "3.jpg of split 'train' has no caption" in caplog.text
+    with pytest.raises(DatasetError, match="no photographs in split 'dev'"):
+        load_dataset("flickr30k", tmp_path, "dev")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n", "results.csv:1: expected the header"),
+        (FLICKR30K + "4.jpg, 0, A cat\n", "results.csv:6: expected name.jpg"),
+    ],
+)
+def test_flickr30k_malformed(tmp_path, text, message):
+    write(tmp_path / "results.csv", text)
+    with pytest.raises(DatasetError, match=message):
+        load_dataset("flickr30k", tmp_path, "train")
 
 
 # ------------------------------------------------------------------------------- karpathy
@@ -316,7 +386,11 @@ def test_coco_of_two_years(tmp_path):
         ("test", {}, r"looked for captions_test\*\.json"),
         ("train", {"extra": [{"image_id": 6, "caption": "x"}]}, r"annotations\[3\] is malformed"),
         ("train", {"extra": [{"image_id": 5}]}, r"annotations\[3\] is malformed"),
-        ("train", {"images": [(5, "5.jpg"), (7, "7.jpg"), (8, "8.jpg")]}, r"8\.jpg .* no caption"),
+        (
+            "train",
+            {"images": [(5, "5.jpg"), (7, "7.jpg"), (5, "8.jpg")]},
+            r"images\[2\] has the id",
+        ),
     ],
 )
 def test_coco_malformed(tmp_path, split, changes, message):

@@ -258,3 +258,15 @@ def test_a_loss_that_is_no_number_ends_the_run_and_is_never_saved(
     with pytest.raises(TrainingError, match="the loss of epoch . is nan"):
         run(dataset, tmp_path / "run", encoder_weights, epochs=3)
     assert not (tmp_path / "run" / presets.METADATA).exists()
+
+
+@pytest.mark.parametrize("name", ["./Images/../Images/3.jpg", "link.jpg"])
+def test_a_photograph_in_train_and_dev_by_two_names_is_refused(
+    dataset, tmp_path, encoder_weights, name
+):
+    (dataset / "Images" / "link.jpg").symlink_to(dataset / "Images" / "3.jpg")
+    with open(dataset / "captions.txt", "a", newline="") as file:
+        csv.writer(file).writerow([name, "a picture all blue", "dev"])
+    with pytest.raises(TrainingError, match="in the split train and in dev"):
+        run(dataset, tmp_path / "run", encoder_weights)
+    assert not (tmp_path / "run").exists()

@@ -5,6 +5,7 @@
 A reader is a function `(root, split) -> list[Example]` in a module of its own, listed in `READERS`.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from captioner.data.readers import (
     cocoqa,
     daquar,
     flickr8k,
+    flickr30k,
     jsonl,
     karpathy,
     vqa,
@@ -24,8 +26,11 @@ from captioner.data.records import DatasetError, Example
 
 __all__ = ["READERS", "load_dataset"]
 
+logger = logging.getLogger("captioner.data")
+
 READERS: dict[str, Callable[[Path, str], list[Example]]] = {
     "flickr8k": flickr8k.read,
+    "flickr30k": flickr30k.read,
     "captions-csv": captions_csv.read,
     "karpathy": karpathy.read,
     "coco": coco.read,
@@ -43,7 +48,8 @@ def load_dataset(
     max_missing: float = 0.01,
     verify: bool = True,
 ) -> list[Example]:
-    """Reads one split of a data set, without the photographs that are missing or broken.
+    """Reads one split of a data set, without the photographs that are missing or broken, and
+    without those of which nothing is said.
 
     Args:
         name: one of `READERS`.
@@ -66,8 +72,13 @@ def load_dataset(
     examples = READERS[name](root, split)
     if not examples:
         raise DatasetError(f"{root}: no photographs in split {split!r}")
-    for example in examples:
-        if not example.references:
-            what = "caption" if example.question is None else "answer"
-            raise DatasetError(f"{root}: {example.image.name} of split {split!r} has no {what}")
-    return check_images(examples, max_missing, verify)
+    spoken = [example for example in examples if example.references]
+    if len(spoken) < len(examples):
+        first = next(example for example in examples if not example.references)
+        what = "caption" if first.question is None else "answer"
+        problem = f"{root}: {first.image.name} of split {split!r} has no {what}"
+        if not spoken:
+            raise DatasetError(problem)
+        without = len(examples) - len(spoken)
+        logger.warning("%s; going on without such, %d of %d", problem, without, len(examples))
+    return check_images(spoken, max_missing, verify)

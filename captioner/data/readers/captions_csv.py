@@ -13,10 +13,14 @@ The images lie in `Images/` or beside the table. What belongs to a split is said
 
 import csv
 import io
+import logging
+from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from captioner.data.readers import flickr8k
-from captioner.data.records import DatasetError, Example, is_set_aside, locate, read_text
+from captioner.data.records import DatasetError, Example, is_set_aside, locate, named, read_text
+
+logger = logging.getLogger("captioner.data")
 
 
 def read(root: Path, split: str) -> list[Example]:
@@ -31,11 +35,13 @@ def read(root: Path, split: str) -> list[Example]:
             known = ", ".join(sorted(set(splits.values())))
             raise DatasetError(f"{path}: no image in split {split!r}; has {known or 'none at all'}")
     folder = locate(root, "Images", "images", ".")
-    # Not the bare stem: in one's own data, cats/1.jpg and dogs/1.jpg are two images.
+    # Not the bare stem: in one's own data, cats/1.jpg and dogs/1.jpg are two images, and so are
+    # dog.jpg and dog.png.
+    bare = Counter(str(PurePosixPath(name).with_suffix("")) for name in names)
     return [
         Example(
-            image=folder / name,
-            image_id=str(PurePosixPath(name).with_suffix("")),
+            image=named(folder, name),
+            image_id=stem if bare[stem := str(PurePosixPath(name).with_suffix(""))] == 1 else name,
             references=tuple(captions.get(name, ())),
         )
         for name in names
@@ -46,6 +52,7 @@ def _read_table(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
     """Returns the captions and the split of each image."""
     captions: dict[str, list[str]] = {}
     splits: dict[str, str] = {}
+    empty: list[int] = []
     rows = csv.DictReader(io.StringIO(read_text(path)), skipinitialspace=True)
     try:
         fields = rows.fieldnames or ()
@@ -56,8 +63,9 @@ def _read_table(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
             if None in row or None in row.values():
                 raise DatasetError(f"{where}: expected {len(fields)} fields; quote commas")
             name, caption = row["image"].strip(), row["caption"].strip()
-            if not (name and caption) or "\n" in caption:
-                raise DatasetError(f"{where}: no image, no caption, or a quote that is not closed")
+            if not name or "\n" in caption:
+                raise DatasetError(f"{where}: no image, or a quote that is not closed")
+            name = str(PurePosixPath(name))  # "./a.jpg" is a.jpg
             if "split" in row:
                 split = row["split"].strip()
             else:
@@ -65,7 +73,16 @@ def _read_table(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
             split = "dev" if split == "val" else split
             if splits.setdefault(name, split) != split:
                 raise DatasetError(f"{where}: {name} is in split {splits[name]} and in {split!r}")
-            captions.setdefault(name, []).append(caption)
+            spoken = captions.setdefault(name, [])
+            if caption:
+                spoken.append(caption)
+            else:
+                empty.append(rows.line_num)
     except csv.Error as error:
         raise DatasetError(f"{path}:{rows.line_num}: {error}") from error
+    if empty:
+        logger.warning(
+            "%s: %d rows without a caption are left out, the first: row %d",
+            *(path, len(empty), empty[0]),
+        )
     return captions, splits

@@ -10,7 +10,7 @@
 import re
 from pathlib import Path
 
-from captioner.data.records import DatasetError, Example, locate, read_lists
+from captioner.data.records import DatasetError, Example, locate, named, read_lists
 
 
 def read(root: Path, split: str) -> list[Example]:
@@ -23,6 +23,8 @@ def read(root: Path, split: str) -> list[Example]:
     files: dict[int, str] = {}
     for index, entry in enumerate(entries):
         try:
+            if entry["id"] in files:
+                raise DatasetError(f"{path}: images[{index}] has the id of another image")
             files[entry["id"]] = entry["file_name"]
             references[entry["id"]] = []
         except (KeyError, TypeError) as error:
@@ -34,7 +36,9 @@ def read(root: Path, split: str) -> list[Example]:
         except (KeyError, TypeError, AttributeError) as error:
             raise DatasetError(f"{path}: annotations[{index}] is malformed ({error!r})") from error
     return [
-        Example(image=images / file, image_id=image_id, references=tuple(references[image_id]))
+        Example(
+            image=named(images, file), image_id=image_id, references=tuple(references[image_id])
+        )
         for image_id, file in files.items()
     ]
 

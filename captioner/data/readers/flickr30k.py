@@ -1,0 +1,42 @@
+"""Flickr30k as it is distributed today: `results.csv`, whose fields a bar parts.
+
+    results.csv                image_name| comment_number| comment
+                               1000092795.jpg| 0| Two young guys ...
+    flickr30k_images/*.jpg     or Images/*.jpg, or beside the table
+
+No official splits come with it: about one image in ten, by a hash of its name, is "dev", the others
+are "train". Those of Karpathy are read by `karpathy`.
+"""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from captioner.data.records import DatasetError, Example, is_set_aside, locate, read_text
+
+# In the file as distributed, row 19,999 lacks its second bar: "2199200615.jpg| 4   A dog runs ...".
+ROW = re.compile(r"(?P<image>[^|]+)\|\s*\d+\s*(?:\||\s)(?P<caption>.*)")
+
+
+def read(root: Path, split: str) -> list[Example]:
+    """Reads the split "train" or "dev"."""
+    path = locate(root, "results.csv", "flickr30k_images/results.csv")
+    captions: dict[str, list[str]] = defaultdict(list)
+    header, *rows = read_text(path).splitlines()
+    if header.replace(" ", "") != "image_name|comment_number|comment":
+        raise DatasetError(f"{path}:1: expected the header image_name| comment_number| comment")
+    for number, row in enumerate(rows, start=2):
+        if not row.strip():
+            continue
+        found = ROW.fullmatch(row)
+        if found is None:
+            raise DatasetError(f"{path}:{number}: expected name.jpg| number| caption, got {row!r}")
+        spoken = captions[found["image"].strip()]
+        if caption := found["caption"].strip():
+            spoken.append(caption)
+    folder = locate(root, "flickr30k_images/flickr30k_images", "flickr30k_images", "Images", ".")
+    return [
+        Example(image=folder / name, image_id=Path(name).stem, references=tuple(spoken))
+        for name, spoken in captions.items()
+        if ("dev" if is_set_aside(name, one_in=10) else "train") == split
+    ]

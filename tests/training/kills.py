@@ -1,0 +1,134 @@
+"""Training that is killed and goes on: `python tests/training/kills.py`.
+
+A small run over both phases is killed at random moments, each time in a new folder, and started
+again until it ends. What it has learned and logged is compared with a run that nobody killed.
+"""
+
+import argparse
+import csv
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+CHILD = """
+import sys
+sys.path[:0] = sys.argv[3:]
+from dataclasses import replace
+from conftest import with_toy_encoder
+import captioner.models.captioner as module
+from captioner.training import train as training
+
+module.build_encoder = with_toy_encoder(module.build_encoder)
+
+class Toy(training.Captioner):
+    def __init__(self, vocabulary, config, **settings):
+        sizes = {"annotation_size": 16, "embedding_size": 16, "units": 16, "max_words": 5}
+        super().__init__(vocabulary, replace(config, image_size=64, **sizes), **settings)
+
+training.Captioner = Toy
+print("begun", flush=True)
+data, output = sys.argv[1:3]
+training.train(
+    [("captions-csv", data)], output, encoder="toy", encoder_weights=data + "/encoder.h5",
+    fine_tune=True, epochs=4, fine_tune_epochs=3, batch_size=8,
+)
+"""
+
+
+def make_data(folder: Path) -> None:
+    """Pictures in four colours, with captions."""
+    (folder / "Images").mkdir(parents=True)
+    (folder / "encoder.h5").write_bytes(b"weights")
+    colours = {"red": (220, 30, 30), "blue": (30, 30, 220), "green": (20, 180, 40)}
+    with open(folder / "captions.txt", "w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["image", "caption", "split"])
+        for i in range(48):
+            name = list(colours)[i % 3]
+            Image.new("RGB", (70, 50), colours[name]).save(folder / "Images" / f"{i}.jpg")
+            split = "dev" if i >= 32 else "train"
+            rows.writerows([(f"{i}.jpg", f"a picture all {name}", split)] * 2)
+
+
+def start(data: Path, output: Path) -> "subprocess.Popen[str]":
+    """The training, once it has begun."""
+    paths = [str(ROOT), str(ROOT / "tests")]
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(data), str(output), *paths],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert child.stdout is not None
+    while child.stdout.readline() not in ("begun\n", ""):
+        pass
+    return child
+
+
+def finish(data: Path, output: Path) -> None:
+    """Train to the end."""
+    child = start(data, output)
+    child.communicate()
+    if child.returncode:
+        raise SystemExit(f"a resumed run ended with {child.returncode}")
+
+
+def curve(output: Path) -> list[dict[str, float]]:
+    """The rows of both logs."""
+    rows = []
+    for phase in ("frozen", "fine-tune"):
+        with open(output / "logs" / f"{phase}.csv", newline="") as file:
+            rows += [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    return rows
+
+
+def difference(one: list[dict[str, float]], other: list[dict[str, float]]) -> float:
+    """The greatest difference of a number of the logs; infinite if they are of other epochs."""
+    if [row["epoch"] for row in one] != [row["epoch"] for row in other]:
+        return float("inf")
+    pairs = zip(one, other, strict=True)
+    return max(abs(a[name] - b[name]) for a, b in pairs for name in a)
+
+
+def kills(count: int, folder: Path, seed: int = 0) -> Iterator[tuple[float, float]]:
+    """Of each killed run the moment, in seconds, and how far it ended from the run that nobody
+    killed."""
+    data, whole = folder / "data", folder / "whole"
+    make_data(data)
+    began = time.monotonic()
+    child = start(data, whole)
+    imports = time.monotonic() - began
+    child.communicate()
+    lasted = time.monotonic() - began - imports
+    expected, rng = curve(whole), random.Random(seed)
+    for i in range(count):
+        output, moment = folder / str(i), rng.uniform(0, lasted)
+        child = start(data, output)
+        time.sleep(moment)
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        finish(data, output)
+        yield moment, difference(expected, curve(output))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        print("killed after   greatest difference of losses and dev scores")
+        for moment, worst in kills(args.kills, Path(folder)):
+            print(f"{moment:>10.1f} s   {worst:.2g}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
