@@ -4,6 +4,7 @@ config.json         all that rebuilds the model
 vocabulary.json     the words, in the order of their ids
 model.weights.h5    the weights, as float16
 metadata.json       the SHA-256 of the other files, how they were trained, what they score
+calibration.json    how the confidence is calculated, where that was measured
 
 and, where it has been exported, graphs that `captioner.runtime` runs without Keras:
 
@@ -26,6 +27,7 @@ import h5py
 import numpy as np
 
 from captioner.data.vocabulary import Vocabulary
+from captioner.generation.confidence import Calibration
 
 if TYPE_CHECKING:
     from captioner.generation.batching import Searches
@@ -41,6 +43,7 @@ CONFIG, VOCABULARY, WEIGHTS, METADATA = (
 )
 UNFINISHED, COMPLETE = ".unfinished", ".complete"  # folders of files that will be moved
 FILES = (CONFIG, VOCABULARY, WEIGHTS)
+CALIBRATION = "calibration.json"  # of the confidence, where it was measured
 ENCODER_GRAPH, SEARCH_GRAPH, GRAPHS = GRAPH_FILES = ("encoder.onnx", "search.onnx", "graphs.json")
 
 
@@ -138,7 +141,36 @@ def load(cls: type[Model], preset: str | PathLike[str]) -> Model:
     config = read_config(folder, cls.config_class)
     model = cls(Vocabulary.load(folder / VOCABULARY), config)
     model.load_weights(folder / WEIGHTS)
+    model.calibration = read_calibration(preset)
     return model
+
+
+def read_calibration(preset: str | PathLike[str]) -> Calibration | None:
+    """How the confidence of a preset is calculated; None if it was not measured.
+
+    Raises:
+        PresetError: the file is damaged or changed.
+    """
+    if CALIBRATION not in read_metadata(preset).get("sha256", {}):
+        return None
+    path = verified(preset, [CALIBRATION]) / CALIBRATION
+    try:
+        return Calibration.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
+        raise PresetError(f"{path}: {error}; use weights and a captioner of one release") from error
+
+
+def write_calibration(
+    preset: str | PathLike[str], calibration: Calibration, measured: dict[str, Any]
+) -> None:
+    """Add to a preset how its confidence is calculated, and to its metadata how good that is."""
+    folder = find(preset)
+    with replacement(folder) as new:
+        write_json(new / CALIBRATION, vars(calibration))
+        metadata = read_metadata(preset)
+        metadata["sha256"][CALIBRATION] = sha256(new / CALIBRATION)
+        metadata["calibration"] = measured
+        write_json(new / METADATA, metadata)
 
 
 def check_answers(model: "Searches", preset: str | PathLike[str]) -> None:

@@ -30,7 +30,7 @@ BELOW = {
     "overlay": {"data"},
     "models": {"presets", "generation", "layers", "data"},
     "generation": {"layers", "data"},
-    "presets": {"data"},
+    "presets": {"data", "generation"},
     "questions": {"data"},
     "layers": set(),
     "data": set(),

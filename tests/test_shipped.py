@@ -79,6 +79,15 @@ def test_the_answers_scored_in_the_model_card_are_those_recorded_with_the_weight
         )
 
 
+def test_the_confidence_in_the_model_card_is_the_one_recorded_with_the_weights():
+    for row in presets.read_metadata(presets.DEFAULT_PRESET)["calibration"]["dev"]:
+        measures = ("right", "right of the surer half", "expected calibration error")
+        cells = " | ".join(f"{100 * row[name]:.1f}" for name in measures)
+        assert f"| {row['task']} | {cells} |" in CARD
+        assert f"{row['count']:,} {row['task']}" in CARD
+        assert row["right of the surer half"] > row["right"]  # it tells something
+
+
 def test_the_comparison_of_the_documentation_is_what_the_command_measured():
     results = json.loads((ROOT / "docs" / "comparison.json").read_text(encoding="utf-8"))
     assert len(results) == len(compare.VARIANTS)

@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
-from captioner.cli import caption, compare, evaluate, export, questions, train
+from captioner.cli import calibrate, caption, compare, evaluate, export, questions, train
 from captioner.cli.console import report
 
 
@@ -51,7 +51,7 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         description="Caption photographs with a CNN, soft attention and an LSTM.",
     )
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for subcommand in (caption, train, evaluate, compare, questions, export):
+    for subcommand in (caption, train, evaluate, calibrate, compare, questions, export):
         subcommand.add(subcommands)
 
     # By itself argparse refuses photographs that follow an option that follows photographs.
@@ -65,9 +65,7 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         unknown = [*rest, *names]
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    check = {"caption": caption.check, "train": train.check, "export": export.check}.get(
-        args.command
-    )
-    if check is not None:
-        check(subcommands.choices[args.command], args)
+    modules = {"calibrate": calibrate, "caption": caption, "export": export, "train": train}
+    if args.command in modules:
+        modules[args.command].check(subcommands.choices[args.command], args)
     return args

@@ -30,6 +30,17 @@ def add_weights(parser: ArgumentParser) -> None:
     )
 
 
+def share(text: str) -> float:
+    """The type of an argument that is a number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ArgumentTypeError(f"must be a number from 0 to 1, not {text!r}")
+    return number
+
+
 def positive(text: str) -> int:
     """The type of an argument that is a whole number from 1 up."""
     number = int(text) if text.isdecimal() else 0

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioner.cli.arguments import Subcommands, add_weights, positive
+from captioner.cli.arguments import Subcommands, add_weights, positive, share
 from captioner.cli.console import prepare_stdout, report
-from captioner.cli.output import draw, draws_several, is_several, lines
+from captioner.cli.output import draw, draws_several, is_several, lines, withheld
 from captioner.cli.requests import (
     Item,
     as_they_come,
@@ -74,10 +74,17 @@ def add(subcommands: Subcommands) -> None:
         "--top", type=positive, default=1, metavar="N", help="write the N best candidates"
     )
     parser.add_argument(
+        "--min-confidence",
+        type=share,
+        metavar="P",
+        help="leave out a caption or an answer that is less likely to be right than P, and say in "
+        "the place of a caption what is probably there (0 to 1)",
+    )
+    parser.add_argument(
         "--json",
         action="store_true",
-        help="one JSON object a line: image, caption, score, words, candidates; or image, "
-        "question, answer, score, words, candidates; or image, question if there is one, error",
+        help="one JSON object a line: image, caption, score, words, candidates, confidence, "
+        "concepts; or the same with question and answer; or image, question if there is one, error",
     )
     add_weights(parser)
     parser.add_argument(
@@ -184,11 +191,15 @@ def run(args: Namespace) -> int:
 def _load_model(args: Namespace) -> "tuple[str, Searches]":
     """The name of the preset and its model, which can answer the questions, if there are any."""
     from captioner.cli.models import load_captioner
-    from captioner.presets import check_answers
+    from captioner.presets import PresetError, check_answers
 
     preset, model = load_captioner(args.weights)
     if args.questions:
         check_answers(model, preset)
+    if args.min_confidence is not None and model.calibration is None:
+        raise PresetError(
+            f"{preset}: its confidence was not measured; `captioner calibrate` does it"
+        )
     for note in filter(None, (note_about(model, question) for question in args.questions)):
         report(note)
     return preset, model
@@ -235,8 +246,9 @@ def _answer(model: "Searches", batch: list[Group], args: Namespace) -> bool:
                 results = captions = next(found)
                 written += zip(group, captions, strict=True)
             for item, result in zip(group, results, strict=True):
-                if item.note and not isinstance(result, Exception):
-                    report(item.note)
+                if not isinstance(result, Exception):
+                    for note in filter(None, (item.note, withheld(item, result, args))):
+                        report(note)
                 shown += lines(item, result, args)
         if shown:
             print(*shown, sep="\n", flush=True)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from captioner.cli.console import printable, report
 from captioner.cli.requests import Item
 
+MOST_NAMED = 5  # concepts in the place of a caption
+
 if TYPE_CHECKING:
     from captioner.generation.results import Caption
 
@@ -52,14 +54,33 @@ def draw(item: Item, caption: "Caption", target: Path) -> bool:
 def lines(item: Item, result: "Caption | Exception", args: Namespace) -> list[str]:
     """What stdout shows of an item."""
     if args.json:
-        return [json.dumps(_record(item, result, args.top), ensure_ascii=False)]
+        return [json.dumps(_record(item, result, args), ensure_ascii=False)]
     if isinstance(result, Exception):
         return []
+    texts = [candidate.text for candidate in result.candidates[: args.top]]
+    if withheld(item, result, args):
+        if item.question is not None or not result.concepts:
+            return []
+        texts = [f"Probably: {', '.join(_probably(result))}."]
     assert item.label is not None
     prefix = f"{printable(item.label)}\t" if is_several(args) else ""
     if item.question is not None and (args.requests is not None or len(args.questions) > 1):
         prefix += f"{_one_line(item.question)}\t"
-    return [prefix + candidate.text for candidate in result.candidates[: args.top]]
+    return [prefix + text for text in texts]
+
+
+def withheld(item: Item, result: "Caption", args: Namespace) -> str | None:
+    """Why a caption or an answer is not shown, if it is not."""
+    least, confidence = args.min_confidence, result.confidence
+    if least is None or confidence is None or confidence >= least:
+        return None
+    kind = "caption" if item.question is None else "answer"
+    return f"{item.label}: no {kind}, for its confidence is {confidence:.2f}"
+
+
+def _probably(result: "Caption") -> list[str]:
+    """The likeliest things to be there."""
+    return [concept.word for concept in result.concepts[:MOST_NAMED]]
 
 
 def _one_line(question: str) -> str:
@@ -69,7 +90,7 @@ def _one_line(question: str) -> str:
     return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _record(item: Item, result: "Caption | Exception", top: int) -> dict:
+def _record(item: Item, result: "Caption | Exception", args: Namespace) -> dict:
     """What JSON tells of an item."""
     record: dict = {"image": item.label}
     if item.question is not None:
@@ -77,9 +98,16 @@ def _record(item: Item, result: "Caption | Exception", top: int) -> dict:
     if isinstance(result, Exception):
         return record | {"error": str(result)}
     kind = "caption" if item.question is None else "answer"
-    return record | {
+    if withheld(item, result, args):
+        record |= {kind: None, "confidence": result.confidence}
+        return record if item.question else record | {"probably": _probably(result)}
+    record |= {
         kind: result.text,
         "score": result.score,
         "words": [{"word": w.word, "probability": w.probability} for w in result.words],
-        "candidates": [{kind: c.text, "score": c.score} for c in result.candidates[:top]],
+        "candidates": [{kind: c.text, "score": c.score} for c in result.candidates[: args.top]],
     }
+    if result.confidence is not None:
+        record["confidence"] = result.confidence
+        record["concepts"] = [concept._asdict() for concept in result.concepts]
+    return record

@@ -64,6 +64,8 @@ def agree(model: Captioner, exported: Runnable) -> float:
         expected, found = model.search(inputs), exported.search(inputs)
         if not np.array_equal(expected["tokens"], found["tokens"]):
             raise ExportError(f"it writes other words by {sampler}; nothing is written")
+        if model.config.concepts and not np.array_equal(expected["concepts"], found["concepts"]):
+            raise ExportError("it finds other concepts; nothing is written")
         for name in ("log_probs", "attention"):
             difference = float(np.abs(expected[name] - found[name]).max())
             if difference > TOLERANCE:

@@ -10,7 +10,14 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from captioner.data.vocabulary import PAD
-from captioner.generation.results import OUTPUTS, Caption, Writer, caption_of
+from captioner.generation.results import (
+    OUTPUTS,
+    Caption,
+    Concept,
+    Writer,
+    caption_of,
+    concepts_of,
+)
 from captioner.generation.samplers import Beam, Sampling, Seed
 
 BATCH = 32  # photographs written about together
@@ -133,7 +140,12 @@ def _search(
         inputs = {**inputs, "questions": ids}
         asked = (ids != PAD).any(axis=-1).ravel()
     outputs = model.search({**inputs, **sampler.inputs(model.steps, groups, rng)})
+    concepts: list[tuple[Concept, ...]] = [()] * len(questions)
+    if "concepts" in outputs:
+        named = zip(outputs["concepts"], outputs["odds"], strict=True)
+        concepts = [concepts_of(model, *row) for row in named]
+    concepts = [row for row in concepts for _ in range(groups // len(questions))]
     return [
         caption_of(model, *found)
-        for found in zip(asked, *(outputs[name] for name in OUTPUTS), strict=True)
+        for found in zip(asked, *(outputs[name] for name in OUTPUTS), concepts, strict=True)
     ]

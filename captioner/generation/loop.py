@@ -46,7 +46,9 @@ class Generator(keras.Model):
 
         Returns:
             A dict of "tokens" `int[G, K, T]` padded with 0, "log_probs" `float[G, K, T]` of
-            these tokens and "attention" `float[G, K, T, R]`; the beams are in no order.
+            these tokens and "attention" `float[G, K, T, R]`; the beams are in no order. For a model
+            with concepts also "concepts" `int[B, C]`, the likeliest words, and their log-odds
+            "odds" `float[B, C]`.
         """
         model, decoder, rules = self.model, self.model.decoder, self.model.rules
         uniform, temperature, top_p = inputs["uniform"], inputs["temperature"], inputs["top_p"]
@@ -149,7 +151,11 @@ class Generator(keras.Model):
                 history,
             ),
         )
-        return {"tokens": tokens, "log_probs": log_probs, "attention": attention}
+        outputs = {"tokens": tokens, "log_probs": log_probs, "attention": attention}
+        if memory.concepts is not None:
+            outputs["concepts"] = ops.cast(memory.concepts.ids, "int32")
+            outputs["odds"] = ops.cast(memory.concepts.odds, "float32")
+        return outputs
 
 
 def best(merits: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from captioner.data.vocabulary import PAD, Vocabulary
+from captioner.generation.confidence import Calibration
 
+# Of a concept. What it learned from is the share of captions that name a thing, and few things are
+# named by half of the people who see them.
+LIKELY = 0.3
 OUTPUTS = ("tokens", "log_probs", "attention")  # of a search
 
 
@@ -14,6 +18,7 @@ class Writer(Protocol):
     """What gives token ids their words."""
 
     vocabulary: Vocabulary
+    calibration: Calibration | None
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -31,6 +36,13 @@ class Word(NamedTuple):
     attention: np.ndarray
 
 
+class Concept(NamedTuple):
+    """A word that may be worth saying of a photograph, and how likely that is."""
+
+    word: str
+    probability: float
+
+
 class Candidate(NamedTuple):
     """A sentence, its score (the mean log-probability of its tokens) and its words.
 
@@ -43,32 +55,59 @@ class Candidate(NamedTuple):
 
 
 class Caption(NamedTuple):
-    """The best candidate, and all of them, best first."""
+    """The best candidate, and all of them, best first.
+
+    Its confidence is how likely it is to be right, see `captioner.generation.confidence`; None if
+    that was never measured. The concepts are what is likely to be in the photograph, said or not.
+    """
 
     text: str
     score: float
     words: list[Word]
     candidates: list[Candidate]
+    confidence: float | None = None
+    concepts: tuple[Concept, ...] = ()
 
 
 def caption_of(
-    model: Writer, asked: bool, tokens: np.ndarray, log_probs: np.ndarray, attention: np.ndarray
+    model: Writer,
+    asked: bool,
+    tokens: np.ndarray,
+    log_probs: np.ndarray,
+    attention: np.ndarray,
+    concepts: tuple[Concept, ...] = (),
 ) -> Caption:
     """What one search has found, as a `Caption` of all its candidates.
 
     Args:
-        model: the model that wrote, for its `vocabulary`, `grid` and `detokenize`.
+        model: the model that wrote, for its `vocabulary`, `calibration`, `grid` and `detokenize`.
         asked: whether this answers a question: then it is a phrase, otherwise a sentence.
         tokens: `int[K, T]`, padded with 0.
         log_probs: `float[K, T]` of these tokens.
         attention: `float[K, T, R]`.
+        concepts: of the photograph.
     """
     lengths = (tokens != PAD).sum(axis=-1)
     best_first = np.argsort(-log_probs.sum(axis=-1) / lengths, kind="stable")
     candidates = [
         _candidate(model, asked, tokens[i], log_probs[i], attention[i]) for i in best_first
     ]
-    return Caption(*candidates[0], candidates)
+    caption = Caption(*candidates[0], candidates, None, concepts)
+    if model.calibration is None:
+        return caption
+    return caption._replace(confidence=model.calibration.confidence(caption, asked))
+
+
+def concepts_of(model: Writer, ids: np.ndarray, odds: np.ndarray) -> tuple[Concept, ...]:
+    """The likeliest `Concept`s of a photograph, the likeliest first.
+
+    Args:
+        model: for its `vocabulary`.
+        ids: `int[C]`.
+        odds: `float[C]`, log-odds, falling.
+    """
+    found = zip(ids, 1 / (1 + np.exp(-odds)), strict=True)
+    return tuple(Concept(model.vocabulary.words[i], float(p)) for i, p in found if p > LIKELY)
 
 
 def _candidate(

@@ -170,7 +170,8 @@ class AttentionDecoder(keras.layers.Layer):
         # Scaled as word vectors are where they are read, see `TextEncoder`.
         words = self.embedding(ids) * self.embedding_size**0.5
         vectors = self.concept_norm(words + self.concept_score(scores))
-        return Concepts(vectors, self.concept_attention.keys(vectors), present, regions)
+        keys = self.concept_attention.keys(vectors)
+        return Concepts(vectors, keys, present, ids, odds, regions)
 
     def initial_states(
         self, memory: Memory, sequences: int, condition: Tensor | None = None

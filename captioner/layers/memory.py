@@ -11,6 +11,8 @@ class Concepts(NamedTuple):
     vectors: Tensor  # float[B, K, E]
     keys: Tensor  # what the attention compares with, float[B, K, A]
     present: Tensor  # bool[B, K], false where a slot is empty
+    ids: Tensor  # int[B, K], words of the vocabulary
+    odds: Tensor  # float[B, K], log-odds that they are there
     regions: Tensor | None = None  # float[B, K, R], where the evidence for each lies
 
 

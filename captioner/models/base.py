@@ -13,6 +13,7 @@ from keras import ops
 from captioner import presets
 from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.generation.compiled import CompiledFunctions
+from captioner.generation.confidence import Calibration
 from captioner.generation.rules import Rules
 from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.memory import Memory
@@ -41,6 +42,7 @@ class ConditionalLanguageModel(keras.Model):
     decoder: AttentionDecoder
     drop: keras.layers.Dropout
     rules: Rules | None = None  # of what may be written; None for a model that may write anything
+    calibration: Calibration | None = None  # None for a model whose confidence was not measured
     question_encoder: TextEncoder | None = None  # None for a model that is asked nothing
 
     def __init__(

@@ -13,6 +13,7 @@ import numpy as np
 from captioner import presets
 from captioner.data.tokenizer import phrase, sentence
 from captioner.data.vocabulary import Vocabulary
+from captioner.generation.confidence import Calibration
 from captioner.generation.photographs import WritesAboutPhotographs
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
@@ -27,17 +28,19 @@ class OnnxCaptioner(WritesAboutPhotographs):
     It has the same `caption`, `answer` and `sample`; it cannot be trained.
 
     Args:
-        folder: a preset with graphs; see `from_preset`.
+        folder: of a preset with graphs; see `from_preset`.
+        calibration: of its confidence, where that was measured.
 
     Example:
         >>> model = OnnxCaptioner.from_preset("everyday")
         >>> model.caption("photo.jpg").text
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, calibration: Calibration | None = None) -> None:
         self.config = presets.read_config(folder, CaptionerConfig)
         self.vocabulary = Vocabulary.load(folder / presets.VOCABULARY)
         about = json.loads((folder / presets.GRAPHS).read_text(encoding="utf-8"))
+        self.calibration = calibration
         self._pool = ThreadPoolExecutor(os.cpu_count())
         self.grid = tuple(about["grid"])
         self._encoder, self._search = (
@@ -55,7 +58,8 @@ class OnnxCaptioner(WritesAboutPhotographs):
         """
         if not presets.has_graphs(preset):
             raise PresetError(f"{preset}: has no graphs; `captioner export` makes them")
-        return cls(presets.verified(preset, (*presets.FILES, *presets.GRAPH_FILES)))
+        folder = presets.verified(preset, (*presets.FILES, *presets.GRAPH_FILES))
+        return cls(folder, presets.read_calibration(preset))
 
     @property
     def answers(self) -> bool:

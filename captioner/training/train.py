@@ -382,6 +382,7 @@ def fit(model: Captioner, phase: Phase, data: Batches, scores: "DevScores", outp
         data,
         initial_epoch=len(backup.history),
         epochs=phase.epochs,
+        shuffle=False,  # `Batches` does it, in the same way however often a run is interrupted
         callbacks=[
             keras.callbacks.LambdaCallback(
                 on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)

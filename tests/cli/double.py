@@ -40,6 +40,8 @@ class Caption(NamedTuple):
     score: float
     words: list[Word]
     candidates: list[Candidate]
+    confidence: float | None = None
+    concepts: tuple = ()
 
 
 class Double:
@@ -50,6 +52,7 @@ class Double:
     calls: list[tuple[int, int]] = []  # (photographs, beam width)
     asked: list[list[list[str | None]]] = []  # the questions of each call
     preset = None
+    calibration = None
 
     @classmethod
     def from_preset(cls, preset):

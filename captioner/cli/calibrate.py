@@ -1,0 +1,43 @@
+"""`captioner calibrate`."""
+
+from argparse import ArgumentParser, Namespace
+
+from captioner.cli.arguments import Subcommands, add_dataset, add_weights
+from captioner.cli.console import quiet_import
+
+
+def add(subcommands: Subcommands) -> None:
+    """Add the subcommand to the command line."""
+    parser = subcommands.add_parser(
+        "calibrate",
+        help="measure how sure a model may be",
+        description="Fit the confidence of a preset to what is right on splits of data sets: a "
+        "caption two thirds of which people say as well, an answer that is one of the references. "
+        "Write it into the preset. Several data sets go together: give --dataset and --root of "
+        "each.",
+    )
+    add_dataset(parser, action="append")
+    parser.add_argument("--split", default="dev", help="default: dev")
+    add_weights(parser)
+    parser.set_defaults(run=run)
+
+
+def check(parser: ArgumentParser, args: Namespace) -> None:
+    """Refuse what the parser let pass."""
+    if len(args.dataset) != len(args.root):
+        parser.error("every --dataset needs its --root, in the same order")
+
+
+def run(args: Namespace) -> int:
+    """Calibrate, and print how far the confidence is off."""
+    from captioner.presets import DEFAULT_PRESET
+
+    with quiet_import():
+        from captioner.evaluation.calibration import calibrate
+    datasets = list(zip(args.dataset, args.root, strict=True))
+    for row in calibrate(args.weights or DEFAULT_PRESET, datasets, args.split):
+        for name, value in row.items():
+            print(
+                f"{name:28}{value:>12.4f}" if isinstance(value, float) else f"{name:28}{value:>12}"
+            )
+    return 0

@@ -1,0 +1,142 @@
+"""How sure the model may be."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioner import presets
+from captioner.cli import main
+from captioner.data.records import Example
+from captioner.evaluation import calibration
+from captioner.evaluation.calibration import (
+    bins,
+    expected_calibration_error,
+    fit,
+    is_right,
+    out_of_fold,
+    reliability_diagram,
+)
+from captioner.generation.confidence import UNSEEN, Calibration, features
+from captioner.generation.results import Caption, Concept, Word
+from captioner.models.captioner import Captioner
+
+
+def written(text):
+    return Caption(text, -1.0, [], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("A dog on the grass.", True),
+        ("Two dogs running on a road.", False),  # one of three
+        ("Dogs in brown grass with a cat.", True),  # three of four
+        ("A cat on the grass.", False),
+    ],
+)
+def test_a_caption_is_right_if_people_say_two_thirds_of_it(text, right):
+    example = Example("a.jpg", "a", ("a dog runs", "brown animal in the grass"))
+    assert is_right(written(text), example) is right
+
+
+def test_an_answer_is_right_if_it_is_a_reference():
+    example = Example("a.jpg", "a", ("Red", "dark red"), question="what color?")
+    assert is_right(written("red"), example) and is_right(written("dark red"), example)
+    assert not is_right(written("dark"), example)
+
+
+@pytest.fixture
+def drawn():
+    """Answers whose chance of being right is known."""
+    rng = np.random.default_rng(0)
+    x = np.stack([np.ones(4000), rng.normal(size=4000)], axis=1)
+    true = 1 / (1 + np.exp(-(0.5 + 1.5 * x[:, 1])))
+    return x, rng.random(4000) < true, true
+
+
+def test_the_fit_finds_the_weights_that_made_the_answers(drawn):
+    x, right, _ = drawn
+    np.testing.assert_allclose(fit(x, right), [0.5, 1.5], atol=0.15)
+
+
+def test_where_all_is_right_the_weights_are_finite():
+    assert np.isfinite(fit(np.ones((5, 2)), np.ones(5, bool))).all()
+
+
+def test_confidences_out_of_fold_are_calibrated_and_overconfident_ones_are_not(drawn):
+    x, right, true = drawn
+    found = out_of_fold(x, right, np.arange(len(x)))
+    assert np.abs(found - true).mean() < 0.02
+    assert expected_calibration_error(found, right) < 0.04
+    assert expected_calibration_error(np.where(true > 0.5, 0.99, 0.01), right) > 0.15
+
+
+def test_no_fold_learns_from_its_own_photographs():
+    groups = np.repeat(np.arange(50), 4)  # four questions about each, right or wrong together
+    right = np.random.default_rng(0).random(50)[groups] < 0.5
+    inputs = np.eye(50)[groups]  # which photograph it is says all, if one has seen it
+    assert np.abs(out_of_fold(inputs, right, groups) - 0.5).max() < 1e-6
+
+
+def test_the_error_by_hand():
+    confidence, right = np.array([0.1, 0.15, 0.95, 1.0]), np.array([0, 1, 1, 1], bool)
+    assert [(round(c, 3), s, n) for c, s, n in bins(confidence, right)] == [
+        (0.125, 0.5, 2),
+        (0.975, 1.0, 2),
+    ]
+    assert expected_calibration_error(confidence, right) == pytest.approx((0.375 + 0.025) / 2)
+    line = reliability_diagram(confidence, right).axes[0].lines[1]
+    np.testing.assert_allclose(line.get_xydata(), [(0.125, 0.5), (0.975, 1.0)])
+
+
+def test_the_command_writes_it_into_the_preset(toy, tmp_path, capsys):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    lines = []
+    for i in range(12):
+        Image.new("RGB", (64, 64), (20 * i, 40, 90)).save(folder / f"{i}.png")
+        lines.append({"image": f"{i}.png", "caption": "a dog runs on the grass"})
+        lines.append({"image": f"{i}.png", "question": "a dog", "answer": "the red cat"})
+    (folder / "dev.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    toy(question_units=8, max_question_words=4).save_to_preset(tmp_path / "toy")
+    assert Captioner.from_preset(tmp_path / "toy").caption(np.zeros((64, 64, 3))).confidence is None
+    call = ["calibrate", "--dataset", "jsonl", "--root", str(folder), "--weights"]
+    assert main([*call, str(tmp_path / "toy")]) == 0
+    assert "expected calibration error" in capsys.readouterr().out
+    model = Captioner.from_preset(tmp_path / "toy")
+    caption = model.caption(np.zeros((64, 64, 3), "uint8"))
+    probability = min(word.probability for word in caption.words)
+    weights = np.array(model.calibration.captions)
+    seen = [1.0, caption.score, np.log(probability), UNSEEN, UNSEEN]  # without concepts
+    expected = 1 / (1 + np.exp(-weights @ seen))
+    assert caption.confidence == pytest.approx(expected)
+    assert model.answer(np.zeros((64, 64, 3), "uint8"), "a dog").confidence is not None
+    rows = presets.read_metadata(tmp_path / "toy")["calibration"]["dev"]
+    assert [(row["task"], row["count"]) for row in rows] == [("captions", 12), ("answers", 12)]
+    assert calibration.BINS == 10
+
+
+def test_what_the_confidence_depends_on():
+    words = [Word(word, p, None) for word, p in (("a", 0.9), ("cat", 0.5), ("runs", 0.25))]
+    caption = Caption("A cat runs.", -0.7, words, [], None, (Concept("cat", 0.8),))
+    np.testing.assert_allclose(features(caption), [1, -0.7, np.log(0.25), 0.5, UNSEEN])
+
+
+def test_a_calibration_survives_json():
+    given = Calibration((0.5, 1.0, 2.0, 3.0, 4.0), None)
+    assert Calibration.from_json(json.loads(json.dumps(vars(given)))) == given
+
+
+@pytest.mark.parametrize("content", [[], {"captions": [1.0, 2.0]}, {"captions": 3}])
+def test_a_calibration_of_another_release_is_named(content, toy, tmp_path):
+    toy().save_to_preset(tmp_path / "toy")
+    presets.write_calibration(tmp_path / "toy", Calibration((0.5, 1.0, 2.0, 3.0, 4.0)), {})
+    path = tmp_path / "toy" / presets.CALIBRATION
+    presets.write_json(path, content)
+    metadata = presets.read_metadata(tmp_path / "toy")
+    metadata["sha256"][path.name] = presets.sha256(path)
+    presets.write_json(tmp_path / "toy" / presets.METADATA, metadata)
+    with pytest.raises(presets.PresetError, match="calibration.json: .*of one release"):
+        Captioner.from_preset(tmp_path / "toy")
