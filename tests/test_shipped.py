@@ -88,6 +88,13 @@ def test_the_confidence_in_the_model_card_is_the_one_recorded_with_the_weights()
         assert row["right of the surer half"] > row["right"]  # it tells something
 
 
+def test_the_pointing_in_the_model_card_is_the_one_recorded_with_the_weights():
+    recorded = presets.read_metadata(presets.DEFAULT_PRESET)["pointing"]
+    for name in ("pointing", "pointing of two", "other of two"):
+        assert f"{recorded[name]:.2f} times" in CARD
+    assert recorded["pointing"] > 1.8
+
+
 def test_the_comparison_of_the_documentation_is_what_the_command_measured():
     results = json.loads((ROOT / "docs" / "comparison.json").read_text(encoding="utf-8"))
     assert len(results) == len(compare.VARIANTS)

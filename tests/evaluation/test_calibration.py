@@ -121,7 +121,9 @@ def test_the_command_writes_it_into_the_preset(toy, tmp_path, capsys):
 def test_what_the_confidence_depends_on():
     words = [Word(word, p, None) for word, p in (("a", 0.9), ("cat", 0.5), ("runs", 0.25))]
     caption = Caption("A cat runs.", -0.7, words, [], None, (Concept("cat", 0.8),))
-    np.testing.assert_allclose(features(caption), [1, -0.7, np.log(0.25), (0.8 + UNSEEN) / 2, UNSEEN])
+    np.testing.assert_allclose(
+        features(caption), [1, -0.7, np.log(0.25), (0.8 + UNSEEN) / 2, UNSEEN]
+    )
 
 
 def test_a_calibration_survives_json():
