@@ -83,9 +83,12 @@ def read_metadata(preset: str | PathLike[str]) -> dict[str, Any]:
     """
     path = find(preset) / METADATA
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+    except (RecursionError, ValueError) as error:
         raise PresetError(f"{path}: not valid JSON ({error}); fetch the preset again") from error
+    if not (isinstance(metadata, dict) and isinstance(metadata.get("sha256", {}), dict)):
+        raise PresetError(f"{path}: no metadata of a preset; fetch the preset again")
+    return metadata
 
 
 def has_graphs(preset: str | PathLike[str]) -> bool:
@@ -114,7 +117,37 @@ def verified(preset: str | PathLike[str], names: Iterable[str] = FILES) -> Path:
                 f"{path}: damaged or changed, its SHA-256 is not the one in {METADATA}; "
                 "fetch the preset again"
             )
+        if name == WEIGHTS:
+            check_weights(path)
     return folder
+
+
+def check_weights(path: Path) -> None:
+    """Refuse an HDF5 file that is more than numbers: the hashes are of whoever made the preset.
+
+    Raises:
+        PresetError: it cannot be read, points to other places or files, or announces more numbers
+            than it holds.
+    """
+    size = path.stat().st_size
+
+    def check(group: h5py.Group) -> None:
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise PresetError(f"{path}: {name} is a link to another place; do not use it")
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                check(item)
+            elif item.external or item.is_virtual:
+                raise PresetError(f"{path}: {name} lies in another file; do not use it")
+            elif item.nbytes > size:
+                raise PresetError(f"{path}: {name} announces more than there is; do not use it")
+
+    try:
+        with h5py.File(path) as file:
+            check(file)
+    except (OSError, KeyError, RuntimeError, RecursionError, TypeError) as error:
+        raise PresetError(f"{path}: no weights file; fetch the preset again") from error
 
 
 def read_config(folder: Path, config_class: type[AnyConfig]) -> AnyConfig:
@@ -126,7 +159,7 @@ def read_config(folder: Path, config_class: type[AnyConfig]) -> AnyConfig:
     try:
         content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         return config_class.from_json(content)
-    except ValueError as error:
+    except (RecursionError, TypeError, ValueError) as error:
         raise PresetError(f"{folder / CONFIG}: {error}") from error
 
 
@@ -139,10 +172,31 @@ def load(cls: type[Model], preset: str | PathLike[str]) -> Model:
     """
     folder = verified(preset)
     config = read_config(folder, cls.config_class)
-    model = cls(Vocabulary.load(folder / VOCABULARY), config)
-    model.load_weights(folder / WEIGHTS)
+    vocabulary = read_vocabulary(folder)
+    try:
+        model = cls(vocabulary, config)
+        model.load_weights(folder / WEIGHTS)
+    except Exception as error:  # whatever Keras trips over
+        line = " ".join(str(error).split())[:200]
+        raise PresetError(
+            f"{folder}: its files do not fit together ({line}); fetch the preset again"
+        ) from error
     model.calibration = read_calibration(preset)
     return model
+
+
+def read_vocabulary(folder: Path) -> Vocabulary:
+    """The words of the model in the folder of a preset.
+
+    Raises:
+        PresetError: the file is no list of words.
+    """
+    try:
+        return Vocabulary.load(folder / VOCABULARY)
+    except (AttributeError, RecursionError, TypeError, ValueError) as error:
+        raise PresetError(
+            f"{folder / VOCABULARY}: no vocabulary ({error}); fetch the preset again"
+        ) from error
 
 
 def read_calibration(preset: str | PathLike[str]) -> Calibration | None:

@@ -12,7 +12,6 @@ import numpy as np
 
 from captioner import presets
 from captioner.data.tokenizer import phrase, sentence
-from captioner.data.vocabulary import Vocabulary
 from captioner.generation.confidence import Calibration
 from captioner.generation.photographs import WritesAboutPhotographs
 from captioner.models.config import CaptionerConfig
@@ -38,15 +37,21 @@ class OnnxCaptioner(WritesAboutPhotographs):
 
     def __init__(self, folder: Path, calibration: Calibration | None = None) -> None:
         self.config = presets.read_config(folder, CaptionerConfig)
-        self.vocabulary = Vocabulary.load(folder / presets.VOCABULARY)
-        about = json.loads((folder / presets.GRAPHS).read_text(encoding="utf-8"))
+        self.vocabulary = presets.read_vocabulary(folder)
         self.calibration = calibration
         self._pool = ThreadPoolExecutor(os.cpu_count())
-        self.grid = tuple(about["grid"])
-        self._encoder, self._search = (
-            Graph(folder / name, about["weights"][name], folder / presets.WEIGHTS)
-            for name in (presets.ENCODER_GRAPH, presets.SEARCH_GRAPH)
-        )
+        try:
+            about = json.loads((folder / presets.GRAPHS).read_text(encoding="utf-8"))
+            self.grid = tuple(about["grid"])
+            self._encoder, self._search = (
+                Graph(folder / name, about["weights"][name], folder / presets.WEIGHTS)
+                for name in (presets.ENCODER_GRAPH, presets.SEARCH_GRAPH)
+            )
+        except Exception as error:  # onnxruntime has many
+            line = " ".join(str(error).split())[:200]
+            raise PresetError(
+                f"{folder}: its graphs do not fit ({line}); `captioner export` makes them anew"
+            ) from error
 
     @classmethod
     def from_preset(cls, preset: str | PathLike[str]) -> Self:
