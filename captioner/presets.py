@@ -178,9 +178,7 @@ def load(cls: type[Model], preset: str | PathLike[str]) -> Model:
         model.load_weights(folder / WEIGHTS)
     except Exception as error:  # whatever Keras trips over
         line = " ".join(str(error).split())[:200]
-        raise PresetError(
-            f"{folder}: its files do not fit together ({line}); fetch the preset again"
-        ) from error
+        raise PresetError(f"{folder}: cannot be loaded ({line})") from error
     model.calibration = read_calibration(preset)
     return model
 

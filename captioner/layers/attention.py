@@ -35,15 +35,15 @@ class Attention(keras.layers.Layer):
         """`float[B, N/B, R]`: how well each region answers queries `float[N, H]`."""
         raise NotImplementedError
 
-    def call(self, query: Tensor, keys: Tensor, written: Tensor | None = None) -> Tensor:
+    def call(self, query: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
         """Attention weights `float[N, R]`, which add up to 1 over the regions.
 
         Args:
             query: `float[N, H]`.
             keys: what `keys` made of B memories.
-            written: `bool[B, R]`, false where a memory is padded: the weights there are 0.
+            mask: `bool[B, R]`, false where a memory is padded: the weights there are 0.
         """
-        mask = None if written is None else written[:, None]
+        mask = None if mask is None else mask[:, None]
         return ops.reshape(self.softmax(self.scores(query, keys), mask=mask), (-1, keys.shape[1]))
 
     def get_config(self) -> dict[str, Any]:
@@ -109,11 +109,11 @@ class MeanAttention(Attention):
     def keys(self, annotations: Tensor) -> Tensor:
         return annotations
 
-    def call(self, query: Tensor, keys: Tensor, written: Tensor | None = None) -> Tensor:
-        if written is None:
-            written = ops.ones(ops.shape(keys)[:2])
-        written = ops.cast(written, query.dtype)
-        weights = written / ops.sum(written, axis=1, keepdims=True)
+    def call(self, query: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
+        if mask is None:
+            mask = ops.ones(ops.shape(keys)[:2])
+        mask = ops.cast(mask, query.dtype)
+        weights = mask / ops.sum(mask, axis=1, keepdims=True)
         return ops.repeat(weights, ops.shape(query)[0] // ops.shape(keys)[0], axis=0)
 
 

@@ -133,14 +133,14 @@ class AttentionDecoder(keras.layers.Layer):
     def memory(
         self,
         annotations: Tensor | None,
-        written: Tensor | None = None,
+        mask: Tensor | None = None,
         concepts: Any = None,
     ) -> Memory:
         """The `Memory` of annotation vectors: keys and overview are projected once.
 
         Args:
             annotations: `float[B, R, D]`, or None for a memory of concepts alone.
-            written: `bool[B, R]`, false where the annotations are padding.
+            mask: `bool[B, R]`, false where the annotations are padding.
             concepts: `Concepts`, for a decoder that looks at them.
         """
         if annotations is None:
@@ -148,11 +148,11 @@ class AttentionDecoder(keras.layers.Layer):
             mean = ops.zeros((ops.shape(concepts.vectors)[0], self.annotation_size))
             mean = ops.cast(mean, self.compute_dtype)
         else:
-            keys, mean = self.attention.keys(annotations), masked_mean(annotations, written)
+            keys, mean = self.attention.keys(annotations), masked_mean(annotations, mask)
         if self.concepts:
             named = masked_mean(concepts.vectors, concepts.present)
             mean = ops.concatenate([mean, named], axis=-1)
-        return Memory(mean, self.overview(mean), annotations, keys, written, concepts)
+        return Memory(mean, self.overview(mean), annotations, keys, mask, concepts)
 
     def concept_slots(
         self, ids: Tensor, odds: Tensor, present: Tensor, regions: Tensor | None = None
@@ -229,7 +229,7 @@ class AttentionDecoder(keras.layers.Layer):
         """
         query, looks, regions, named = joined(outputs, condition), [], None, None
         if memory.keys is not None:
-            weights, gate = self.attention(query, memory.keys, memory.written), self.gate(outputs)
+            weights, gate = self.attention(query, memory.keys, memory.mask), self.gate(outputs)
             regions = attend(weights, memory.annotations) * gate  # beta, section 4.2.1
             looks.append((weights, gate))
         if self.concepts:

@@ -41,8 +41,14 @@ def build_encoder(
         A `keras.Model`: RGB `float[B, S, S, 3]` in [0, 255] -> `float[B, h, w, C]`.
 
     Raises:
-        EncoderError: an unknown name, or weights that cannot be had or do not fit the network.
+        EncoderError: an unknown name, weights that cannot be had or do not fit the network, or a
+            Keras whose settings are other than "channels_last" and "float32".
     """
+    if (keras.config.image_data_format(), keras.config.floatx()) != ("channels_last", "float32"):
+        raise EncoderError(
+            "Keras is set to another order of channels or another float than float32; mend "
+            "image_data_format and floatx in its keras.json"
+        )
     if name not in encoder_names():
         raise EncoderError(f"unknown encoder {name!r}; there are {', '.join(encoder_names())}")
     shape = (image_size, image_size, 3)

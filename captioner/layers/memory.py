@@ -28,5 +28,5 @@ class Memory(NamedTuple):
     overview: Tensor  # float[B, E], what of the mean every step reads
     annotations: Tensor | None = None  # float[B, R, D]
     keys: Tensor | None = None  # what the attention compares with, float[B, R, A]
-    written: Tensor | None = None  # bool[B, R], false where padded; None where nothing is
+    mask: Tensor | None = None  # bool[B, R], false where padded; None where nothing is
     concepts: Any = None  # `Concepts`, where the decoder looks at them

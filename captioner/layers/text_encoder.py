@@ -57,19 +57,19 @@ class TextEncoder(keras.layers.Layer):
         self.recurrent.build(words_shape)
         self.built = True
 
-    def call(self, words: Tensor, written: Tensor, training: bool = False) -> Tensor:
+    def call(self, words: Tensor, mask: Tensor, training: bool = False) -> Tensor:
         """`float[N, H]`, or `float[N, Q, H]` for all outputs, of the words of N sentences.
 
         Args:
             words: `float[N, Q, E]`, word vectors.
-            written: `bool[N, Q]`, false where a sentence is padded; what is returned there for
+            mask: `bool[N, Q]`, false where a sentence is padded; what is returned there for
                 all outputs means nothing.
             training: whether dropout is applied.
         """
         # Embeddings that are also the decoder's last projection are small; as they are they would
         # reach the gates too faintly to learn from (Vaswani et al., 2017, section 3.4).
         words = words * words.shape[-1] ** 0.5
-        return self.recurrent(words, mask=written, training=training)
+        return self.recurrent(words, mask=mask, training=training)
 
     def get_config(self) -> dict[str, Any]:
         return {

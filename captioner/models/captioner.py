@@ -209,8 +209,8 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
             asked = {"questions": inputs["questions"]} if name == "answers" else {}
             condition = self.condition(asked, ops.shape(tokens)[0], training)
             read = self.text_memory(inputs) if name == "texts" else memory
-            written, attention = self.decoder(tokens, read, condition, training=training)
-            logits[name] = ops.reshape(written, (-1, sequences, steps, written.shape[-1]))
+            found, attention = self.decoder(tokens, read, condition, training=training)
+            logits[name] = ops.reshape(found, (-1, sequences, steps, found.shape[-1]))
             # An answer of one word need not have looked everywhere.
             if training and name == "captions" and self.config.attention_penalty:
                 penalty = doubly_stochastic(attention, tokens != PAD)

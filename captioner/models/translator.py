@@ -72,9 +72,9 @@ class Translator(ConditionalLanguageModel):
 
         They are layer-normalised, as those of photographs are.
         """
-        written = sources != PAD
+        mask = sources != PAD
         words = self.drop(self.decoder.embedding(sources), training=training)
-        return self.norm(self.text_encoder(words, written, training=training)), written
+        return self.norm(self.text_encoder(words, mask, training=training)), mask
 
     def memory(self, inputs: Inputs) -> Memory:
         """What the decoder reads: the `Memory` of the "sources" `int[B, Q]`."""

@@ -7,7 +7,8 @@ from keras import ops
 
 from captioner.data.vocabulary import PAD, START
 from captioner.layers.image_encoder import EncoderError, build_encoder, encoder_names
-from captioner.models.captioner import doubly_stochastic
+from captioner.models.captioner import Captioner, doubly_stochastic
+from captioner.presets import PresetError
 
 
 def batch(model, features, sequences=2):
@@ -277,3 +278,15 @@ def test_a_download_that_fails_says_what_to_do(monkeypatch):
     monkeypatch.setattr(file_utils, "get_file", get_file)
     with pytest.raises(EncoderError, match="URL fetch failure.*give the path of a weights file"):
         build_encoder("MobileNetV2", 224, "imagenet")
+
+
+@pytest.mark.parametrize(
+    "settings", [("image_data_format", "channels_first"), ("floatx", "float16")]
+)
+def test_settings_of_keras_that_do_not_suit_are_named(toy, tmp_path, settings, monkeypatch):
+    toy().save_to_preset(tmp_path / "toy")
+    name, value = settings
+    monkeypatch.setattr(f"keras.config.{name}", lambda: value)
+    monkeypatch.setattr("captioner.models.captioner.build_encoder", build_encoder)
+    with pytest.raises(PresetError, match="mend image_data_format and floatx in its keras.json"):
+        Captioner.from_preset(tmp_path / "toy")
