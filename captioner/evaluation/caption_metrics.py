@@ -12,7 +12,9 @@ import importlib.util
 import json
 import logging
 import math
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -170,6 +172,7 @@ def cider(hypotheses: Sequence[Tokens], references: References) -> float:
 
 # Run in a process of its own: pycocoevalcap and the Java under it print to stdout, may download
 # models at first use (SPICE), and break in many ways, of which none may cost the other scores.
+JAVA_SECONDS = 300  # and one for each caption, or what hangs is left out
 _JAVA_SCORER = """
 import importlib, json, socket, sys
 socket.setdefaulttimeout(30)
@@ -196,17 +199,27 @@ def meteor_spice(
     known = {str(i): [" ".join(tokens) for tokens in r] for i, r in enumerate(references)}
     scores, left_out = {}, {}
     for name in names:
-        run = subprocess.run(
+        limit = JAVA_SECONDS + len(hypotheses)
+        # A session of its own, to end it together with the Java that it starts.
+        with subprocess.Popen(
             [sys.executable, "-c", _JAVA_SCORER],
-            input=json.dumps([name, known, captions]),
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-        )
+            start_new_session=True,
+        ) as run:
+            try:
+                out, err = run.communicate(json.dumps([name, known, captions]), timeout=limit)
+            except subprocess.TimeoutExpired:
+                os.killpg(run.pid, signal.SIGKILL)
+                left_out[name] = f"no answer in {limit} s"
+                continue
         if run.returncode == 0:
-            scores[name] = float(run.stdout.split()[-1])
+            scores[name] = float(out.split()[-1])
         else:
-            left_out[name] = (run.stderr.strip() or f"exit {run.returncode}").splitlines()[-1]
+            left_out[name] = (err.strip() or f"exit {run.returncode}").splitlines()[-1]
     return scores, left_out
 
 

@@ -261,6 +261,7 @@ def test_flickr30k(tmp_path, caplog, monkeypatch):
     ("text", "message"),
     [
         ("a,b\n", "results.csv:1: expected the header"),
+        ("", "results.csv:1: expected the header"),
         (FLICKR30K + "4.jpg, 0, A cat\n", "results.csv:6: expected name.jpg"),
     ],
 )

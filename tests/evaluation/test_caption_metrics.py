@@ -1,5 +1,6 @@
 import math
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -281,6 +282,22 @@ def test_the_last_line_printed_is_the_score_and_stdout_stays_clean(java, capfd):
     java("import json, sys; print('loading', json.load(sys.stdin)); print(0.25)")
     assert meteor_spice(*ONE) == ({"meteor": 0.25, "spice": 0.25}, {})
     assert capfd.readouterr().out == ""
+
+
+def test_a_measure_that_hangs_is_left_out_and_ended(java, monkeypatch, tmp_path):
+    pid = tmp_path / "pid"
+    sleeper = "import time; time.sleep(60)"
+    java(
+        "import pathlib, subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-c', '{sleeper}'])\n"
+        f"pathlib.Path({str(pid)!r}).write_text(str(child.pid))\n"
+        "child.wait()"
+    )
+    monkeypatch.setattr("captioner.evaluation.caption_metrics.JAVA_SECONDS", 1)
+    reason = "no answer in 2 s"
+    assert meteor_spice(*ONE) == ({}, {"meteor": reason, "spice": reason})
+    status = Path(f"/proc/{pid.read_text()}/status")
+    assert not status.exists() or "zombie" in status.read_text()
 
 
 def test_a_measure_that_breaks_hides_no_other(java, caplog):

@@ -123,6 +123,7 @@ def test_a_damaged_graph_is_refused(preset, name):
         (preset / name).write_bytes(content)
 
 
+@pytest.mark.slow
 def test_new_weights_leave_no_graph_behind(both, preset, tmp_path):
     model, _ = both
     model.save_to_preset(tmp_path / "copy")
@@ -134,6 +135,7 @@ def test_new_weights_leave_no_graph_behind(both, preset, tmp_path):
         OnnxCaptioner.from_preset(tmp_path / "copy")
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_folder_once(preset, tmp_path, capsys):
     call = ["export", "--weights", str(preset), "--output", str(tmp_path / "out")]
     assert main(call) == 0

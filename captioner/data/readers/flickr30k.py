@@ -22,7 +22,7 @@ def read(root: Path, split: str) -> list[Example]:
     """Reads the split "train" or "dev"."""
     path = locate(root, "results.csv", "flickr30k_images/results.csv")
     captions: dict[str, list[str]] = defaultdict(list)
-    header, *rows = read_text(path).splitlines()
+    header, *rows = read_text(path).splitlines() or [""]
     if header.replace(" ", "") != "image_name|comment_number|comment":
         raise DatasetError(f"{path}:1: expected the header image_name| comment_number| comment")
     for number, row in enumerate(rows, start=2):

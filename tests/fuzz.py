@@ -1,0 +1,212 @@
+"""Broken input by the thousand: `python tests/fuzz.py --minutes 10`; see README.md beside it.
+
+Valid files are changed by chance. Whatever comes out must be read or refused with the one error
+that the caller expects, never with another.
+"""
+
+import argparse
+import io
+import json
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import h5py
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from captioner import presets
+from captioner.cli.requests import requests_of
+from captioner.data.images import ImageError, load_image
+from captioner.data.readers import READERS
+from captioner.data.records import DatasetError
+from captioner.data.vocabulary import SPECIAL, Vocabulary
+from captioner.models.config import CaptionerConfig
+from captioner.presets import PresetError
+
+EXAMPLES = 200  # between two looks at the clock
+
+
+@st.composite
+def changed(draw: st.DrawFn, originals: dict[str, bytes]) -> tuple[str, bytes]:
+    """One of some files, with bytes replaced, left out or put in, or cut short."""
+    name = draw(st.sampled_from(sorted(originals)))
+    content = bytearray(originals[name])
+    for _ in range(draw(st.integers(0, 6))):
+        place = draw(st.integers(0, len(content)))
+        length = draw(st.integers(0, 8))
+        content[place : place + length] = draw(st.binary(max_size=8))
+    if draw(st.booleans()):
+        del content[draw(st.integers(0, len(content))) :]
+    return name, bytes(content)
+
+
+def image_files() -> dict[str, bytes]:
+    """A small picture in every format that Pillow writes."""
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 20, 3), "uint8")
+    files = {}
+    for format in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF"):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, format)
+        files[format] = file.getvalue()
+    file = io.BytesIO()
+    Image.fromarray(pixels[..., 0].astype("uint16") * 257).save(file, "TIFF")
+    files["TIFF of 16 bits"] = file.getvalue()
+    return files
+
+
+def read_image(name: str, content: bytes) -> None:
+    """A photograph, or ImageError."""
+    try:
+        assert load_image(io.BytesIO(content), 16).shape == (16, 16, 3)
+    except ImageError:
+        pass
+
+
+REQUESTS = {
+    "requests": b'{"image": "a.png"}\n{"image": "b.png", "question": "what is it?"}\n\n["x"]\n{}\n',
+}
+
+
+class Answers:
+    """What reads requests asks of a model."""
+
+    vocabulary = Vocabulary([*SPECIAL, "what", "is", "it"])
+    config = CaptionerConfig(question_units=8)
+    answers = True
+
+
+def read_requests(name: str, content: bytes) -> None:
+    """Items, whatever the lines are."""
+    for item in requests_of(io.BytesIO(content), "r.jsonl", Answers(), "toy"):
+        assert item.error is not None or item.source
+
+
+DATASETS = {
+    "captions-csv captions.csv": b"image,caption,split\na.jpg,A dog,train\nb.jpg,A cat,dev\n",
+    "flickr30k results.csv": b"image_name| comment_number| comment\na.jpg| 0| A dog .\n",
+    "jsonl train.jsonl": b'{"image": "a.jpg", "question": "what?", "answers": ["it"]}\n',
+    "coco captions_train2017.json": json.dumps(
+        {
+            "images": [{"id": 1, "file_name": "a.jpg"}],
+            "annotations": [{"image_id": 1, "caption": "A dog"}],
+        }
+    ).encode(),
+    "karpathy dataset_toy.json": json.dumps(
+        {"images": [{"filename": "a.jpg", "split": "train", "sentences": [{"raw": "A dog"}]}]}
+    ).encode(),
+    "daquar qa.894.raw.train.txt": b"what is on the desk in the image1 ?\nlamp\n",
+}
+
+
+def read_dataset(name: str, content: bytes) -> None:
+    """Examples, or DatasetError."""
+    reader, file = name.split()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / file).write_bytes(content)
+        try:
+            READERS[reader](Path(folder), "train")
+        except DatasetError:
+            pass
+
+
+def preset_files() -> dict[str, bytes]:
+    """The files of a preset that hold no network."""
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        file["layers/dense/vars/0"] = np.ones((4, 4), "float16")
+    calibration = {"captions": [0.0] * 5, "answers": None}
+    return {
+        presets.CONFIG: json.dumps(CaptionerConfig().to_json()).encode(),
+        presets.VOCABULARY: json.dumps([*SPECIAL, "dog"]).encode(),
+        presets.CALIBRATION: json.dumps(calibration).encode(),
+        presets.WEIGHTS: weights.getvalue(),
+        presets.METADATA: b'{"sha256": {}, "training": {}}',
+    }
+
+
+def read_preset(name: str, content: bytes) -> None:
+    """What is in a preset, or PresetError."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for file, original in PRESET.items():
+            (folder / file).write_bytes(content if file == name else original)
+        if name != presets.METADATA:
+            files = (*presets.FILES, presets.CALIBRATION)
+            hashes = {file: presets.sha256(folder / file) for file in files}
+            presets.write_json(folder / presets.METADATA, {"sha256": hashes})
+        try:
+            presets.verified(folder)
+            presets.read_config(folder, CaptionerConfig)
+            presets.read_vocabulary(folder)
+            presets.read_calibration(folder)
+        except PresetError:
+            pass
+
+
+PRESET = preset_files()
+TARGETS: dict[str, tuple[Callable[[str, bytes], None], dict[str, bytes]]] = {
+    "images": (read_image, image_files()),
+    "requests": (read_requests, REQUESTS),
+    "data sets": (read_dataset, DATASETS),
+    "presets": (read_preset, PRESET),
+}
+
+
+def fuzzed(
+    target: str,
+    read: Callable[[str, bytes], None],
+    originals: dict[str, bytes],
+    counts: dict[str, int],
+    turn: int,
+) -> Callable[[], None]:
+    """A function that reads `EXAMPLES` changed files; what is raised has the file in its notes."""
+
+    @seed(turn)
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(changed(originals))
+    def run(file: tuple[str, bytes]) -> None:
+        counts[target] += 1
+        read(*file)
+
+    return run
+
+
+def main() -> int:
+    """Read broken input until the time is over; 1 if something was not refused as it should be."""
+    parser = argparse.ArgumentParser(description="Read broken input.")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")  # Pillow warns of damage
+    counts, findings = dict.fromkeys(TARGETS, 0), 0
+    end, turn = time.monotonic() + 60 * args.minutes, 0
+    while time.monotonic() < end:
+        for target, (read, originals) in TARGETS.items():
+            run = fuzzed(target, read, originals, counts, turn)
+            try:
+                run()
+            except Exception as error:
+                findings += 1
+                notes = getattr(error, "__notes__", [])
+                print(f"{target}: {type(error).__name__}: {error}", *notes, sep="\n")
+        turn += 1
+    print(", ".join(f"{count:,} {target}" for target, count in counts.items()))
+    print(f"{findings} findings")
+    return int(findings > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
