@@ -3,6 +3,8 @@
 import importlib
 from typing import Any
 
+__version__ = "0.1.0"
+
 # Public name -> its module. Imported at first use, so that `--help` does not wait for TensorFlow.
 _PUBLIC = {
     "Captioner": "captioner.models.captioner",

@@ -3,10 +3,20 @@
 import os
 import signal
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Mapping, Sequence
 
-from captioner.cli import calibrate, caption, compare, evaluate, export, questions, train
+from captioner import __version__
+from captioner.cli import (
+    calibrate,
+    caption,
+    compare,
+    completion,
+    evaluate,
+    export,
+    questions,
+    train,
+)
 from captioner.cli.console import report
 
 
@@ -15,7 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.stderr is None:  # closed by the caller; print would turn to stdout instead
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         sys.stderr = open(2, "w", closefd=False)
-    args = parse_arguments(sys.argv[1:] if argv is None else argv)
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv:  # what to do, but as for any wrong call: a script that forgets all must fail
+        build_parser()[0].print_help(sys.stderr)
+        return 2
+    args = parse_arguments(argv)
     try:
         return args.run(args)
     except KeyboardInterrupt:
@@ -44,21 +58,33 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     return OSError, DatasetError, ImageError, PresetError
 
 
-def parse_arguments(argv: Sequence[str]) -> Namespace:
-    """The arguments of a subcommand, which is their attribute `run`; a wrong call exits with 2."""
+def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
+    """The parser of the command line, and those of the subcommands by their names."""
     parser = ArgumentParser(
         prog="captioner",
+        formatter_class=RawDescriptionHelpFormatter,
         description="Caption photographs with a CNN, soft attention and an LSTM.",
+        epilog="begin with:\n"
+        "  captioner caption photo.jpg\n"
+        '  captioner caption photo.jpg --question "what color is the hat?"\n'
+        "  captioner COMMAND --help",
     )
+    parser.add_argument("--version", action="version", version=f"captioner {__version__}")
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for subcommand in (caption, train, evaluate, calibrate, compare, questions, export):
+    every = (caption, train, evaluate, calibrate, compare, questions, export, completion)
+    for subcommand in every:
         subcommand.add(subcommands)
+    return parser, subcommands.choices
 
-    # By itself argparse refuses photographs that follow an option that follows photographs.
+
+def parse_arguments(argv: Sequence[str]) -> Namespace:
+    """The arguments of a subcommand, which is their attribute `run`; a wrong call exits with 2."""
+    parser, parsers = build_parser()
     end = argv.index("--") if "--" in argv else len(argv)
     args, rest = parser.parse_known_args(argv[:end])
     names = argv[end + 1 :]
     if args.command == "caption":
+        # By itself argparse refuses photographs that follow an option that follows photographs.
         unknown = [word for word in rest if word.startswith("-") and word != "-"]
         args.photos = [*args.photos, *rest, *names]
     else:
@@ -67,5 +93,5 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     modules = {"calibrate": calibrate, "caption": caption, "export": export, "train": train}
     if args.command in modules:
-        modules[args.command].check(subcommands.choices[args.command], args)
+        modules[args.command].check(parsers[args.command], args)
     return args

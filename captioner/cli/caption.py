@@ -3,17 +3,17 @@
 import contextlib
 import itertools
 import os
-import sys
 import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from captioner.cli.arguments import Subcommands, add_weights, positive, share
 from captioner.cli.console import prepare_stdout, report
 from captioner.cli.output import draw, draws_several, is_several, lines, withheld
+from captioner.cli.progress import apart_from_the_bar, progress
 from captioner.cli.requests import (
     Item,
     as_they_come,
@@ -26,8 +26,6 @@ from captioner.cli.requests import (
 from captioner.generation import BEAM_WIDTH
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     import numpy as np
 
     from captioner.generation.batching import Searches
@@ -179,7 +177,8 @@ def run(args: Namespace) -> int:
         if file is not None:
             items = itertools.chain(items, requests_of(file, args.requests, model, preset))
         total = None if file is not None else len(photographs) * max(1, len(args.questions))
-        bar = stack.enter_context(_progress(args, total))
+        unit = "question" if args.questions else "photo"
+        bar = stack.enter_context(progress(total, unit, several=is_several(args)))
         # Whoever waits for an answer before the next line must get it without that line.
         for chunk in as_they_come(items, MOST_ASKED) if args.requests == "-" else [items]:
             for batch in _batches(_load(_groups(chunk), model.config.image_size)):
@@ -205,28 +204,6 @@ def _load_model(args: Namespace) -> "tuple[str, Searches]":
     return preset, model
 
 
-def _progress(args: Namespace, total: int | None) -> "AbstractContextManager[Any]":
-    """A progress bar, where there are several photographs and stderr is a terminal."""
-    if not (is_several(args) and sys.stderr.isatty()):
-        return contextlib.nullcontext(Silent())
-    from tqdm import tqdm
-
-    return tqdm(total=total, unit="question" if args.questions else "photo", leave=False)
-
-
-class Silent:
-    """In the place of a progress bar."""
-
-    def update(self, count: int) -> None:
-        """Show nothing."""
-
-
-def _apart_from_the_bar() -> "AbstractContextManager[None]":
-    """Lines are written above the progress bar, if there is one."""
-    tqdm = sys.modules.get("tqdm")  # imported where there is
-    return contextlib.nullcontext() if tqdm is None else tqdm.tqdm.external_write_mode()
-
-
 def _answer(model: "Searches", batch: list[Group], args: Namespace) -> bool:
     """Write about a batch: what stdout, stderr and the overlays show of it; whether all went well.
 
@@ -236,7 +213,7 @@ def _answer(model: "Searches", batch: list[Group], args: Namespace) -> bool:
     found = _write(model, sound, args.beam)
     shown: list[str] = []
     written: list[tuple[Item, Caption]] = []
-    with _apart_from_the_bar():
+    with apart_from_the_bar():
         for group, image in batch:
             results: Sequence[Caption | Exception]
             if isinstance(image, Exception):

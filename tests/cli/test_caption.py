@@ -218,7 +218,7 @@ def test_widths_are_whole_numbers_from_1_up(photos, capsys, option, value):
     assert line.endswith(f"argument {option}: must be a whole number from 1 up, not {value!r}")
 
 
-@pytest.mark.parametrize("args", [[], ["paint", "a.png"], ["train", "a.png"], ["evaluate"]])
+@pytest.mark.parametrize("args", [["paint", "a.png"], ["train", "a.png"], ["evaluate"]])
 def test_wrong_subcommands_exit_2(args):
     with pytest.raises(SystemExit) as exit:
         main(args)
