@@ -146,7 +146,9 @@ def check_weights(path: Path) -> None:
     try:
         with h5py.File(path) as file:
             check(file)
-    except (OSError, KeyError, RuntimeError, RecursionError, TypeError) as error:
+    except PresetError:
+        raise
+    except Exception as error:  # HDF5 has many
         raise PresetError(f"{path}: no weights file; fetch the preset again") from error
 
 

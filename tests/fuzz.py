@@ -200,8 +200,8 @@ def main() -> int:
                 run()
             except Exception as error:
                 findings += 1
-                notes = getattr(error, "__notes__", [])
-                print(f"{target}: {type(error).__name__}: {error}", *notes, sep="\n")
+                notes = "\n".join(getattr(error, "__notes__", []))
+                print(f"{target}: {type(error).__name__}: {error}", notes[:2000], sep="\n")
         turn += 1
     print(", ".join(f"{count:,} {target}" for target, count in counts.items()))
     print(f"{findings} findings")

@@ -127,3 +127,13 @@ def test_metadata_that_are_something_else_end_in_one_line(preset, content):
     (folder / presets.METADATA).write_text(content)
     with pytest.raises(PresetError, match="metadata.json: no"):
         Captioner.from_preset(folder)
+
+
+def test_names_in_the_weights_that_are_no_text_end_in_one_line(preset):
+    folder, sign = preset
+    path = folder / presets.WEIGHTS
+    assert b"decoder\0" in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(b"decoder\0", b"\x80ecoder\0"))
+    sign()
+    with pytest.raises(PresetError, match="model.weights.h5: no weights file"):
+        Captioner.from_preset(folder)
