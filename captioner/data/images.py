@@ -7,6 +7,7 @@ in another way than those it learned from.
 import contextlib
 import importlib
 import io
+import logging
 import os
 import threading
 from collections import deque
@@ -47,6 +48,8 @@ TURNS = {
 for _format in ("Avif", "Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
     importlib.import_module(f"PIL.{_format}ImagePlugin")
 pi_heif.register_heif_opener()
+# Of some files Pillow says in its log, too, what it raises; nobody should hear it twice.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 Opener = Callable[[BinaryIO, str], ImageFile.ImageFile]  # of one format
 Source = str | os.PathLike[str] | BinaryIO | Image.Image | np.ndarray

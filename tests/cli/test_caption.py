@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -269,3 +270,19 @@ def test_nothing_but_bad_photographs_runs_no_model(photos, capsys):
     assert main(["caption", "--json", "x.png", "y.png"]) == 1
     assert [record["image"] for record in records(capsys.readouterr().out)] == ["x.png", "y.png"]
     assert Double.calls == []
+
+
+def test_what_pillow_logs_of_a_broken_tiff_is_not_a_second_line(photos):
+    """With more samples a pixel than it decodes, Pillow logs an error before it raises one."""
+    Image.new("RGB", (9, 7)).save("a.tif")
+    content = bytearray(Path("a.tif").read_bytes())
+    (entries,) = struct.unpack_from(
+        "<H", content, offset := struct.unpack_from("<I", content, 4)[0]
+    )
+    for entry in range(offset + 2, offset + 2 + 12 * entries, 12):
+        if struct.unpack_from("<H", content, entry)[0] == 277:  # SamplesPerPixel
+            struct.pack_into("<H", content, entry + 8, 60_000)
+    Path("a.tif").write_bytes(content)
+    result = run("caption", "a.tif")
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.count(b"\n") == 1 and result.stderr.startswith(b"captioner: a.tif: ")
