@@ -66,7 +66,7 @@ def find(preset: str | PathLike[str]) -> Path:
     # current directory does not take the place of a preset that ships.
     shipped = [place / "weights" / preset for place in (package.parent, package)]
     for folder in (*(shipped if Path(preset).name == str(preset) else []), Path(preset)):
-        _move(folder)
+        finish_replacement(folder)
         if (folder / METADATA).is_file():
             return folder
     raise PresetError(
@@ -210,7 +210,7 @@ def read_calibration(preset: str | PathLike[str]) -> Calibration | None:
     path = verified(preset, [CALIBRATION]) / CALIBRATION
     try:
         return Calibration.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (TypeError, ValueError) as error:
+    except (RecursionError, TypeError, ValueError) as error:
         raise PresetError(f"{path}: {error}; use weights and a captioner of one release") from error
 
 
@@ -269,6 +269,7 @@ def replacement(folder: Path) -> Iterator[Path]:
     When they are written the folder gets another name, in one step; then they are moved. Whoever is
     interrupted before leaves the old preset, and after it the new one: `find` moves the rest.
     """
+    finish_replacement(folder)
     unfinished = folder / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
@@ -277,10 +278,11 @@ def replacement(folder: Path) -> Iterator[Path]:
         unfinished.replace(folder / COMPLETE)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    _move(folder)
+    finish_replacement(folder)
 
 
-def _move(folder: Path) -> None:
+def finish_replacement(folder: Path) -> None:
+    """Move what an interrupted `replacement` has left to be moved, if anything."""
     if not (folder / COMPLETE).is_dir():
         return
     for path in sorted((folder / COMPLETE).iterdir()):

@@ -200,3 +200,15 @@ def test_a_full_disk_leaves_the_old_preset(saved, toy, monkeypatch):
         toy(seed=1).save_to_preset(folder)
     assert error.value.filename == str(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_the_first_preset_may_be_interrupted_as_well(toy, tmp_path, monkeypatch):
+    """Between its name and its files: whoever saves or loads next finishes it."""
+    folder = tmp_path / "toy"
+    with monkeypatch.context() as patch:
+        patch.setattr(presets, "finish_replacement", lambda folder: None)
+        toy().save_to_preset(folder, {"training": {"seed": 0}})
+    assert not (folder / presets.METADATA).exists()
+    toy(seed=1).save_to_preset(folder, {"training": {"seed": 1}})
+    assert presets.read_metadata(folder)["training"]["seed"] == 1
+    assert {path.name for path in folder.iterdir()} == {*presets.FILES, presets.METADATA}

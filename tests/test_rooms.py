@@ -46,7 +46,7 @@ def imports_of(path):
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "captioner":
             if node.module == "captioner":
-                yield from (alias.name for alias in node.names)
+                yield from (alias.name for alias in node.names if alias.name != "__version__")
             else:
                 yield node.module.removeprefix("captioner.")
 

@@ -73,6 +73,8 @@ def read_lists(path: Path, *keys: str) -> list[list[dict[str, Any]]]:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise DatasetError(f"{path}:{error.lineno}: not JSON ({error.msg})") from error
+    except (RecursionError, ValueError) as error:  # nested too deeply, a number of too many digits
+        raise DatasetError(f"{path}: not JSON that can be read ({error})") from error
     for key in keys:
         if not (isinstance(content, dict) and isinstance(content.get(key), list)):
             raise DatasetError(f"{path}: has no list named {key!r}")

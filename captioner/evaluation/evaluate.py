@@ -166,7 +166,8 @@ def record_scores(
     metadata = presets.read_metadata(weights)
     command = f"python -m captioner evaluate {command}"
     metadata.setdefault("scores", {})[key] = {"command": command, **counts, **scores}
-    presets.write_json(presets.find(weights) / presets.METADATA, metadata)
+    with presets.replacement(presets.find(weights)) as new:
+        presets.write_json(new / presets.METADATA, metadata)
 
 
 def by_photograph(examples: Iterable[Example]) -> list[list[Example]]:

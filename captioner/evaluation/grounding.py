@@ -126,7 +126,8 @@ def pointing(weights: str | PathLike[str], record: bool = False) -> dict[str, fl
         metadata = presets.read_metadata(weights)
         command = "python -m captioner.evaluation.grounding --record"
         metadata["pointing"] = {"command": command, **scores}
-        presets.write_json(presets.find(weights) / presets.METADATA, metadata)
+        with presets.replacement(presets.find(weights)) as new:
+            presets.write_json(new / presets.METADATA, metadata)
     return scores
 
 

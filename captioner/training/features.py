@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from captioner import presets
 from captioner.data.images import sound_images
 from captioner.generation.batching import batched
 from captioner.models.captioner import Captioner
@@ -66,6 +67,8 @@ def cache_features(
         unfinished = path.with_suffix(".part")
         sides = 2 if mirrored else 1
         shape = (sides, len(photographs), model.regions, model.encoder.output_shape[-1])
+        # A mapped file that the disk has no room for ends the process without a word.
+        presets.require_space(folder, 2 * int(np.prod(shape)))
         cache = np.lib.format.open_memmap(unfinished, "w+", "float16", shape)
         paths = [photograph.image for photograph in photographs]
         with tqdm(total=len(paths), desc=f"encoding {name}", unit="photo") as bar:

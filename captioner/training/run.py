@@ -39,6 +39,7 @@ class Run:
     def __init__(self, output: Path, settings: dict[str, Any]) -> None:
         self.output = output
         self.path = output / "run.json"
+        presets.finish_replacement(output)
         if self.path.exists():
             self.state = self._resumed(settings)
             return
@@ -54,8 +55,8 @@ class Run:
     def _resumed(self, settings: dict[str, Any]) -> dict[str, Any]:
         try:
             state = json.loads(self.path.read_text(encoding="utf-8"))
-            begun = dict(state["settings"])
-        except (ValueError, KeyError, TypeError) as error:
+            begun, _ = dict(state["settings"]), dict(state["finished"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise TrainingError(
                 f"{self.path}: damaged or cut short; remove {self.output} to begin again, or give "
                 "another folder"

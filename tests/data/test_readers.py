@@ -253,6 +253,10 @@ def test_flickr30k(tmp_path, caplog, monkeypatch):
     assert one.references == ("Two dogs , running .", "A field | with a fence .")
     assert (two.image_id, two.references) == ("2", ("A dog runs across the grass .",))
     assert "3.jpg of split 'train' has no caption" in caplog.text
+    named = FLICKR30K.replace("1.jpg", "flickr30k_images/1.jpg").replace("running", "run\u2028ning")
+    write(tmp_path / "results.csv", named)
+    one, _ = load_dataset("flickr30k", tmp_path, "train")
+    assert one.image.exists() and one.references[0] == "Two dogs , run\u2028ning ."
     with pytest.raises(DatasetError, match="no photographs in split 'dev'"):
         load_dataset("flickr30k", tmp_path, "dev")
 

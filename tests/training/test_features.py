@@ -1,4 +1,5 @@
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -55,3 +56,10 @@ def test_the_fingerprint_tells_encoders_sizes_and_files_apart(toy, records):
     marks.add(fingerprint(toy(), records))
     assert len(marks) == 4
     assert fingerprint(toy(), records) in marks
+
+
+def test_a_cache_that_the_disk_has_no_room_for_is_not_begun(toy, tmp_path, records, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 0, 10**3))
+    with pytest.raises(OSError, match="no space for"):
+        cache_features(toy(), records, tmp_path / "cache", "train", 2)
+    assert list((tmp_path / "cache").iterdir()) == []

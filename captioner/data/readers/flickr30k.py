@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from captioner.data.records import DatasetError, Example, is_set_aside, locate, read_text
+from captioner.data.records import DatasetError, Example, is_set_aside, locate, named, read_text
 
 # In the file as distributed, row 19,999 lacks its second bar: "2199200615.jpg| 4   A dog runs ...".
 ROW = re.compile(r"(?P<image>[^|]+)\|\s*\d+\s*(?:\||\s)(?P<caption>.*)")
@@ -22,13 +22,13 @@ def read(root: Path, split: str) -> list[Example]:
     """Reads the split "train" or "dev"."""
     path = locate(root, "results.csv", "flickr30k_images/results.csv")
     captions: dict[str, list[str]] = defaultdict(list)
-    header, *rows = read_text(path).splitlines() or [""]
-    if header.replace(" ", "") != "image_name|comment_number|comment":
+    header, *rows = read_text(path).split("\n") or [""]
+    if "".join(header.split()) != "image_name|comment_number|comment":
         raise DatasetError(f"{path}:1: expected the header image_name| comment_number| comment")
     for number, row in enumerate(rows, start=2):
         if not row.strip():
             continue
-        found = ROW.fullmatch(row)
+        found = ROW.fullmatch(row.rstrip("\r"))
         if found is None:
             raise DatasetError(f"{path}:{number}: expected name.jpg| number| caption, got {row!r}")
         spoken = captions[found["image"].strip()]
@@ -36,7 +36,7 @@ def read(root: Path, split: str) -> list[Example]:
             spoken.append(caption)
     folder = locate(root, "flickr30k_images/flickr30k_images", "flickr30k_images", "Images", ".")
     return [
-        Example(image=folder / name, image_id=Path(name).stem, references=tuple(spoken))
+        Example(image=named(folder, name), image_id=Path(name).stem, references=tuple(spoken))
         for name, spoken in captions.items()
         if ("dev" if is_set_aside(name, one_in=10) else "train") == split
     ]
