@@ -1,6 +1,7 @@
 """A real data set has holes: what is missing or broken is named, counted and left out."""
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,4 +59,4 @@ def _undecodable(paths: list[Path]) -> dict[Path, str]:
 
 
 def _absent(paths: list[Path]) -> dict[Path, str]:
-    return {path: f"{path}: no such file" for path in paths if not path.is_file()}
+    return {path: f"{path}: no such file" for path in paths if not os.path.isfile(path)}

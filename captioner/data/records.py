@@ -2,9 +2,16 @@
 
 import hashlib
 import json
+import logging
+import os
+import posixpath
+from collections import Counter
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+logger = logging.getLogger("captioner.data")
 
 
 class DatasetError(ValueError):
@@ -21,6 +28,7 @@ class Example:
     question: str | None = None
     question_id: int | str | None = None
     kind: str | None = None  # what the question asks for ("color"), where the data set says so
+    objects: tuple[str, ...] = ()  # names of what is known to be in it
 
 
 def locate(root: Path, *names: str) -> Path:
@@ -37,9 +45,53 @@ def locate(root: Path, *names: str) -> Path:
 
 def named(folder: Path, name: str) -> Path:
     """The image of that name in a folder, which some data sets name as well: "Images/a.jpg"."""
-    if not (folder / name).exists() and (folder.parent / name).exists():
-        return folder.parent / name
-    return folder / name
+    beside = folder.parent / name
+    # Of os.path, for it says no of a name that is too long as well.
+    return beside if os.path.exists(beside) and not os.path.exists(folder / name) else folder / name
+
+
+def image_ids(names: Iterable[str]) -> dict[str, str]:
+    """An id for each image: its name without the ending, unless two would have the same.
+
+    Not the bare stem: in one's own data, cats/1.jpg and dogs/1.jpg are two images, and so are
+    dog.jpg and dog.png.
+    """
+    bare = {name: posixpath.splitext(name)[0] for name in names}
+    count = Counter(bare.values())
+    return {name: stem if count[stem] == 1 else name for name, stem in bare.items()}
+
+
+class References:
+    """The captions of images, as a reader finds them; empty ones are counted and left out.
+
+    Args:
+        path: the file they are read from.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.texts: dict[Hashable, list[str]] = {}
+        self.empty: list[str] = []
+
+    def add(self, image: Hashable, caption: str, place: str) -> None:
+        """Keep a caption of an image, found at a place such as "row 7"."""
+        texts = self.texts.setdefault(image, [])
+        if caption := caption.strip():
+            texts.append(caption)
+        else:
+            self.empty.append(place)
+
+    def of(self, image: Hashable) -> tuple[str, ...]:
+        """What is said of an image, if anything."""
+        return tuple(self.texts.get(image, ()))
+
+    def report(self) -> None:
+        """Say in the log how many were empty."""
+        if self.empty:
+            count, first = len(self.empty), self.empty[0]
+            logger.warning(
+                "%s: %d empty captions are left out, the first: %s", self.path, count, first
+            )
 
 
 def is_set_aside(name: str, one_in: int) -> bool:

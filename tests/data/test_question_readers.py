@@ -354,7 +354,10 @@ def test_jsonl_by_a_hash_of_the_image(tmp_path):
         '{"image": "a.jpg", "question": " ", "answer": "dog"}',
         '{"image": "a.jpg", "question": "what ?", "answer": 2}',
         '{"image": "a.jpg", "question": "what ?", "answers": "dog"}',
-        '{"image": "a.jpg", "captions": ["A dog .", ""]}',
+        '{"image": "a.jpg", "captions": ["A dog .", 3]}',
+        '{"image": "a.jpg", "captions": "A dog ."}',
+        '{"image": "a.jpg", "objects": "dog"}',
+        '{"image": "a.jpg", "objects": [""]}',
         '{"image": "a.jpg", "caption": "A dog .", "split": 1}',
         '{"image": "a.jpg", "caption": "A dog .", "image_id": ["a"]}',
         '{"image": "a.jpg", "question": "what ?", "answer": "dog", "question_id": {}}',
@@ -367,6 +370,45 @@ def test_jsonl_malformed(tmp_path, line):
     write(tmp_path / "train.jsonl", json.dumps(entry()) + "\n\n" + line + "\n")
     with pytest.raises(DatasetError, match=r"train\.jsonl:3: neither a question nor a caption"):
         load_dataset("jsonl", tmp_path, "train")
+
+
+def test_jsonl_empty_captions_are_counted(tmp_path, caplog):
+    a = photo(tmp_path / "a.jpg")
+    jsonl(
+        tmp_path / "train.jsonl",
+        {"image": "a.jpg", "caption": " "},
+        {"image": "a.jpg", "captions": ["A dog .", ""]},
+    )
+    assert load_dataset("jsonl", tmp_path, "train") == [Example(a, "a", ("A dog .",))]
+    assert "2 empty captions are left out, the first: line 1" in caplog.text
+
+
+def test_jsonl_objects_are_enough_where_they_are_asked_for(tmp_path, caplog):
+    a, b = photo(tmp_path / "a.jpg"), photo(tmp_path / "b.jpg")
+    jsonl(
+        tmp_path / "train.jsonl",
+        {"image": "a.jpg", "objects": ["dog", "ball"]},
+        {"image": "a.jpg", "captions": [], "objects": ["dog", "hot dog"]},
+        {"image": "b.jpg", "caption": "A cat .", "objects": ["cat"]},
+    )
+    seen = Example(a, "a", (), objects=("dog", "ball", "hot dog"))
+    told = Example(b, "b", ("A cat .",), objects=("cat",))
+    assert load_dataset("jsonl", tmp_path, "train", spoken=False) == [seen, told]
+    assert not caplog.text
+    assert load_dataset("jsonl", tmp_path, "train") == [told]
+    assert "a.jpg of split 'train' has no caption; going on without such, 1 of 2" in caplog.text
+
+
+def test_jsonl_dog_jpg_is_not_dog_png(tmp_path):
+    names = ("dog.jpg", "dog.png", "pets/dog.jpg", "cat.jpg")
+    for name in names:
+        photo(tmp_path / name)
+    entries = [{"image": name, "caption": "An animal ."} for name in names]
+    jsonl(tmp_path / "train.jsonl", *entries, entry("cat.jpg"), entry("dog.png", image_id=7))
+    assert [e.image_id for e in load_dataset("jsonl", tmp_path, "train")] == [
+        *("dog.jpg", "dog.png", "pets/dog", "cat"),
+        *("cat", 7),
+    ]
 
 
 def test_jsonl_question_without_answers(tmp_path):

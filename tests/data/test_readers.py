@@ -214,7 +214,43 @@ def test_csv_rows_without_a_caption_are_counted(tmp_path, caplog):
     write(tmp_path / "captions.csv", table)
     examples = load_dataset("captions-csv", tmp_path, "train")
     assert [example.references for example in examples] == [("A dog",), ("Sea",)]
-    assert "2 rows without a caption are left out, the first: row 3" in caplog.text
+    assert "2 empty captions are left out, the first: row 3" in caplog.text
+
+
+def test_every_reader_counts_empty_captions(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("captioner.data.readers.flickr30k.is_set_aside", lambda name, one_in: False)
+    flickr8k(tmp_path / "flickr8k", tokens=TOKENS + "b_2.jpg#1\t \n")
+    write(tmp_path / "flickr30k" / "results.csv", FLICKR30K + "1.jpg| 2| \n")
+    for name in ("1.jpg", "2.jpg"):
+        photo(tmp_path / "flickr30k" / name)
+    said = [{"raw": "A dog ."}, {"raw": " "}]
+    entry = {"filename": "a.jpg", "imgid": 1, "split": "train", "sentences": said}
+    photo(tmp_path / "karpathy" / "a.jpg")
+    write(tmp_path / "karpathy" / "dataset_toy.json", json.dumps({"images": [entry]}))
+    coco(tmp_path / "coco", "train2014", extra=[{"image_id": 5, "caption": ""}])
+    for name in ("007.jpg", "005.jpg"):
+        photo(tmp_path / "coco" / "train2014" / name)
+    places = {
+        "flickr8k": "1 empty captions are left out, the first: line ",
+        "flickr30k": "2 empty captions are left out, the first: row 5",
+        "karpathy": "1 empty captions are left out, the first: images[0]",
+        "coco": "1 empty captions are left out, the first: annotations[3]",
+    }
+    for name, message in places.items():
+        caplog.clear()
+        assert all("" not in e.references for e in load_dataset(name, tmp_path / name, "train"))
+        assert message in caplog.text
+
+
+def test_names_that_no_file_can_have_are_missing_photographs(tmp_path, caplog):
+    photo(tmp_path / "a.jpg")
+    names = ("a.jpg", ".", "a" * 300 + ".jpg", "a\0.jpg")
+    rows = "".join(f"{name},A dog,train\n" for name in names)
+    write(tmp_path / "captions.csv", "image,caption,split\n" + rows)
+    for verify in (True, False):
+        examples = load_dataset("captions-csv", tmp_path, "train", max_missing=0.8, verify=verify)
+        assert [example.image.name for example in examples] == ["a.jpg"]
+        assert "3 of 4 photographs are missing or broken" in caplog.text
 
 
 def test_csv_names_may_contain_the_folder(tmp_path):
@@ -259,6 +295,17 @@ def test_flickr30k(tmp_path, caplog, monkeypatch):
     assert one.image.exists() and one.references[0] == "Two dogs , run\u2028ning ."
     with pytest.raises(DatasetError, match="no photographs in split 'dev'"):
         load_dataset("flickr30k", tmp_path, "dev")
+
+
+def test_flickr30k_dog_jpg_is_not_dog_png(tmp_path, monkeypatch):
+    monkeypatch.setattr("captioner.data.readers.flickr30k.is_set_aside", lambda name, one_in: False)
+    names = ("dog.jpg", "dog.png", "cat.jpg")
+    for name in names:
+        photo(tmp_path / name)
+    rows = "".join(f"{name}| 0| An animal .\n" for name in names)
+    write(tmp_path / "results.csv", "image_name| comment_number| comment\n" + rows)
+    examples = load_dataset("flickr30k", tmp_path, "train")
+    assert [example.image_id for example in examples] == ["dog.jpg", "dog.png", "cat"]
 
 
 @pytest.mark.parametrize(
@@ -391,6 +438,7 @@ def test_coco_of_two_years(tmp_path):
         ("test", {}, r"looked for captions_test\*\.json"),
         ("train", {"extra": [{"image_id": 6, "caption": "x"}]}, r"annotations\[3\] is malformed"),
         ("train", {"extra": [{"image_id": 5}]}, r"annotations\[3\] is malformed"),
+        ("train", {"images": [(7, 3)]}, r"images\[0\] is malformed"),
         (
             "train",
             {"images": [(5, "5.jpg"), (7, "7.jpg"), (5, "8.jpg")]},

@@ -47,6 +47,7 @@ def load_dataset(
     split: str,
     max_missing: float = 0.01,
     verify: bool = True,
+    spoken: bool = True,
 ) -> list[Example]:
     """Reads one split of a data set, without the photographs that are missing or broken, and
     without those of which nothing is said.
@@ -59,6 +60,7 @@ def load_dataset(
             the log.
         verify: decode every photograph to find the broken ones; without it, only whether each is
             there.
+        spoken: leave out photographs without a caption also where it is known what is in them.
 
     Raises:
         DatasetError: if a file or the split is missing, a line is malformed, or too many
@@ -72,13 +74,13 @@ def load_dataset(
     examples = READERS[name](root, split)
     if not examples:
         raise DatasetError(f"{root}: no photographs in split {split!r}")
-    spoken = [example for example in examples if example.references]
-    if len(spoken) < len(examples):
-        first = next(example for example in examples if not example.references)
+    used = [e for e in examples if e.references or (e.objects and not spoken)]
+    if len(used) < len(examples):
+        first = next(e for e in examples if not e.references and (spoken or not e.objects))
         what = "caption" if first.question is None else "answer"
         problem = f"{root}: {first.image.name} of split {split!r} has no {what}"
-        if not spoken:
+        if not used:
             raise DatasetError(problem)
-        without = len(examples) - len(spoken)
+        without = len(examples) - len(used)
         logger.warning("%s; going on without such, %d of %d", problem, without, len(examples))
-    return check_images(spoken, max_missing, verify)
+    return check_images(used, max_missing, verify)

@@ -13,14 +13,19 @@ The images lie in `Images/` or beside the table. What belongs to a split is said
 
 import csv
 import io
-import logging
-from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from captioner.data.readers import flickr8k
-from captioner.data.records import DatasetError, Example, is_set_aside, locate, named, read_text
-
-logger = logging.getLogger("captioner.data")
+from captioner.data.records import (
+    DatasetError,
+    Example,
+    References,
+    image_ids,
+    is_set_aside,
+    locate,
+    named,
+    read_text,
+)
 
 
 def read(root: Path, split: str) -> list[Example]:
@@ -30,29 +35,22 @@ def read(root: Path, split: str) -> list[Example]:
     if flickr8k.has_splits(root):
         names = flickr8k.read_split(root, split)
     else:
-        names = [name for name in captions if splits[name] == split]
+        names = [name for name in splits if splits[name] == split]
         if not names:
             known = ", ".join(sorted(set(splits.values())))
             raise DatasetError(f"{path}: no image in split {split!r}; has {known or 'none at all'}")
     folder = locate(root, "Images", "images", ".")
-    # Not the bare stem: in one's own data, cats/1.jpg and dogs/1.jpg are two images, and so are
-    # dog.jpg and dog.png.
-    bare = Counter(str(PurePosixPath(name).with_suffix("")) for name in names)
+    ids = image_ids(names)
     return [
-        Example(
-            image=named(folder, name),
-            image_id=stem if bare[stem := str(PurePosixPath(name).with_suffix(""))] == 1 else name,
-            references=tuple(captions.get(name, ())),
-        )
+        Example(named(folder, name), image_id=ids[name], references=captions.of(name))
         for name in names
     ]
 
 
-def _read_table(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
+def _read_table(path: Path) -> tuple[References, dict[str, str]]:
     """Returns the captions and the split of each image."""
-    captions: dict[str, list[str]] = {}
+    captions = References(path)
     splits: dict[str, str] = {}
-    empty: list[int] = []
     rows = csv.DictReader(io.StringIO(read_text(path)), skipinitialspace=True)
     try:
         fields = rows.fieldnames or ()
@@ -73,16 +71,8 @@ def _read_table(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
             split = "dev" if split == "val" else split
             if splits.setdefault(name, split) != split:
                 raise DatasetError(f"{where}: {name} is in split {splits[name]} and in {split!r}")
-            spoken = captions.setdefault(name, [])
-            if caption:
-                spoken.append(caption)
-            else:
-                empty.append(rows.line_num)
+            captions.add(name, caption, f"row {rows.line_num}")
     except csv.Error as error:
         raise DatasetError(f"{path}:{rows.line_num}: {error}") from error
-    if empty:
-        logger.warning(
-            "%s: %d rows without a caption are left out, the first: row %d",
-            *(path, len(empty), empty[0]),
-        )
+    captions.report()
     return captions, splits

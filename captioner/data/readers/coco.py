@@ -10,7 +10,7 @@
 import re
 from pathlib import Path
 
-from captioner.data.records import DatasetError, Example, locate, named, read_lists
+from captioner.data.records import DatasetError, Example, References, locate, named, read_lists
 
 
 def read(root: Path, split: str) -> list[Example]:
@@ -19,26 +19,25 @@ def read(root: Path, split: str) -> list[Example]:
     entries, annotations = read_lists(path, "images", "annotations")
     folder = path.stem.removeprefix("captions_")
     images = locate(root, folder, f"images/{folder}", "images", ".")
-    references: dict[int, list[str]] = {}
-    files: dict[int, str] = {}
+    references = References(path)
+    files: dict[int, Path] = {}
     for index, entry in enumerate(entries):
         try:
             if entry["id"] in files:
                 raise DatasetError(f"{path}: images[{index}] has the id of another image")
-            files[entry["id"]] = entry["file_name"]
-            references[entry["id"]] = []
+            files[entry["id"]] = named(images, entry["file_name"])
         except (KeyError, TypeError) as error:
             raise DatasetError(f"{path}: images[{index}] is malformed ({error!r})") from error
     for index, annotation in enumerate(annotations):
         try:
-            if caption := annotation["caption"].strip():
-                references[annotation["image_id"]].append(caption)
+            if annotation["image_id"] not in files:
+                raise KeyError(annotation["image_id"])
+            references.add(annotation["image_id"], annotation["caption"], f"annotations[{index}]")
         except (KeyError, TypeError, AttributeError) as error:
             raise DatasetError(f"{path}: annotations[{index}] is malformed ({error!r})") from error
+    references.report()
     return [
-        Example(
-            image=named(images, file), image_id=image_id, references=tuple(references[image_id])
-        )
+        Example(image=file, image_id=image_id, references=references.of(image_id))
         for image_id, file in files.items()
     ]
 

@@ -9,10 +9,18 @@ are "train". Those of Karpathy are read by `karpathy`.
 """
 
 import re
-from collections import defaultdict
 from pathlib import Path
 
-from captioner.data.records import DatasetError, Example, is_set_aside, locate, named, read_text
+from captioner.data.records import (
+    DatasetError,
+    Example,
+    References,
+    image_ids,
+    is_set_aside,
+    locate,
+    named,
+    read_text,
+)
 
 # In the file as distributed, row 19,999 lacks its second bar: "2199200615.jpg| 4   A dog runs ...".
 ROW = re.compile(r"(?P<image>[^|]+)\|\s*\d+\s*(?:\||\s)(?P<caption>.*)")
@@ -21,7 +29,7 @@ ROW = re.compile(r"(?P<image>[^|]+)\|\s*\d+\s*(?:\||\s)(?P<caption>.*)")
 def read(root: Path, split: str) -> list[Example]:
     """Reads the split "train" or "dev"."""
     path = locate(root, "results.csv", "flickr30k_images/results.csv")
-    captions: dict[str, list[str]] = defaultdict(list)
+    captions, names = References(path), []
     header, *rows = read_text(path).split("\n") or [""]
     if "".join(header.split()) != "image_name|comment_number|comment":
         raise DatasetError(f"{path}:1: expected the header image_name| comment_number| comment")
@@ -31,12 +39,13 @@ def read(root: Path, split: str) -> list[Example]:
         found = ROW.fullmatch(row.rstrip("\r"))
         if found is None:
             raise DatasetError(f"{path}:{number}: expected name.jpg| number| caption, got {row!r}")
-        spoken = captions[found["image"].strip()]
-        if caption := found["caption"].strip():
-            spoken.append(caption)
+        names.append(found["image"].strip())
+        captions.add(names[-1], found["caption"], f"row {number}")
+    captions.report()
+    ids = image_ids(dict.fromkeys(names))
     folder = locate(root, "flickr30k_images/flickr30k_images", "flickr30k_images", "Images", ".")
     return [
-        Example(image=named(folder, name), image_id=Path(name).stem, references=tuple(spoken))
-        for name, spoken in captions.items()
+        Example(named(folder, name), image_id=ids[name], references=captions.of(name))
+        for name in ids
         if ("dev" if is_set_aside(name, one_in=10) else "train") == split
     ]

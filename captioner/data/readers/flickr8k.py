@@ -7,10 +7,9 @@
 The text files may also lie directly in the root.
 """
 
-from collections import defaultdict
 from pathlib import Path
 
-from captioner.data.records import DatasetError, Example, locate, read_text
+from captioner.data.records import DatasetError, Example, References, locate, read_text
 
 IMAGE_FOLDERS = (
     "Flicker8k_Dataset",
@@ -28,7 +27,7 @@ def read(root: Path, split: str) -> list[Example]:
     captions = _read_captions(_locate_text(root, "Flickr8k.token.txt"))
     folder = locate(root, *IMAGE_FOLDERS)
     return [
-        Example(image=folder / name, image_id=Path(name).stem, references=tuple(captions[name]))
+        Example(image=folder / name, image_id=Path(name).stem, references=captions.of(name))
         for name in names
     ]
 
@@ -47,8 +46,8 @@ def _locate_text(root: Path, name: str) -> Path:
     return locate(root, *(str(Path(folder, name)) for folder in TEXT_FOLDERS))
 
 
-def _read_captions(path: Path) -> dict[str, list[str]]:
-    captions = defaultdict(list)
+def _read_captions(path: Path) -> References:
+    captions = References(path)
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
@@ -58,6 +57,6 @@ def _read_captions(path: Path) -> dict[str, list[str]]:
             raise DatasetError(f"{path}:{number}: expected name.jpg#k<TAB>caption, got {line!r}")
         # As distributed, 2258277193_586949ec62.jpg.1 has captions but no image. No list names it,
         # so nobody asks for it here.
-        if caption.strip():
-            captions[name].append(caption.strip())
+        captions.add(name, caption, f"line {number}")
+    captions.report()
     return captions

@@ -5,7 +5,8 @@
     {"image": "dog.jpg", "caption": "A dog runs after a ball ."}
 
 A caption may also be a list, `captions`. Lines may have `split`, `image_id`, `question_id` and
-`kind`. Paths of images are relative to the folder of the file. The root is the file, or a folder
+`kind`; and `objects`, names of what is in the image, of which a head for concepts can learn even
+where there is no caption. Paths of images are relative to the folder of the file. The root is the file, or a folder
 that holds `<split>.jsonl` or just one `.jsonl`. What belongs to a split is said, in this order, by
 the line's `split`, by the file's name if it is train, dev, val or test, and by a hash of the
 image's path: about one image in ten is "dev", the others "train".
@@ -13,10 +14,17 @@ image's path: about one image in ten is "dev", the others "train".
 
 import json
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from captioner.data.records import DatasetError, Example, is_set_aside, read_text
+from captioner.data.records import (
+    DatasetError,
+    Example,
+    References,
+    image_ids,
+    is_set_aside,
+    read_text,
+)
 
 ONE_IN = 10
 
@@ -24,7 +32,10 @@ ONE_IN = 10
 def read(root: Path, split: str) -> list[Example]:
     """Reads a split: each question is an example, the captions of an image are one together."""
     path = root if root.is_file() else _locate(root, split)
-    found: dict[int | Path, Example] = {}  # by the line of a question, by the image of captions
+    captions = References(path)
+    images: dict[Path, Example] = {}
+    questions: list[Example] = []
+    names: dict[Path, str] = {}  # of the images to which no line gives an id
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
@@ -32,19 +43,32 @@ def read(root: Path, split: str) -> list[Example]:
             entry = json.loads(line)
             example = _example(entry, path.parent, number)
             belongs = _split(entry, path) == _plain(split)
+            spoken = _captions(entry) if example.question is None else ()
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             message = f"{path}:{number}: neither a question nor a caption of an image ({error!r})"
             raise DatasetError(message) from error
         if not belongs:
             continue
+        if "image_id" not in entry:
+            names[example.image] = example.image.relative_to(path.parent).as_posix()
         if example.question is not None:
-            found[number] = example
-        elif (known := found.get(example.image)) is not None:
-            references = known.references + example.references
-            found[example.image] = replace(known, references=references)
-        else:
-            found[example.image] = example
-    return list(found.values())
+            questions.append(example)
+            continue
+        for caption in spoken:
+            captions.add(example.image, caption, f"line {number}")
+        known = images.setdefault(example.image, example)
+        objects = tuple(dict.fromkeys(known.objects + example.objects))
+        images[example.image] = replace(known, objects=objects)
+    captions.report()
+    ids = image_ids(names.values())
+    return [
+        replace(
+            example,
+            image_id=ids[names[example.image]] if example.image_id == "" else example.image_id,
+            references=example.references or captions.of(example.image),
+        )
+        for example in (*images.values(), *questions)
+    ]
 
 
 def _locate(root: Path, split: str) -> Path:
@@ -72,18 +96,29 @@ def _plain(split: str) -> str:
 
 
 def _example(entry: dict[str, Any], folder: Path, number: int) -> Example:
-    image = _text(entry["image"])
-    image_id = _id(entry, "image_id", str(PurePosixPath(image).with_suffix("")))
+    """What a line says, without its captions; the id is "" where it gives none."""
+    image, image_id = folder / _text(entry["image"]), _id(entry, "image_id", "")
     if "question" not in entry:
-        return Example(folder / image, image_id, _texts(entry, "caption"))
+        return Example(image, image_id, (), objects=_list(entry.get("objects", [])))
     return Example(
-        folder / image,
+        image,
         image_id,
-        _texts(entry, "answer"),
+        (_text(entry["answer"]),) if "answer" in entry else _list(entry["answers"]),
         question=_text(entry["question"]),
         question_id=_id(entry, "question_id", number),
         kind=_text(entry["kind"]) if entry.get("kind") is not None else None,
     )
+
+
+def _captions(entry: dict[str, Any]) -> tuple[str, ...]:
+    """The captions of a line, which may be empty; one that names objects need have none."""
+    if "caption" in entry:
+        captions = [entry["caption"]]
+    else:
+        captions = entry.get("captions", []) if "objects" in entry else entry["captions"]
+    if not isinstance(captions, list) or not all(isinstance(text, str) for text in captions):
+        raise TypeError("captions are no texts")
+    return tuple(captions)
 
 
 def _id(entry: dict[str, Any], name: str, default: int | str) -> int | str:
@@ -93,13 +128,10 @@ def _id(entry: dict[str, Any], name: str, default: int | str) -> int | str:
     return value
 
 
-def _texts(entry: dict[str, Any], name: str) -> tuple[str, ...]:
-    """What stands under `name`, or under its plural as a list."""
-    if name in entry:
-        return (_text(entry[name]),)
-    if not isinstance(entry[f"{name}s"], list):
-        raise TypeError(f"{name}s is no list")
-    return tuple(map(_text, entry[f"{name}s"]))
+def _list(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TypeError(f"expected a list of texts, got {values!r}")
+    return tuple(map(_text, values))
 
 
 def _text(value: Any) -> str:

@@ -6,7 +6,7 @@ The root is the folder that holds one `dataset_*.json` and the images (for COCO 
 
 from pathlib import Path
 
-from captioner.data.records import DatasetError, Example, locate, read_lists
+from captioner.data.records import DatasetError, Example, References, locate, read_lists
 
 # "restval" is what was left of COCO's validation images: everybody trains on it.
 SPLITS = {"train": ("train", "restval"), "dev": ("val",), "val": ("val",), "test": ("test",)}
@@ -25,7 +25,7 @@ def read(root: Path, split: str) -> list[Example]:
     if split not in SPLITS:
         raise DatasetError(f"{root}: no split {split!r}; has {', '.join(SPLITS)}")
     path = root if root.is_file() else _locate_json(root)
-    examples = []
+    references, examples = References(path), []
     folders: dict[str, Path] = {}
     for index, entry in enumerate(read_lists(path, "images")[0]):
         try:
@@ -34,16 +34,18 @@ def read(root: Path, split: str) -> list[Example]:
             subfolder = entry.get("filepath", "")
             if subfolder not in folders:
                 folders[subfolder] = _locate_images(path.parent, subfolder)
-            references = (sentence["raw"].strip() for sentence in entry["sentences"])
+            for sentence in entry["sentences"]:
+                references.add(index, sentence["raw"], f"images[{index}]")
             examples.append(
                 Example(
                     image=folders[subfolder] / entry["filename"],
                     image_id=entry["cocoid"] if "cocoid" in entry else entry["imgid"],
-                    references=tuple(filter(None, references)),
+                    references=references.of(index),
                 )
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise DatasetError(f"{path}: images[{index}] is malformed ({error!r})") from error
+    references.report()
     return examples
 
 
