@@ -16,6 +16,7 @@ graphs.json         where in model.weights.h5 the weights of both lie, for they 
 import contextlib
 import errno
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Iterable, Iterator
@@ -149,7 +150,7 @@ def check_weights(path: Path) -> None:
     except PresetError:
         raise
     except Exception as error:  # HDF5 has many
-        raise PresetError(f"{path}: no weights file; fetch the preset again") from error
+        raise PresetError(f"{path}: no weights file, or damaged; fetch it again") from error
 
 
 def read_config(folder: Path, config_class: type[AnyConfig]) -> AnyConfig:
@@ -309,7 +310,9 @@ def write_half(source: Path, target: Path) -> None:
     normalisation, which may be too large for float16 or so small that it makes them zero. So does
     whatever else holds a number beyond float16.
     """
-    with h5py.File(source) as full, h5py.File(target, "w") as half:
+    # In memory first: where a disk is full, HDF5 ends the process.
+    image = io.BytesIO()
+    with h5py.File(source) as full, h5py.File(image, "w") as half:
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if name.split("/")[0] == "optimizer":
@@ -326,6 +329,7 @@ def write_half(source: Path, target: Path) -> None:
             copied.attrs.update(item.attrs)
 
         full.visititems(copy)
+    target.write_bytes(image.getbuffer())
 
 
 def sha256(path: str | PathLike[str]) -> str:

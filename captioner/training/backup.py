@@ -1,18 +1,20 @@
 """Where a phase of training stands after each epoch, in one file."""
 
+import contextlib
 import csv
 import json
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 
 from captioner import presets
 from captioner.training.run import TrainingError
 
-HISTORY, RANDOM = "history", "random"  # attributes of the file
+HISTORY = "history"  # what the file holds beside numbered arrays
 
 
 class Backup(keras.callbacks.Callback):
@@ -21,8 +23,9 @@ class Backup(keras.callbacks.Callback):
     Keras's `BackupAndRestore` writes the weights and the number of the epoch one after the other: a
     run killed in between would go through an epoch again on weights that have been through it.
     Nor does it write the states of the random generators of dropout. Here all is in one file, which
-    takes the place of the one before as a whole. It is there from the start, since a phase may
-    begin with a preset that it will write over.
+    takes the place of the one before as a whole, and which NumPy writes: where a disk is full, HDF5
+    ends the process. It is there from the start, since a phase may begin with a preset that it will
+    write over.
 
     Args:
         path: the file.
@@ -39,24 +42,17 @@ class Backup(keras.callbacks.Callback):
         self.path = path
         self.history: list[dict[str, float]] = []
         if path.exists():
-            try:
-                with h5py.File(path) as file:
-                    self.history = json.loads(file.attrs[HISTORY])
-            except (OSError, KeyError, ValueError) as error:
-                raise self._damaged() from error
+            with self._opened() as file:
+                self.history = json.loads(str(file[HISTORY]))
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.model.optimizer.build(self.model.trainable_variables)
         if not self.path.exists():
             self._write()
             return
-        try:
-            self.model.load_weights(self.path)
-            with h5py.File(self.path) as file:
-                for state, saved in zip(self._random, file.attrs[RANDOM], strict=True):
-                    state.assign(saved)
-        except (OSError, KeyError, ValueError) as error:
-            raise self._damaged() from error
+        with self._opened() as file:
+            for number, variable in enumerate(self._variables):
+                variable.assign(file[str(number)])
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if not np.isfinite((logs or {}).get("loss", 0.0)):
@@ -73,26 +69,30 @@ class Backup(keras.callbacks.Callback):
                 writer.writeheader()
                 writer.writerows({"epoch": i} | row for i, row in enumerate(self.history))
 
+    @property
+    def _variables(self) -> list[Any]:
+        # Those of the model hold the states of its random generators as well.
+        return [*self.model.variables, *self.model.optimizer.variables]
+
     def _write(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_name(f"unfinished-{self.path.name}")
-        variables = [*self.model.variables, *self.model.optimizer.variables]
-        presets.require_space(self.path.parent, sum(np.prod(v.shape) * 4 for v in variables))
-        self.model.save_weights(unfinished)
-        with h5py.File(unfinished, "r+") as file:
-            file.attrs[HISTORY] = json.dumps(self.history)
-            file.attrs[RANDOM] = [keras.ops.convert_to_numpy(state) for state in self._random]
+        arrays = [keras.ops.convert_to_numpy(variable) for variable in self._variables]
+        presets.require_space(self.path.parent, sum(array.nbytes for array in arrays))
+        numbered = {str(number): array for number, array in enumerate(arrays)}
+        np.savez(unfinished, **numbered, **{HISTORY: np.array(json.dumps(self.history))})
         unfinished.replace(self.path)
 
-    @property
-    def _random(self) -> list[Any]:
-        return [v for v in self.model.variables if v.name == "seed_generator_state"]
-
-    def _damaged(self) -> TrainingError:
-        return TrainingError(
-            f"{self.path}: damaged or cut short; remove {self.path.parent.parent} to begin again, "
-            "or give another folder"
-        )
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[Any]:
+        try:
+            with self.path.open("rb") as stream, np.load(stream) as file:
+                yield file
+        except (EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise TrainingError(
+                f"{self.path}: damaged or cut short; remove {self.path.parent.parent} to begin "
+                "again, or give another folder"
+            ) from error
 
 
 class Patience(keras.callbacks.EarlyStopping):

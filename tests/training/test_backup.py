@@ -19,7 +19,7 @@ def test_patience_is_that_of_all_epochs():
 
 
 def test_a_damaged_backup_is_named(toy, tmp_path):
-    path = tmp_path / "run" / "backup" / "frozen.weights.h5"
+    path = tmp_path / "run" / "backup" / "frozen.npz"
     model = toy()
     model.compile("adam")
     backup = Backup(path)
@@ -30,14 +30,14 @@ def test_a_damaged_backup_is_named(toy, tmp_path):
     content = path.read_bytes()
     for length in (0, 100, len(content) // 2):
         path.write_bytes(content[:length])
-        with pytest.raises(TrainingError, match="frozen.weights.h5: damaged or cut short; remove"):
+        with pytest.raises(TrainingError, match="frozen.npz: damaged or cut short; remove"):
             backup = Backup(path)
             backup.set_model(model)
             backup.on_train_begin()
 
 
 def test_what_dropout_draws_goes_on(toy, tmp_path):
-    path, drawn = tmp_path / "frozen.weights.h5", []
+    path, drawn = tmp_path / "frozen.npz", []
     for epoch in range(2):
         model = toy()
         model.compile("adam")
@@ -66,11 +66,11 @@ def test_what_dropout_draws_goes_on(toy, tmp_path):
 def test_an_epoch_whose_loss_is_no_number_is_not_gone_on_from(toy, tmp_path):
     model = toy()
     model.compile("adam")
-    backup = Backup(tmp_path / "frozen.weights.h5")
+    backup = Backup(tmp_path / "frozen.npz")
     backup.set_model(model)
     backup.on_train_begin()
     backup.on_epoch_end(0, {"loss": float("nan")})
-    assert Backup(tmp_path / "frozen.weights.h5").history == []
+    assert Backup(tmp_path / "frozen.npz").history == []
 
 
 def test_the_log_holds_the_epochs_that_are_done(toy, tmp_path):
