@@ -7,6 +7,8 @@ that the caller expects, never with another.
 import argparse
 import io
 import json
+import logging
+import re
 import sys
 import tempfile
 import time
@@ -24,21 +26,34 @@ from PIL import Image
 
 from captioner import presets
 from captioner.cli.requests import requests_of
+from captioner.data.check import check_images
 from captioner.data.images import ImageError, load_image
 from captioner.data.readers import READERS
 from captioner.data.records import DatasetError
 from captioner.data.vocabulary import SPECIAL, Vocabulary
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
+from captioner.training.run import Run, TrainingError
 
 EXAMPLES = 200  # between two looks at the clock
+# What stands in the place of a whole value, as no change of few bytes would make it.
+VALUES = [
+    *(b"null", b"-1", b"3", b"1e999", b"NaN", b'""', b'"."', b'".."', b'"a\\u0000b"', b"{}"),
+    *(b"[" * 5000, b"9" * 5000, b'"' + b"a" * 300 + b'.jpg"', b'{"a": ' * 3000),
+]
+TOKEN = re.compile(rb'"[^"]*"|-?\d+|\[|\{')
 
 
 @st.composite
 def changed(draw: st.DrawFn, originals: dict[str, bytes]) -> tuple[str, bytes]:
-    """One of some files, with bytes replaced, left out or put in, or cut short."""
+    """One of some files, with values or bytes replaced, left out or put in, or cut short."""
     name = draw(st.sampled_from(sorted(originals)))
     content = bytearray(originals[name])
+    tokens = list(TOKEN.finditer(originals[name])) if draw(st.booleans()) else []
+    if tokens:
+        start, end = draw(st.sampled_from(tokens)).span()
+        content[start:end] = draw(st.sampled_from(VALUES))
+        return name, bytes(content)
     for _ in range(draw(st.integers(0, 6))):
         place = draw(st.integers(0, len(content)))
         length = draw(st.integers(0, 8))
@@ -103,6 +118,7 @@ DATASETS = {
         {"images": [{"filename": "a.jpg", "split": "train", "sentences": [{"raw": "A dog"}]}]}
     ).encode(),
     "daquar qa.894.raw.train.txt": b"what is on the desk in the image1 ?\nlamp\n",
+    "flickr8k Flickr8k.token.txt": b"a.jpg#0\tA dog .\n",
 }
 
 
@@ -110,9 +126,13 @@ def read_dataset(name: str, content: bytes) -> None:
     """Examples, or DatasetError."""
     reader, file = name.split()
     with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "images").mkdir()
+        if reader == "flickr8k":
+            (Path(folder) / "Flickr_8k.trainImages.txt").write_text("a.jpg\n")
         (Path(folder) / file).write_bytes(content)
         try:
-            READERS[reader](Path(folder), "train")
+            examples = READERS[reader](Path(folder), "train")
+            check_images(examples, max_missing=1.0)
         except DatasetError:
             pass
 
@@ -151,12 +171,27 @@ def read_preset(name: str, content: bytes) -> None:
             pass
 
 
+RUN = {"run.json": b'{"settings": {"seed": 0, "epochs": 3}, "finished": {"frozen": 2}}'}
+
+
+def read_run(name: str, content: bytes) -> None:
+    """What a run is, or TrainingError."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / name).write_bytes(content)
+        try:
+            run = Run(Path(folder), {"seed": 0, "epochs": 3})
+            assert run.finished is not None
+        except TrainingError:
+            pass
+
+
 PRESET = preset_files()
 TARGETS: dict[str, tuple[Callable[[str, bytes], None], dict[str, bytes]]] = {
     "images": (read_image, image_files()),
     "requests": (read_requests, REQUESTS),
     "data sets": (read_dataset, DATASETS),
     "presets": (read_preset, PRESET),
+    "runs": (read_run, RUN),
 }
 
 
@@ -191,6 +226,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     args = parser.parse_args()
     warnings.simplefilter("ignore")  # Pillow warns of damage
+    logging.disable()  # missing photographs are named there
     counts, findings = dict.fromkeys(TARGETS, 0), 0
     end, turn = time.monotonic() + 60 * args.minutes, 0
     while time.monotonic() < end:

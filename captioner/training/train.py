@@ -291,6 +291,8 @@ def new_model(
     """A model for the data, and where its encoder comes from; for the errors see `train`."""
     origin: dict[str, Any] = {"name": encoder, "weights": Path(encoder_weights).name}
     from_preset = encoder_weights != "imagenet" and not Path(encoder_weights).is_file()
+    if encoder_weights != "imagenet" and not from_preset:
+        presets.check_weights(Path(encoder_weights))
     model = Captioner(
         data.vocabulary,
         CaptionerConfig(encoder=encoder, question_units=QUESTION_UNITS if data.asks else 0),
@@ -372,7 +374,7 @@ def compile_model(
 def fit(model: Captioner, phase: Phase, data: Batches, scores: "DevScores", output: Path) -> None:
     """One phase: `compile`, `fit`, and the callbacks that log, stop and resume."""
     compile_model(model, data, phase.epochs * len(data), phase.learning_rate)
-    backup = Backup(output / "backup" / f"{phase.name}.weights.h5")
+    backup = Backup(output / "backup" / f"{phase.name}.npz")
     patience = Patience(backup.history, PATIENCE)
     if patience.exhausted:
         return

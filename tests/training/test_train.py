@@ -2,6 +2,7 @@ import csv
 import json
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -42,7 +43,7 @@ def encoder_weights(tmp_path, monkeypatch, toy_encoder):
 
     monkeypatch.setattr(training, "Captioner", Toy)
     path = tmp_path / "encoder.weights.h5"
-    path.write_bytes(b"weights")
+    h5py.File(path, "w").close()
     return path
 
 
@@ -87,6 +88,13 @@ def test_two_phases_end_in_a_preset(dataset, tmp_path, encoder_weights):
         (row,) = log(output, phase)
         assert float(row["val_cider"]) >= 0 and np.isfinite(float(row["loss"]))
         assert list((output / "logs" / phase).rglob("events.out.tfevents*"))
+
+
+def test_encoder_weights_are_nothing_but_weights(dataset, tmp_path, encoder_weights):
+    with h5py.File(encoder_weights, "w") as file:
+        file["layers"] = h5py.ExternalLink("/etc/passwd", "/")
+    with pytest.raises(presets.PresetError, match="layers is a link to another place; do not use"):
+        run(dataset, tmp_path / "run", encoder_weights)
 
 
 # Keras leaves its CSV file open when `fit` is interrupted.
