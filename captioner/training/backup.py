@@ -79,8 +79,9 @@ class Backup(keras.callbacks.Callback):
         unfinished = self.path.with_name(f"unfinished-{self.path.name}")
         arrays = [keras.ops.convert_to_numpy(variable) for variable in self._variables]
         presets.require_space(self.path.parent, sum(array.nbytes for array in arrays))
-        numbered = {str(number): array for number, array in enumerate(arrays)}
-        np.savez(unfinished, **numbered, **{HISTORY: np.array(json.dumps(self.history))})
+        named: dict[str, Any] = {str(number): array for number, array in enumerate(arrays)}
+        named[HISTORY] = np.array(json.dumps(self.history))
+        np.savez(unfinished, **named)
         unfinished.replace(self.path)
 
     @contextlib.contextmanager

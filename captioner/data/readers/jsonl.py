@@ -6,10 +6,10 @@
 
 A caption may also be a list, `captions`. Lines may have `split`, `image_id`, `question_id` and
 `kind`; and `objects`, names of what is in the image, of which a head for concepts can learn even
-where there is no caption. Paths of images are relative to the folder of the file. The root is the file, or a folder
-that holds `<split>.jsonl` or just one `.jsonl`. What belongs to a split is said, in this order, by
-the line's `split`, by the file's name if it is train, dev, val or test, and by a hash of the
-image's path: about one image in ten is "dev", the others "train".
+where there is no caption. Paths of images are relative to the folder of the file. The root is the
+file, or a folder that holds `<split>.jsonl` or just one `.jsonl`. What belongs to a split is said,
+in this order, by the line's `split`, by the file's name if it is train, dev, val or test, and by a
+hash of the image's path: about one image in ten is "dev", the others "train".
 """
 
 import json
