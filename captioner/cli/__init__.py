@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from captioner import __version__
 from captioner.cli import (
+    bulk,
     calibrate,
     caption,
     compare,
@@ -71,7 +72,7 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
     )
     parser.add_argument("--version", action="version", version=f"captioner {__version__}")
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    every = (caption, train, evaluate, calibrate, compare, questions, export, completion)
+    every = (caption, bulk, train, evaluate, calibrate, compare, questions, export, completion)
     for subcommand in every:
         subcommand.add(subcommands)
     return parser, subcommands.choices
@@ -91,7 +92,13 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         unknown = [*rest, *names]
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    modules = {"calibrate": calibrate, "caption": caption, "export": export, "train": train}
+    modules = {
+        "bulk": bulk,
+        "calibrate": calibrate,
+        "caption": caption,
+        "export": export,
+        "train": train,
+    }
     if args.command in modules:
         modules[args.command].check(parsers[args.command], args)
     return args

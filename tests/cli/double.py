@@ -16,6 +16,7 @@ from PIL import Image
 
 from captioner.cli import main
 from captioner.data.vocabulary import SPECIAL, Vocabulary
+from captioner.generation.batching import batched
 from captioner.models.config import CaptionerConfig
 from captioner.presets import DEFAULT_PRESET, PresetError
 
@@ -115,7 +116,7 @@ def stub(setitem, name, **attributes):
 def put_in_place(setitem):
     """Let the command line write with the double."""
     stub(setitem, "cli.models", load_captioner=Double.load)
-    stub(setitem, "generation.batching", generate=Double.generate)
+    stub(setitem, "generation.batching", generate=Double.generate, batched=batched)
 
 
 def main_with_double():

@@ -1,0 +1,140 @@
+"""The folder that is written: a manifest that says what is asked, and a file for each part."""
+
+import json
+import os
+import uuid
+from typing import Any, NamedTuple
+
+import pyarrow
+from fsspec.implementations.local import LocalFileSystem
+from pyarrow import parquet
+
+from captioner.bulk.sources import file_system
+from captioner.data.records import DatasetError
+
+MANIFEST = "_manifest.json"  # what begins so is not read with a folder of tables
+FORMATS = ("parquet", "jsonl")
+
+Record = dict[str, Any]  # of one photograph
+
+
+class Tally(NamedTuple):
+    """How many photographs a part is about, and how many of them are broken."""
+
+    photographs: int
+    broken: int
+
+
+class Output:
+    """A folder of parts, on any file system of fsspec.
+
+    Nothing in it is ever half there: a file gets its name when it is whole. What is written twice,
+    as by a machine that was thought lost, is written over by the same.
+
+    Args:
+        folder: a path or a URL.
+        form: of the parts, one of `FORMATS`.
+        kind: what is written of a photograph, "caption" or "answer".
+    """
+
+    def __init__(self, folder: str, form: str, kind: str) -> None:
+        self.folder, self.form, self.kind = folder, form, kind
+        self._system, self._root = file_system(folder)
+
+    def begin(self, manifest: dict[str, Any]) -> dict[int, Tally]:
+        """The parts that are there already, and what is in them.
+
+        Args:
+            manifest: all that decides what the parts hold.
+
+        Raises:
+            DatasetError: the folder holds something else.
+        """
+        self._system.invalidate_cache()
+        self._system.makedirs(self._root, exist_ok=True)
+        names = {path.rsplit("/", 1)[-1] for path in self._system.ls(self._root, detail=False)}
+        if MANIFEST in names:
+            self._compare(manifest)
+        elif any(not name.startswith(".") for name in names):
+            raise DatasetError(f"{self.folder}: holds other files; give a new folder")
+        else:
+            text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+            self._put(MANIFEST, text.encode("utf-8", "backslashreplace"))
+        numbers = (name.removeprefix("part-").split(".")[0] for name in names)
+        found = {int(text): self._tally(int(text)) for text in numbers if text.isdecimal()}
+        return {number: tally for number, tally in found.items() if tally is not None}
+
+    def write(self, number: int, records: list[Record]) -> Tally:
+        """Write a part, whole or not at all."""
+        if self.form == "jsonl":
+            lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
+            self._put(self._name(number), "".join(lines).encode())
+        else:
+            sink = pyarrow.BufferOutputStream()
+            parquet.write_table(pyarrow.Table.from_pylist(records, self._schema()), sink)
+            self._put(self._name(number), sink.getvalue().to_pybytes())
+        return _count(records)
+
+    def finish(self) -> None:
+        """Remove what processes that were killed have left."""
+        for path in self._system.ls(self._root, detail=False):
+            if path.rsplit("/", 1)[-1].startswith(".unfinished-"):
+                self._system.rm_file(path)
+
+    def _compare(self, manifest: dict[str, Any]) -> None:
+        path = f"{self.folder}/{MANIFEST}"
+        try:
+            begun = json.loads(self._system.cat_file(f"{self._root}/{MANIFEST}"))
+            changed = [name for name, value in manifest.items() if begun.get(name) != value]
+        except (ValueError, AttributeError) as error:
+            raise DatasetError(f"{path}: not a manifest; give a new folder") from error
+        if changed:
+            name = changed[0]
+            raise DatasetError(
+                f"{self.folder}: was begun with {name} {begun.get(name)!r}, not "
+                f"{manifest[name]!r}; give the same to go on, or a new folder"
+            )
+
+    def _tally(self, number: int) -> Tally | None:
+        """What is in a part; None if it is damaged."""
+        try:
+            data = self._system.cat_file(f"{self._root}/{self._name(number)}")
+            if self.form == "jsonl":
+                return _count([json.loads(line) for line in data.splitlines()])
+            reader = pyarrow.BufferReader(data)
+            return _count(parquet.read_table(reader, columns=["error"]).to_pylist())
+        except (ValueError, OSError):  # pyarrow's are among them
+            return None
+
+    def _put(self, name: str, data: bytes) -> None:
+        unfinished = f"{self._root}/.unfinished-{uuid.uuid4().hex}"
+        with self._system.open(unfinished, "wb") as file:
+            file.write(data)
+            if isinstance(self._system, LocalFileSystem):  # or its name may outlive a power failure
+                file.flush()
+                os.fsync(file.fileno())
+        self._system.mv(unfinished, f"{self._root}/{name}")
+
+    def _name(self, number: int) -> str:
+        return f"part-{number:05}.{self.form}"
+
+    def _schema(self) -> pyarrow.Schema:
+        text, number = pyarrow.string(), pyarrow.float64()
+        written = [("question", text)] if self.kind == "answer" else []
+        candidate = pyarrow.struct([(self.kind, text), ("score", number)])
+        return pyarrow.schema(
+            [
+                ("row", pyarrow.int64()),
+                ("path", text),
+                *written,
+                (self.kind, text),
+                ("score", number),
+                ("confidence", number),
+                ("candidates", pyarrow.list_(candidate)),
+                ("error", text),
+            ]
+        )
+
+
+def _count(records: list[Record]) -> Tally:
+    return Tally(len(records), sum(record.get("error") is not None for record in records))

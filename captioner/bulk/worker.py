@@ -1,0 +1,119 @@
+"""What every engine runs: a model that captions one part of the source."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from captioner.bulk.output import Output, Record, Tally
+from captioner.bulk.sources import Part, Row, read, rows_of
+from captioner.data.images import ImageError, load_image
+
+if TYPE_CHECKING:
+    from captioner.generation.batching import Searches
+    from captioner.generation.results import Caption
+
+BATCH = 32  # photographs written about together
+AHEAD = 2  # batches that decode meanwhile
+THREADS = 8  # that read and decode: more than a worker has cores, for they wait for a network
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done with every photograph.
+
+    Attributes:
+        output: where the parts are written.
+        question: to answer; None for captions.
+        top: how many candidates to write.
+        beam_width: of the search.
+    """
+
+    output: Output
+    question: str | None
+    top: int
+    beam_width: int
+
+
+class Worker:
+    """Captions parts of a source.
+
+    Args:
+        job: what to do.
+        model: what writes.
+    """
+
+    def __init__(self, job: Job, model: "Searches") -> None:
+        self.job, self.model = job, model
+
+    def __call__(self, part: Part) -> Tally:
+        """Caption a part and write it."""
+        records = [record for batch in self._batches(part) for record in self.caption_batch(batch)]
+        return self.job.output.write(part.number, records)
+
+    def caption_batch(self, batch: "list[tuple[Row, np.ndarray | ImageError]]") -> list[Record]:
+        """Records of photographs `uint8[S, S, 3]`, or of the errors in their place, in order."""
+        from captioner.generation.batching import generate
+        from captioner.generation.samplers import Beam
+
+        sound = [image for _, image in batch if not isinstance(image, ImageError)]
+        found: Iterator[list[Caption]] = iter(())
+        if sound:
+            inputs, questions = {"photographs": np.stack(sound)}, [[self.job.question]] * len(sound)
+            sampler = Beam(self.job.beam_width)
+            found = iter(generate(self.model, inputs, questions, sampler=sampler))
+        records = []
+        for row, image in batch:
+            record: Record = {"row": row.row, "path": _text(row.path)}
+            if self.job.question is not None:
+                record["question"] = _text(self.job.question)
+            if isinstance(image, ImageError):
+                records.append(record | {"error": _text(str(image))})
+                continue
+            (caption,), kind = next(found), self.job.output.kind
+            record |= {kind: caption.text, "score": caption.score}
+            if caption.confidence is not None:
+                record["confidence"] = caption.confidence
+            best = caption.candidates[: self.job.top]
+            record["candidates"] = [{kind: c.text, "score": c.score} for c in best]
+            records.append(record)
+        return records
+
+    def _batches(self, part: Part) -> "Iterator[list[tuple[Row, np.ndarray | ImageError]]]":
+        """Photographs with their pixels or errors; the next ones are read and decoded meanwhile."""
+        ahead: deque[tuple[Row, Future[np.ndarray | ImageError]]] = deque()
+        with ThreadPoolExecutor(THREADS) as pool:
+            for row in rows_of(part):
+                ahead.append((row, pool.submit(self._load, row)))
+                if len(ahead) == (1 + AHEAD) * BATCH:
+                    yield _first(ahead)
+            while ahead:
+                yield _first(ahead)
+
+    def _load(self, row: Row) -> np.ndarray | ImageError:
+        """The pixels of a photograph, wherever it lies."""
+        try:
+            if row.error is not None:
+                return row.error
+            size = self.model.config.image_size
+            if row.data is None and "://" not in row.path:
+                return load_image(row.path, size)
+            file = BytesIO(read(row.path) if row.data is None else row.data)
+            file.name = row.path  # for messages
+            return load_image(file, size)
+        except ImageError as error:
+            return error
+
+
+def _first(ahead: "deque[tuple[Row, Future]]") -> "list[tuple[Row, np.ndarray | ImageError]]":
+    rows = [ahead.popleft() for _ in range(min(BATCH, len(ahead)))]
+    return [(row, future.result()) for row, future in rows]
+
+
+def _text(path: str) -> str:
+    """A path as text: what is no UTF-8 is escaped."""
+    return path.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,129 @@
+"""`captioner bulk`."""
+
+import hashlib
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from captioner.cli.arguments import Subcommands, add_weights, positive
+from captioner.cli.console import report
+from captioner.cli.progress import progress
+from captioner.generation import BEAM_WIDTH
+
+
+def add(subcommands: Subcommands) -> None:
+    """Add the subcommand to the command line."""
+    parser = subcommands.add_parser(
+        "bulk",
+        help="write captions or answers of very many photographs into a folder of tables",
+        description="Write captions, or with --question answers, of very many photographs into a "
+        "folder of tables, part by part. Started again after whatever end it goes on where it "
+        "stopped. A photograph that cannot be read is a row with an error.",
+        epilog="Exit status: 0 all well, 1 some photographs failed, 2 a wrong call.",
+    )
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a folder (with all folders in it), a list with a path or URL a line, a table .csv or "
+        ".parquet with a column of them, or shards .tar of WebDataset; local or on any file system "
+        "of fsspec; or a pattern such as 's3://bucket/*.tar' of any but a folder",
+    )
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="DEST",
+        help="the folder to write, local or on any file system of fsspec",
+    )
+    parser.add_argument(
+        "--format", choices=("parquet", "jsonl"), default="parquet", help="default: parquet"
+    )
+    parser.add_argument(
+        "--column", default="path", metavar="NAME", help="of paths in a table (default: path)"
+    )
+    parser.add_argument(
+        "--question", metavar="TEXT", help="answer it about each photograph instead of captioning"
+    )
+    parser.add_argument(
+        "--top", type=positive, default=1, metavar="N", help="write the N best candidates"
+    )
+    add_weights(parser)
+    parser.add_argument(
+        "--part-size",
+        type=positive,
+        default=1000,
+        metavar="N",
+        help="photographs in a file of DEST (default: 1000); a shard gives one file",
+    )
+    parser.set_defaults(run=run)
+
+
+def check(parser: ArgumentParser, args: Namespace) -> None:
+    """Refuse what the parser let pass."""
+    from captioner.data.tokenizer import has_words
+
+    if args.question is not None and not has_words(args.question):
+        parser.error(f"--question {args.question[:60]!r}: has no words; ask something")
+
+
+def run(args: Namespace) -> int:
+    """Caption what is not yet captioned; 1 if some photographs failed."""
+    try:
+        return _run(args)
+    except ModuleNotFoundError as error:
+        if error.name not in ("fsspec", "pyarrow"):
+            raise
+        report(f"bulk needs {error.name}; pip install 'captioner[bulk]'")
+        return 1
+
+
+def _run(args: Namespace) -> int:
+    from captioner.bulk import engines
+    from captioner.bulk.output import Output
+    from captioner.bulk.sources import list_source, parts_of
+    from captioner.bulk.worker import Job
+    from captioner.cli.models import load_captioner
+    from captioner.cli.requests import note_about
+    from captioner.presets import check_answers
+
+    preset, model = load_captioner(args.weights)
+    if args.question is not None:
+        check_answers(model, preset)
+        if note := note_about(model, args.question):
+            report(note)
+    listing = list_source(args.source, args.column)
+    if listing.passed_over:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in listing.passed_over.items())
+        report(f"{args.source}: files passed over: {sum(listing.passed_over.values())} ({kinds})")
+    output = Output(args.output, args.format, "caption" if args.question is None else "answer")
+    found = output.begin(_manifest(args, preset, listing.names))
+    job = Job(output, args.question, args.top, max(BEAM_WIDTH, args.top))
+    tallies = list(found.values())
+    parts = [p for p in parts_of(listing.names, args.part_size) if p.number not in found]
+    with progress(len(parts), "part", several=len(parts) > 1) as bar:
+        for tally in engines.embedded(job, parts, model):
+            tallies.append(tally)
+            bar.update(1)
+    output.finish()
+    photographs, broken = (sum(column) for column in zip(*tallies, strict=True))
+    if broken:
+        report(f"{args.output}: {broken} of {photographs} photographs failed; see column error")
+    return int(broken > 0)
+
+
+def _manifest(args: Namespace, preset: str, names: list[str]) -> dict[str, Any]:
+    """All that decides what the parts hold."""
+    from captioner.presets import WEIGHTS, find, sha256
+
+    listed = hashlib.sha256()
+    for name in names:
+        listed.update(name.encode("utf-8", "surrogateescape") + b"\n")
+    return {
+        "source": args.source,
+        "names": len(names),
+        "names_sha256": listed.hexdigest(),
+        "part_size": args.part_size,
+        "format": args.format,
+        "question": args.question,
+        "top": args.top,
+        "weights": preset,
+        "weights_sha256": sha256(find(preset) / WEIGHTS),
+    }

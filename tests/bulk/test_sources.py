@@ -1,0 +1,112 @@
+"""What a source names, and what is read of it."""
+
+import fsspec
+import pyarrow
+import pytest
+from bulk.shards import write_shard
+from pyarrow import parquet
+
+from captioner.bulk.sources import Part, Row, list_source, parts_of, read, rows_of
+from captioner.data.images import ImageError
+from captioner.data.records import DatasetError
+
+NAMES = ["b.jpg", "a, b.png", "s3://bucket/ü.jpg"]
+
+
+def names(source, column="path"):
+    return list_source(str(source), column).names
+
+
+def test_a_folder_names_its_photographs_sorted_and_counts_the_rest(tmp_path):
+    for name in ("z.jpg", "sub/a.PNG", ".hidden.jpg", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    listing = list_source(str(tmp_path), "path")
+    assert listing.names == [f"{tmp_path}/sub/a.PNG", f"{tmp_path}/z.jpg"]
+    assert listing.passed_over == {".txt": 1}
+
+
+def test_lists_and_tables_name_what_they_hold_in_their_order(tmp_path):
+    (tmp_path / "list.txt").write_text("\n".join(["", *NAMES, ""]))
+    quoted = "".join(f'x,"{name}"\r\n' for name in NAMES)
+    (tmp_path / "t.csv").write_text(f"\ufeffid,url\r\n{quoted}")
+    parquet.write_table(pyarrow.table({"url": [*NAMES, None]}), tmp_path / "t.parquet")
+    assert names(tmp_path / "list.txt") == NAMES
+    assert names(tmp_path / "t.csv", "url") == NAMES
+    assert names(tmp_path / "t.parquet", "url") == [*NAMES, ""]
+
+
+def test_a_pattern_is_all_that_it_matches(tmp_path):
+    for name in ("1.tar", "0.tar", "2.jpg", "x[1].jpg"):
+        (tmp_path / name).touch()
+    assert names(tmp_path / "*.tar") == [f"{tmp_path}/{n}.tar" for n in "01"]
+    assert names(tmp_path / "x[1].jpg") == [f"{tmp_path}/x[1].jpg"]
+
+
+def test_other_file_systems_name_urls(tmp_path):
+    files = fsspec.filesystem("memory")
+    files.pipe({"/bulk/a.jpg": b"a", "/bulk/deep/b.jpg": b"b", "/bulk/c.txt": b"c"})
+    listing = list_source("memory://bulk", "path")
+    assert listing.names == ["memory:///bulk/a.jpg", "memory:///bulk/deep/b.jpg"]
+    assert listing.passed_over == {"other files": 1}
+    assert read(listing.names[1]) == b"b"
+    with pytest.raises(ImageError, match="memory://none.jpg: cannot be read"):
+        read("memory://none.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.csv", None, "no such file or folder"),
+        ("empty", "folder", "no photographs there; of shards"),
+        ("empty.txt", b"\n", "names no photograph"),
+        ("t.csv", b"a,b\n1,2\n", "no column 'path'; --column names one of a, b"),
+        ("list.txt", b"\xff\n", "not a list with a path a line"),
+        ("t.parquet", b"PAR1", "not a table with paths"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line_that_names_it(tmp_path, name, content, message):
+    path = tmp_path / name
+    if content == "folder":
+        path.mkdir()
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DatasetError, match=message) as error:
+        names(path)
+    assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
+
+
+def test_a_file_system_that_is_not_known_is_named():
+    with pytest.raises(DatasetError, match="nowhere://x: Protocol not known: nowhere"):
+        names("nowhere://x")
+
+
+def test_parts_hold_every_name_once_and_a_shard_alone():
+    parts = list(parts_of([*"abcde", "0.tar", "1.tgz", "f"], 2))
+    expected = [["a", "b"], ["c", "d"], ["e"], ["0.tar"], ["1.tgz"], ["f"]]
+    assert [part.names for part in parts] == expected
+    assert [part.number for part in parts] == list(range(6))
+    assert [part.first for part in parts] == [0, 2, 4, 5, 6, 7]
+    assert list(rows_of(parts[1])) == [Row(2, "c"), Row(3, "d")]
+
+
+@pytest.mark.parametrize(("name", "mode"), [("s.tar", "w"), ("s.tar.gz", "w:gz")])
+def test_a_shard_gives_its_photographs_with_their_bytes(tmp_path, name, mode):
+    shard = str(tmp_path / name)
+    write_shard(shard, {"0.jpg": b"x", "0.json": b"{}", "d/1.png": b"y", "d/._1.png": b"z"}, mode)
+    rows = list(rows_of(Part(0, 0, [shard])))
+    assert [(row.row, row.path, row.data) for row in rows] == [
+        (0, f"tar://0.jpg::{shard}", b"x"),
+        (1, f"tar://d/1.png::{shard}", b"y"),
+    ]
+    if mode == "w":
+        assert read(rows[1].path) == b"y"  # the path is one that fsspec opens
+
+
+def test_a_shard_cut_short_gives_what_it_has_and_an_error(tmp_path):
+    shard = tmp_path / "s.tar"
+    write_shard(shard, {"0.jpg": b"x" * 512, "1.jpg": b"y" * 4096})
+    shard.write_bytes(shard.read_bytes()[:2500])
+    first, error = rows_of(Part(0, 0, [str(shard)]))
+    assert (first.data, error.row, error.path) == (b"x" * 512, 1, str(shard))
+    assert "cannot be read to its end" in str(error.error)
