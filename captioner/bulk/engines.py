@@ -1,7 +1,11 @@
 """What runs the parts: this process, or Ray on the machines it has."""
 
+import contextlib
+import logging
+import os
+import pickle
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from captioner.bulk.output import Tally
@@ -9,12 +13,67 @@ from captioner.bulk.sources import Part
 from captioner.bulk.worker import Job, Worker
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from captioner.generation.batching import Searches
 
 
-def embedded(job: Job, parts: Iterable[Part], model: "Searches") -> Iterator[Tally]:
+def embedded(job: Job, parts: list[Part], model: "Searches") -> Iterator[Tally]:
     """Caption parts one after the other in this process, on all its cores."""
     worker = Worker(job, model)
     # Pillow warns of damaged metadata that do a photograph no harm.
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         yield from map(worker, parts)
+
+
+def on_ray(job: Job, parts: list[Part], load: "Callable[[], Searches]") -> Iterator[Tally]:
+    """Caption parts on Ray Data, with an actor on each core that holds a model.
+
+    The cluster is that of `RAY_ADDRESS`, or this machine. What a lost machine was about to caption
+    is captioned by others.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    import ray.data
+
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    actors = min(len(parts), int(ray.cluster_resources()["CPU"]))
+    # Pickled: names need not be text. A block for each part: a block is what is done again.
+    rows = [{"part": pickle.dumps(part)} for part in parts]
+    outcomes = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+        _Actor,
+        fn_constructor_args=(job, load, os.getcwd()),
+        compute=ray.data.ActorPoolStrategy(size=actors),
+        batch_size=1,
+        num_cpus=1,
+    )
+    for row in outcomes.iter_rows():
+        outcome = pickle.loads(row["outcome"])
+        if isinstance(outcome, OSError):
+            raise outcome
+        yield outcome
+
+
+class _Actor:
+    """A worker on some machine of the cluster."""
+
+    def __init__(self, job: Job, load: "Callable[[], Searches]", folder: str) -> None:
+        warnings.filterwarnings("ignore", category=UserWarning)
+        with contextlib.suppress(FileNotFoundError):  # where all paths are URLs it is not missed
+            os.chdir(folder)
+        self._worker = Worker(job, load())
+
+    def __call__(self, batch: "dict[str, np.ndarray]") -> dict[str, list[bytes]]:
+        return {
+            "outcome": [pickle.dumps(self._outcome(pickle.loads(part))) for part in batch["part"]]
+        }
+
+    def _outcome(self, part: Part) -> Tally | OSError:
+        """The tally of a part, or why it cannot be written, which Ray would hide in its own."""
+        try:
+            return self._worker(part)
+        except OSError as error:
+            return error

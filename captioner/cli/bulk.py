@@ -1,13 +1,17 @@
 """`captioner bulk`."""
 
+import functools
 import hashlib
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from captioner.cli.arguments import Subcommands, add_weights, positive
 from captioner.cli.console import report
 from captioner.cli.progress import progress
 from captioner.generation import BEAM_WIDTH
+
+if TYPE_CHECKING:
+    from captioner.generation.batching import Searches
 
 
 def add(subcommands: Subcommands) -> None:
@@ -32,6 +36,12 @@ def add(subcommands: Subcommands) -> None:
         required=True,
         metavar="DEST",
         help="the folder to write, local or on any file system of fsspec",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("embedded", "ray"),
+        default="embedded",
+        help="this process (default), or Ray, on this machine or on the cluster of RAY_ADDRESS",
     )
     parser.add_argument(
         "--format", choices=("parquet", "jsonl"), default="parquet", help="default: parquet"
@@ -69,9 +79,10 @@ def run(args: Namespace) -> int:
     try:
         return _run(args)
     except ModuleNotFoundError as error:
-        if error.name not in ("fsspec", "pyarrow"):
+        if error.name not in ("fsspec", "pyarrow", "ray"):
             raise
-        report(f"bulk needs {error.name}; pip install 'captioner[bulk]'")
+        extra = "ray" if error.name == "ray" else "bulk"
+        report(f"bulk needs {error.name}; pip install 'captioner[{extra}]'")
         return 1
 
 
@@ -98,8 +109,12 @@ def _run(args: Namespace) -> int:
     job = Job(output, args.question, args.top, max(BEAM_WIDTH, args.top))
     tallies = list(found.values())
     parts = [p for p in parts_of(listing.names, args.part_size) if p.number not in found]
+    if args.engine == "ray":
+        written = engines.on_ray(job, parts, functools.partial(_load, args.weights))
+    else:
+        written = engines.embedded(job, parts, model)
     with progress(len(parts), "part", several=len(parts) > 1) as bar:
-        for tally in engines.embedded(job, parts, model):
+        for tally in written:
             tallies.append(tally)
             bar.update(1)
     output.finish()
@@ -107,6 +122,13 @@ def _run(args: Namespace) -> int:
     if broken:
         report(f"{args.output}: {broken} of {photographs} photographs failed; see column error")
     return int(broken > 0)
+
+
+def _load(weights: str | None) -> "Searches":
+    """The model of an actor, which has one core."""
+    from captioner.cli.models import load_captioner
+
+    return load_captioner(weights, threads=1)[1]
 
 
 def _manifest(args: Namespace, preset: str, names: list[str]) -> dict[str, Any]:

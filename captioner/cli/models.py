@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from captioner.runtime.captioner import OnnxCaptioner
 
 
-def load_captioner(weights: str | None) -> "tuple[str, OnnxCaptioner | Captioner]":
+def load_captioner(
+    weights: str | None, threads: int | None = None
+) -> "tuple[str, OnnxCaptioner | Captioner]":
     """The name of a preset and its model: its graphs where they can run, or else Keras.
 
     Args:
         weights: a preset by name or folder; None for the one that ships.
+        threads: that its graphs run on; by default one for each processor.
 
     Raises:
         PresetError: the preset cannot be read, or needs Keras, which is not installed.
@@ -29,7 +32,7 @@ def load_captioner(weights: str | None) -> "tuple[str, OnnxCaptioner | Captioner
     if not lacks:
         from captioner.runtime.captioner import OnnxCaptioner
 
-        return preset, OnnxCaptioner.from_preset(preset)
+        return preset, OnnxCaptioner.from_preset(preset, threads)
     report(f"{preset}: runs on Keras, which takes seconds to start: {' and '.join(lacks)}")
     with quiet_import():
         from captioner.models.captioner import Captioner

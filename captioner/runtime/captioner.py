@@ -29,17 +29,20 @@ class OnnxCaptioner(WritesAboutPhotographs):
     Args:
         folder: of a preset with graphs; see `from_preset`.
         calibration: of its confidence, where that was measured.
+        threads: that it runs on; by default one for each processor.
 
     Example:
         >>> model = OnnxCaptioner.from_preset("everyday")
         >>> model.caption("photo.jpg").text
     """
 
-    def __init__(self, folder: Path, calibration: Calibration | None = None) -> None:
+    def __init__(
+        self, folder: Path, calibration: Calibration | None = None, threads: int | None = None
+    ) -> None:
         self.config = presets.read_config(folder, CaptionerConfig)
         self.vocabulary = presets.read_vocabulary(folder)
         self.calibration = calibration
-        self._pool = ThreadPoolExecutor(os.cpu_count())
+        self._pool = ThreadPoolExecutor(threads or os.cpu_count())
         try:
             about = json.loads((folder / presets.GRAPHS).read_text(encoding="utf-8"))
             self.grid = tuple(about["grid"])
@@ -54,7 +57,7 @@ class OnnxCaptioner(WritesAboutPhotographs):
             ) from error
 
     @classmethod
-    def from_preset(cls, preset: str | PathLike[str]) -> Self:
+    def from_preset(cls, preset: str | PathLike[str], threads: int | None = None) -> Self:
         """Load a preset, by its name or its folder, that `captioner export` has given graphs.
 
         Raises:
@@ -64,7 +67,7 @@ class OnnxCaptioner(WritesAboutPhotographs):
         if not presets.has_graphs(preset):
             raise PresetError(f"{preset}: has no graphs; `captioner export` makes them")
         folder = presets.verified(preset, (*presets.FILES, *presets.GRAPH_FILES))
-        return cls(folder, presets.read_calibration(preset))
+        return cls(folder, presets.read_calibration(preset), threads)
 
     @property
     def answers(self) -> bool:

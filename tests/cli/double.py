@@ -70,7 +70,7 @@ class Double:
         return bool(self.config.question_units)
 
     @classmethod
-    def load(cls, preset):
+    def load(cls, preset, threads=None):
         return preset or DEFAULT_PRESET, cls.from_preset(preset or DEFAULT_PRESET)
 
     def generate(self, inputs, questions, *, sampler):
