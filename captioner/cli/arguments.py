@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 Subcommands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 
 
-def add_dataset(parser: ArgumentParser, action: str = "store") -> None:
+def add_dataset(parser: ArgumentParser, action: str = "store", required: bool = True) -> None:
     """Add --dataset and --root; with the action "append" each may be given several times."""
     parser.add_argument(
-        "--dataset", action=action, required=True, metavar="NAME", help="for example flickr8k"
+        "--dataset", action=action, required=required, metavar="NAME", help="for example flickr8k"
     )
     parser.add_argument(
-        "--root", action=action, type=Path, required=True, metavar="DIR", help="where it lies"
+        "--root", action=action, type=Path, required=required, metavar="DIR", help="where it lies"
     )
 
 

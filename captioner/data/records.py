@@ -18,6 +18,10 @@ class DatasetError(ValueError):
     """A data set that cannot be read: names the file, and the line or entry where there is one."""
 
 
+class NoSuchSplit(DatasetError):
+    """A data set that has no photographs in the split that is asked for."""
+
+
 @dataclass(frozen=True)
 class Example:
     """One photograph and what people said of it."""

@@ -60,17 +60,19 @@ class Vocabulary:
             json.dumps(self.words, ensure_ascii=False, indent=0) + "\n", encoding="utf-8"
         )
 
-    def ids(self, sentence: str) -> list[int]:
-        """The ids of a sentence's words; a word outside the vocabulary becomes unknown."""
-        return [self._ids.get(word, UNKNOWN) for word in tokenize(sentence)]
+    def ids(self, sentence: str, top: int | None = None) -> list[int]:
+        """The ids of a sentence's words; a word outside the vocabulary becomes unknown, and so do
+        those of ids from `top` up, if that is given."""
+        found = (self._ids.get(word, UNKNOWN) for word in tokenize(sentence))
+        return [i if top is None or i < top else UNKNOWN for i in found]
 
-    def encode(self, sentence: str, length: int) -> np.ndarray:
+    def encode(self, sentence: str, length: int, top: int | None = None) -> np.ndarray:
         """`int32[length + 1]`: start, at most `length` words and the end, then padding.
 
         A sentence longer than that is cut, and then has no end token: the model must not learn
-        that sentences stop there.
+        that sentences stop there. For `top` see `ids`.
         """
-        return _padded([START, *self.ids(sentence), END], length + 1)
+        return _padded([START, *self.ids(sentence, top), END], length + 1)
 
     def encode_question(self, question: str, length: int) -> np.ndarray:
         """`int32[length]`: the words of a question, cut or padded; all padding for none."""

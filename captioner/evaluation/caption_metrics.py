@@ -27,6 +27,7 @@ from captioner.data.tokenizer import tokenize
 
 Tokens = Sequence[str]
 References = Sequence[Sequence[Tokens]]  # of each image one or more
+Symbols = Sequence[Hashable]  # where words may as well be their ids
 
 # Words that cannot end an English sentence, or all but never do. Left out on purpose: adverbial
 # particles ("standing up", "looking on", "walks by", "sits outside") and "her" ("next to her").
@@ -42,7 +43,7 @@ _MAX_N = 4
 logger = logging.getLogger("captioner.evaluation.caption_metrics")
 
 
-def _ngrams(tokens: Tokens) -> Counter[tuple[str, ...]]:
+def _ngrams(tokens: Symbols) -> Counter[tuple[Hashable, ...]]:
     """Counts of the n-grams of every order from 1 to 4 in one counter."""
     return Counter(
         tuple(tokens[i : i + n]) for n in range(1, _MAX_N + 1) for i in range(len(tokens) - n + 1)
@@ -61,7 +62,7 @@ def bleu(hypotheses: Sequence[Tokens], references: References) -> tuple[float, .
     correct, guessed = [0] * _MAX_N, [0] * _MAX_N
     hypothesis_length = reference_length = 0
     for tokens, image_references in zip(hypotheses, references, strict=True):
-        most: Counter[tuple[str, ...]] = Counter()
+        most: Counter[tuple[Hashable, ...]] = Counter()
         for reference in image_references:
             most |= _ngrams(reference)  # the larger count of each n-gram
         for gram, count in (_ngrams(tokens) & most).items():
@@ -123,7 +124,7 @@ class Cider:
 
     sigma = 6.0
 
-    def __init__(self, references: References):
+    def __init__(self, references: Sequence[Sequence[Symbols]]):
         counts = [[_ngrams(tokens) for tokens in image] for image in references]
         frequency = Counter(gram for image in counts for gram in set().union(*image))
         self._unseen = math.log(max(1, len(counts)))
@@ -139,13 +140,16 @@ class Cider:
         length = sum(tf for gram, tf in grams.items() if len(gram) == 1)
         return weights, [math.sqrt(square) for square in squares], length
 
-    def scores(self, hypotheses: Sequence[Tokens]) -> list[float]:
+    def scores(self, hypotheses: Sequence[Symbols]) -> list[float]:
         """CIDEr-D, 0 to 10, of one tokenised caption for each of the N images."""
-        scores = []
-        for tokens, references in zip(hypotheses, self._references, strict=True):
-            vector = self._vector(_ngrams(tokens))
-            scores.append(10 * fmean(self._similarity(vector, r) for r in references))
-        return scores
+        if len(hypotheses) != len(self._references):
+            raise ValueError(f"{len(hypotheses)} captions of {len(self._references)} images")
+        return [self.score(tokens, image) for image, tokens in enumerate(hypotheses)]
+
+    def score(self, tokens: Symbols, image: int) -> float:
+        """CIDEr-D, 0 to 10, of a tokenised caption of the image of that number."""
+        vector = self._vector(_ngrams(tokens))
+        return 10 * fmean(self._similarity(vector, r) for r in self._references[image])
 
     def _similarity(self, hypothesis: tuple, reference: tuple) -> float:
         """Mean over n of the clipped cosines, less where the lengths differ."""

@@ -136,11 +136,17 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
         annotations = self.norm(self.project(ops.cast(features, self.compute_dtype)))
         return self.drop(annotations + self.position(ops.arange(self.regions)), training=training)
 
-    def concepts(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The likeliest concepts of photographs.
+    def odds(self, scores: Tensor) -> Tensor:
+        """The log-odds `float[B, C]` of all concepts, of the scores `float[B, R, C]` that the head
+        gives to regions.
 
         A region's score of a concept is the log of how strongly it speaks for it, and the regions
         together decide (log-sum-exp pooling; Pinheiro and Collobert, 2015).
+        """
+        return ops.logsumexp(scores, axis=1) - math.log(self.regions)
+
+    def concepts(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The likeliest concepts of photographs.
 
         Args:
             features: `float[B, R, C]`.
@@ -150,8 +156,7 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
             `float[B, K]`, and how much of each comes from which region, `float[B, K, R]`.
         """
         scores = self.concept_head(ops.cast(features, self.compute_dtype))
-        odds = ops.logsumexp(scores, axis=1) - math.log(self.regions)
-        best, ids = ops.top_k(odds, self.config.concept_slots)
+        best, ids = ops.top_k(self.odds(scores), self.config.concept_slots)
         scores = ops.take_along_axis(ops.transpose(scores, (0, 2, 1)), ids[..., None], axis=1)
         return ids, best, ops.softmax(scores, axis=-1)
 

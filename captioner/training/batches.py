@@ -17,6 +17,7 @@ from captioner.data.records import Example
 from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.evaluation.answer_metrics import items
 from captioner.models.captioner import Captioner
+from captioner.training.texts import Sentences
 
 CAPTIONS = 5  # captions of a photograph in a batch, K
 QUESTIONS = 6  # questions about a photograph in a batch, M
@@ -33,6 +34,8 @@ class Photograph:
     captions: tuple[str, ...]
     questions: tuple[Example, ...]
     times: int = 1  # that it is seen in an epoch
+    objects: tuple[str, ...] = ()  # names of what is known to be in it
+    weight: float = 1.0  # of its captions in the loss; less where they are another photograph's
 
 
 def photographs_of(
@@ -46,15 +49,20 @@ def photographs_of(
     """
     captions: dict[Path, list[str]] = defaultdict(list)
     questions: dict[Path, list[Example]] = defaultdict(list)
+    objects: dict[Path, list[str]] = defaultdict(list)
     often: dict[Path, int] = defaultdict(int)
     for name, examples in data.items():
         for example in examples:
             path = Path(os.path.realpath(example.image))  # data sets may name it in several ways
             captions[path] += example.references if example.question is None else ()
             questions[path] += [] if example.question is None else [example]
+            objects[path] += example.objects
             often[path] = max(often[path], times[name] if times else 1)
     return [
-        Photograph(path, tuple(captions[path]), tuple(questions[path]), often[path])
+        Photograph(
+            *(path, tuple(captions[path]), tuple(questions[path]), often[path]),
+            objects=tuple(dict.fromkeys(objects[path])),
+        )
         for path in captions
     ]
 
@@ -64,7 +72,9 @@ class Batches(keras.utils.PyDataset):
 
     A batch is `(inputs, targets)`, the inputs as for `Captioner.call`, the targets as what that
     returns: "captions" `int[B, K, T]` if any photograph has captions, "answers" `int[B, M, U]` if
-    any has questions. What a batch draws depends on the seed, the epoch and its number alone, so
+    any has questions, "texts" `int[GROUPS, EACH, T]` where there are sentences without photographs.
+    Where captions of some photographs weigh less it is `(inputs, targets, weights)`, these as the
+    targets. What a batch draws depends on the seed, the epoch and its number alone, so
     that a resumed run sees what an uninterrupted one would.
 
     Args:
@@ -75,6 +85,7 @@ class Batches(keras.utils.PyDataset):
         model: the `Captioner`, for its vocabulary and the lengths of what it reads and writes.
         batch_size: photographs in a batch.
         seed: an integer.
+        texts: `Sentences` without photographs, or None.
     """
 
     def __init__(
@@ -85,16 +96,22 @@ class Batches(keras.utils.PyDataset):
         model: Captioner,
         batch_size: int,
         seed: int,
+        texts: Sentences | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.read, self.key = read, key
         self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+        self.texts = texts
+        self.weights = np.array([photograph.weight for photograph in photographs], "float32")
         vocabulary = model.vocabulary
         self.mirror = mirrored_words(vocabulary)
         self.captions = [
-            [vocabulary.encode(caption, model.steps) for caption in photograph.captions]
+            [
+                vocabulary.encode(caption, model.steps, model.config.caption_words)
+                for caption in photograph.captions
+            ]
             for photograph in photographs
         ]
         said = (a for p in photographs for question in p.questions for a in answers_of(question))
@@ -117,11 +134,12 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self.indices) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], ...]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.indices)
         rng = np.random.default_rng((self.seed, self.epoch, index))
         arrays, captions, questions, answers = [], [], [], []
-        for i in order[index * self.batch_size : (index + 1) * self.batch_size]:
+        rows = order[index * self.batch_size : (index + 1) * self.batch_size]
+        for i in rows:
             mirror = bool(rng.integers(2))
             arrays.append(self.read(i, mirror, rng))
             words = self.mirror if mirror else np.arange(len(self.mirror))
@@ -138,7 +156,15 @@ class Batches(keras.utils.PyDataset):
             inputs["questions"] = filled(questions, QUESTIONS, self.question_words)
             tokens = filled(answers, QUESTIONS, self.answer_steps + 1)
             inputs["answers"], targets["answers"] = tokens[..., :-1], tokens[..., 1:]
-        return inputs, targets
+        if self.texts is not None:
+            inputs |= self.texts.batch(rng)
+            tokens = inputs["texts"]
+            inputs["texts"], targets["texts"] = tokens[..., :-1], tokens[..., 1:]
+        if (self.weights == 1).all():
+            return inputs, targets
+        weights = {name: np.ones(tokens.shape, "float32") for name, tokens in targets.items()}
+        weights["captions"] *= self.weights[rows][:, None, None]
+        return inputs, targets, weights
 
 
 def answers_of(question: Example) -> list[str]:

@@ -17,9 +17,11 @@ from captioner.layers.cells import CELLS
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
 from captioner.training.batches import Batches, photographs_of
+from captioner.training.dev_scores import DevScores
 from captioner.training.features import cached_readers
+from captioner.training.fit import Progress, compile_model, fit
+from captioner.training.recipe import FROZEN
 from captioner.training.run import Run, TrainingError, digest
-from captioner.training.train import FROZEN, DevScores, fit
 
 # What is not named is as in the recipe: an LSTM, one layer, additive attention.
 VARIANTS: tuple[dict[str, Any], ...] = (
@@ -102,10 +104,11 @@ def compare(
         model.encoder.trainable = False  # and never run: its features are cached
         batches = Batches(photographs, read, "features", model, BATCH, SEED, workers=1)
         # No score is infinite, so that no preset is written.
-        scores = Timed(dev, dev_photographs, read_dev, None, {}, best=float("inf"))
+        scores = Timed(model, dev, dev_photographs, read_dev, None, {}, best=float("inf"))
         folder = output / str(len(results))
         (folder / "logs").mkdir(parents=True, exist_ok=True)
-        fit(model, phase, batches, scores, folder)
+        compile_model(model, batches, phase)
+        fit(model, phase, batches, Progress(phase, folder, scores))
         results.append(
             {
                 "cell": config.cell,

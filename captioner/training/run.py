@@ -11,6 +11,9 @@ from captioner import presets
 DIGESTS = ("records", "vocabulary")
 
 
+PHASES = "phases"  # the setting that may grow: a run may go on with more of them
+
+
 class TrainingError(ValueError):
     """Settings that do not fit the run in the output folder, or data with nothing to learn."""
 
@@ -42,6 +45,7 @@ class Run:
         presets.finish_replacement(output)
         if self.path.exists():
             self.state = self._resumed(settings)
+            self._write()
             return
         if (output / presets.METADATA).exists():
             raise TrainingError(
@@ -56,13 +60,14 @@ class Run:
         try:
             state = json.loads(self.path.read_text(encoding="utf-8"))
             begun, _ = dict(state["settings"]), dict(state["finished"])
+            phases = list(begun.get(PHASES, []))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise TrainingError(
                 f"{self.path}: damaged or cut short; remove {self.output} to begin again, or give "
                 "another folder"
             ) from error
         for name, value in settings.items():
-            if begun.get(name) == value:
+            if begun.get(name) == value or _is_added(name, value, phases):
                 continue
             remedy = "give the same settings to resume it, or another folder"
             if name in DIGESTS:
@@ -73,7 +78,7 @@ class Run:
             raise TrainingError(
                 f"{self.output}: holds a run with {name} {begun.get(name)}, not {value}; {remedy}"
             )
-        return state
+        return {**state, "settings": {**begun, **settings}}
 
     @property
     def finished(self) -> dict[str, int | None]:
@@ -98,3 +103,11 @@ class Run:
         unfinished = self.path.with_suffix(".part")
         presets.write_json(unfinished, self.state)
         unfinished.replace(self.path)
+
+
+def _is_added(name: str, value: Any, begun: list[str]) -> bool:
+    """Whether a setting is that of a phase that follows those that a run was begun with."""
+    if name == PHASES:
+        return value[: len(begun)] == begun
+    table, _, rest = name.partition(".")
+    return table == PHASES and rest.split(".")[0] not in begun

@@ -66,7 +66,7 @@ def test_train_takes_several_datasets_each_with_its_root(training, capsys):
     with pytest.raises(SystemExit) as left:
         main(["train", *REQUIRED, "--dataset", "daquar", "--output", "new"])
     assert left.value.code == 2
-    assert "every --dataset needs its --root" in capsys.readouterr().err
+    assert "or --dataset with its --root, in the same order" in capsys.readouterr().err
 
 
 def test_train_reports_errors_in_one_line(training, capsys):

@@ -9,6 +9,7 @@ from PIL import Image
 
 from captioner import presets
 from captioner.models.captioner import Captioner
+from captioner.training import dev_scores
 from captioner.training import train as training
 from captioner.training.train import TrainingError, train
 
@@ -102,17 +103,17 @@ def test_encoder_weights_are_nothing_but_weights(dataset, tmp_path, encoder_weig
 @pytest.mark.slow
 def test_a_resumed_run_goes_on_and_keeps_its_best(dataset, tmp_path, encoder_weights, monkeypatch):
     output = tmp_path / "run"
-    save = training.DevScores.on_epoch_end
+    save = dev_scores.DevScores.on_epoch_end
 
     def interrupt(self, epoch, logs=None):
         save(self, epoch, logs)
         if epoch == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.DevScores, "on_epoch_end", interrupt)
+    monkeypatch.setattr(dev_scores.DevScores, "on_epoch_end", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run(dataset, output, encoder_weights, epochs=3)
-    monkeypatch.setattr(training.DevScores, "on_epoch_end", save)
+    monkeypatch.setattr(dev_scores.DevScores, "on_epoch_end", save)
     first = [row["epoch"] for row in log(output, "frozen")]
     run(dataset, output, encoder_weights, epochs=3)
     assert first == ["0"]
@@ -144,7 +145,7 @@ def test_dev_scores_come_from_decoding_not_from_teacher_forcing(dataset, tmp_pat
 def test_captions_and_questions_are_learned_together(
     dataset, tmp_path, encoder_weights, monkeypatch
 ):
-    monkeypatch.setattr(training, "FROZEN", training.Phase("frozen", 12, learning_rate=0.02))
+    monkeypatch.setattr(training, "FROZEN", replace(training.FROZEN, learning_rate=0.02))
     for split, numbers in {"train": range(16), "dev": range(16, 24)}.items():
         lines = [
             {
@@ -227,7 +228,7 @@ def test_a_run_does_not_go_on_with_other_records(dataset, tmp_path, encoder_weig
 
 def test_more_epochs_than_the_run_was_begun_with_are_refused(dataset, tmp_path, encoder_weights):
     run(dataset, tmp_path / "run", encoder_weights)
-    with pytest.raises(TrainingError, match="a run with epochs 1, not 4; give the same settings"):
+    with pytest.raises(TrainingError, match="epochs 1, not 4; give the same settings"):
         run(dataset, tmp_path / "run", encoder_weights, epochs=4)
 
 

@@ -22,7 +22,7 @@ from captioner.data.readers import (
     karpathy,
     vqa,
 )
-from captioner.data.records import DatasetError, Example
+from captioner.data.records import DatasetError, Example, NoSuchSplit
 
 __all__ = ["READERS", "load_dataset"]
 
@@ -63,6 +63,7 @@ def load_dataset(
         spoken: leave out photographs without a caption also where it is known what is in them.
 
     Raises:
+        NoSuchSplit: nothing is in the split; a `DatasetError` as well.
         DatasetError: if a file or the split is missing, a line is malformed, or too many
             photographs are missing or broken.
     """
@@ -73,7 +74,7 @@ def load_dataset(
         raise DatasetError(f"{root}: no such folder")
     examples = READERS[name](root, split)
     if not examples:
-        raise DatasetError(f"{root}: no photographs in split {split!r}")
+        raise NoSuchSplit(f"{root}: no photographs in split {split!r}")
     used = [e for e in examples if e.references or (e.objects and not spoken)]
     if len(used) < len(examples):
         first = next(e for e in examples if not e.references and (spoken or not e.objects))

@@ -1,0 +1,142 @@
+"""What is learned from: the train and dev splits of data sets, put together."""
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from captioner.data.readers import load_dataset
+from captioner.data.records import Example, NoSuchSplit
+from captioner.data.vocabulary import MIN_COUNT, SPECIAL, Vocabulary
+from captioner.training import concepts
+from captioner.training.batches import Photograph, photographs_of
+from captioner.training.recipe import Recipe
+from captioner.training.run import TrainingError
+from captioner.training.texts import Text, read_texts
+
+ASKED_MIN_COUNT = 3  # times that a word of questions and answers is said, or it is not learned
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is learned from, and what the dev splits hold.
+
+    Attributes:
+        recipe: that it is of.
+        train, dev: the records of each data set.
+        photographs, dev_photographs: all that is said of each photograph.
+        texts: sentences without photographs.
+        vocabulary: the words of what is learned from, those of captions first.
+        caption_words: the number of these; None where there are no others, or no captions.
+        concepts: the words that are looked for in photographs.
+    """
+
+    recipe: Recipe
+    train: dict[str, list[Example]]
+    dev: dict[str, list[Example]]
+    photographs: list[Photograph]
+    dev_photographs: list[Photograph]
+    texts: list[Text]
+    vocabulary: Vocabulary
+    caption_words: int | None
+    concepts: tuple[str, ...]
+
+    @classmethod
+    def read(cls, recipe: Recipe) -> Self:
+        """Read the data sets of a recipe; for the errors see `captioner.training.train`."""
+        train, dev = _read(recipe, "train"), _read(recipe, "dev")
+        if not any(dev.values()):
+            raise TrainingError(f"no photographs in split 'dev' of {', '.join(dev)}")
+        _check_apart(train, dev)
+        times = {name: source.times for name, source in recipe.data.items()}
+        photographs = photographs_of(train, times)
+        texts = read_texts(recipe.texts) if recipe.texts else []
+        said = [p.captions for p in photographs] + [text.captions for text in texts]
+        words, caption_words = _words(said, itertools.chain(*train.values()))
+        if len(words) == len(SPECIAL):
+            raise TrainingError(
+                f"no word is said {MIN_COUNT} times in {', '.join(train)}: there is nothing to "
+                "learn; give more captions"
+            )
+        known = set(words)
+        chosen = concepts.choose(said, recipe.concepts)
+        return cls(
+            *(recipe, train, dev, photographs, photographs_of(dev), texts, words, caption_words),
+            concepts=tuple(word for word in chosen if word in known),
+        )
+
+    @property
+    def asks(self) -> bool:
+        """Whether there are questions to learn from."""
+        return any(photograph.questions for photograph in self.photographs)
+
+    def story(self) -> dict[str, Any]:
+        """What the metadata of the weights say of it."""
+        story: dict[str, Any] = {
+            name: {
+                "train": counts(self.train[name]),
+                "dev": counts(self.dev[name]),
+                "times": source.times,
+            }
+            for name, source in self.recipe.data.items()
+        }
+        if self.texts:
+            story["texts"] = {"captions": sum(len(text.captions) for text in self.texts)}
+        return story
+
+
+def _read(recipe: Recipe, split: str) -> dict[str, list[Example]]:
+    """The records of each data set; one may be all train, where another one has a split dev."""
+    found: dict[str, list[Example]] = {}
+    spoken = split == "dev" or not recipe.concepts
+    for name, source in recipe.data.items():
+        try:
+            found[name] = load_dataset(source.format, source.root, split, spoken=spoken)
+        except NoSuchSplit:
+            if split == "train" or len(recipe.data) == 1:
+                raise
+            found[name] = []
+    return found
+
+
+def _check_apart(train: dict[str, list[Example]], dev: dict[str, list[Example]]) -> None:
+    seen = {os.path.realpath(e.image) for records in train.values() for e in records}
+    for example in itertools.chain(*dev.values()):
+        if os.path.realpath(example.image) in seen:
+            raise TrainingError(
+                f"{example.image}: in the split train and in dev, perhaps by another name; "
+                "leave it out of one"
+            )
+
+
+def _words(
+    said: Iterable[Sequence[str]], examples: Iterable[Example]
+) -> tuple[Vocabulary, int | None]:
+    """The words, those of captions first, and how many of these there are.
+
+    Answers have words that no caption should ("7", "refridgerator"); where there are no captions to
+    keep them out of, all are one.
+    """
+    captions = Vocabulary.from_sentences(itertools.chain(*said))
+    asked = Vocabulary.from_sentences(_asked(examples), ASKED_MIN_COUNT)
+    if len(captions) == len(SPECIAL):
+        return asked, None
+    others = [word for word in asked if word not in set(captions)]
+    return Vocabulary([*captions, *others]), len(captions) if others else None
+
+
+def _asked(examples: Iterable[Example]) -> Iterator[str]:
+    for example in examples:
+        if example.question is not None:
+            yield from (example.question, *example.references)
+
+
+def counts(examples: Sequence[Example]) -> dict[str, int]:
+    """What a data set holds, for the story of the weights."""
+    captioned = [example for example in examples if example.question is None]
+    return {
+        "photographs": len({example.image for example in examples}),
+        "captions": sum(len(example.references) for example in captioned),
+        "questions": len(examples) - len(captioned),
+    }

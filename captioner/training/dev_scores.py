@@ -1,0 +1,112 @@
+"""Captions and answers for the dev splits after every epoch, scored; the best become the preset."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from captioner.data.records import Example
+from captioner.evaluation.answer_metrics import AnswerScorer
+from captioner.evaluation.caption_metrics import CaptionScorer
+from captioner.generation.batching import BATCH, generate
+from captioner.generation.samplers import Beam
+from captioner.models.captioner import Captioner
+from captioner.training.batches import Photograph
+from captioner.training.features import ReadRows
+
+
+class DevScores(keras.callbacks.Callback):
+    """Writes about the dev photographs by beam search after every epoch, and scores it.
+
+    Adds to the logs `val_cider`, `val_bleu4` and `val_accuracy`, the mean over the data sets of
+    questions, and `val_score`, the sum of CIDEr and accuracy, as far as the data have captions
+    and questions. Writes the preset when `val_score` is the best so far.
+
+    Args:
+        model: the `Captioner` that writes.
+        data: a dict of the dev records by their data set.
+        photographs: the list of `Photograph` of these records.
+        read: a function of a slice of that list that returns features `float[B, R, C]`.
+        output: the folder of the preset.
+        story: that of the weights, as a dict.
+        best: the score that must be exceeded.
+        averages: the callback that exchanges the weights for the mean of those before, if that is
+            what is scored and saved.
+    """
+
+    def __init__(
+        self,
+        model: Captioner,
+        data: Mapping[str, Sequence[Example]],
+        photographs: Sequence[Photograph],
+        read: ReadRows,
+        output: Path | None,
+        story: dict[str, Any],
+        best: float,
+        averages: keras.callbacks.SwapEMAWeights | None = None,
+    ) -> None:
+        super().__init__()
+        self.captioner, self.averages = model, averages
+        self.photographs, self.read = photographs, read
+        captions: dict[Hashable, Sequence[str]] = {
+            i: p.captions for i, p in enumerate(photographs) if p.captions
+        }
+        self.captions = CaptionScorer(captions) if captions else None
+        # Records are the keys: the ids of questions are unique only within a data set.
+        asked = {name: [e for e in records if e.question] for name, records in data.items()}
+        self.answers = {
+            name: AnswerScorer({example: example.references for example in questions})
+            for name, questions in asked.items()
+            if questions
+        }
+        self.output, self.story, self.best = output, story, best
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if not np.isfinite(logs["loss"]):
+            logs["val_score"] = float("nan")  # never the best; `fit` says why it ends
+            return
+        if self.averages is not None:
+            self.averages.on_test_begin()
+        self.score(epoch, logs)
+        if self.averages is not None:
+            self.averages.on_test_end()
+
+    def score(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Write, score, and keep the preset if it is the best so far."""
+        captions, answers = self.write()
+        scores = self.captions.score(captions) if self.captions else {}
+        rates = []
+        for name, scorer in self.answers.items():
+            said = {example: answers[example] for example in scorer.references}
+            rates.append(scorer.score(said, with_wups=False)["accuracy"])
+            scores[f"accuracy/{name}"] = rates[-1]
+        scores["score"] = scores.get("cider", 0.0) + float(np.mean(rates) if rates else 0.0)
+        if captions:
+            logs["val_cider"], logs["val_bleu4"] = scores["cider"], scores["bleu4"]
+        if rates:
+            logs["val_accuracy"] = np.mean(rates)
+        logs["val_score"] = scores["score"]
+        if self.output is not None and scores["score"] > self.best:
+            self.best = scores["score"]
+            self.story["phases"][-1]["chosen_epoch"] = epoch + 1
+            metadata = {"training": self.story, "dev_scores_in_training": scores}
+            self.captioner.save_to_preset(self.output, metadata)
+
+    def write(self) -> tuple[dict[Hashable, str], dict[Hashable, str]]:
+        """The captions by the numbers of their photographs, the answers by their records."""
+        captions: dict[Hashable, str] = {}
+        answers: dict[Hashable, str] = {}
+        for start in range(0, len(self.photographs), BATCH):
+            rows = slice(start, start + BATCH)
+            batch, features = self.photographs[rows], self.read(rows)
+            wanted = [[None] if photograph.captions else [] for photograph in batch]
+            found = generate(self.captioner, {"features": features}, wanted, sampler=Beam())
+            captions |= {start + i: row[0].text for i, row in enumerate(found) if row}
+            asked = [[e.question for e in photograph.questions] for photograph in batch]
+            found = generate(self.captioner, {"features": features}, asked, sampler=Beam(1))
+            for photograph, row in zip(batch, found, strict=True):
+                for example, answer in zip(photograph.questions, row, strict=True):
+                    answers[example] = answer.text
+        return captions, answers

@@ -1,0 +1,250 @@
+"""The phases that a recipe may have, each a function that carries it out."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from captioner import presets
+from captioner.data.images import sound_images
+from captioner.generation.batching import batched
+from captioner.models.captioner import Captioner
+from captioner.training import concepts, reinforce, retrieval, texts
+from captioner.training.batches import Batches, Photograph, ReadOne
+from captioner.training.data import Data
+from captioner.training.dev_scores import DevScores
+from captioner.training.features import ReadRows, cached_readers, photograph_readers
+from captioner.training.fit import (
+    Progress,
+    averages,
+    check_losses,
+    compile_model,
+    fit,
+    new_optimizer,
+)
+from captioner.training.recipe import Phase
+
+CORES = os.cpu_count() or 1  # photographs take longer to load than to be gone through
+
+
+class Precision(keras.callbacks.Callback):
+    """Adds to the logs how well the head ranks the dev photographs, `val_average_precision`.
+
+    Args:
+        model: the `Captioner`.
+        photographs: the dev photographs; those without captions are left out.
+        read: a function of a slice of them that returns features `float[B, R, C]`.
+    """
+
+    def __init__(self, model: Captioner, photographs: Sequence[Photograph], read: ReadRows) -> None:
+        super().__init__()
+        self.captioner, self.photographs, self.read = model, photographs, read
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        assert logs is not None  # as Keras calls it
+        spoken = np.array([bool(p.captions) for p in self.photographs])
+        wanted = concepts.targets(
+            [p.captions for p in self.photographs],
+            [p.objects for p in self.photographs],
+            self.captioner.config.concepts,
+        )[..., 0]
+        size = 64
+        odds = [
+            all_odds(self.captioner, self.read(slice(start, start + size)))
+            for start in range(0, len(spoken), size)
+        ]
+        precision = concepts.average_precision(wanted[spoken], np.concatenate(odds)[spoken])
+        logs["val_average_precision"] = logs["val_score"] = precision
+
+
+def find_concepts(
+    model: Captioner, phase: Phase, data: Data, output: Path, story: dict[str, Any], best: float
+) -> None:
+    """The encoder and the head learn which concepts photographs show; the last epoch is kept."""
+    recipe, photographs = data.recipe, data.photographs
+    # Captions are what a photograph is known by; of questions only the answers say what is there.
+    labels = [
+        (*p.objects, *(text for question in p.questions for text in question.references))
+        for p in photographs
+    ]
+    wanted = concepts.targets([p.captions for p in photographs], labels, data.concepts)
+    read, read_dev = photograph_readers(model, photographs, data.dev_photographs)
+    batches = concepts.ConceptBatches(
+        photographs, wanted, read, recipe.batch_size, recipe.seed, workers=CORES
+    )
+    progress = Progress(phase, output, Precision(model, data.dev_photographs, read_dev))
+    if not progress.done:
+        features = mean_features(model, [p.image for p in photographs])
+        concepts.fit_head(model, features, wanted, recipe.seed)
+    detector = concepts.detector(model)
+    detector.compile(new_optimizer(phase, len(batches)), concepts.weighted_cross_entropy)
+    fit(detector, phase, batches, progress)
+    story["phases"][-1]["chosen_epoch"] = phase.epochs
+    # Of the decoder, which knows nothing yet, there is no score.
+    presets.save(model, output, {"training": story, "dev_scores_in_training": {"score": best}})
+
+
+def freeze(
+    model: Captioner, phase: Phase, data: Data, output: Path, story: dict[str, Any], best: float
+) -> None:
+    """The decoder learns on features of the frozen encoder, which are computed once."""
+    known, read_dev, _, _ = on_features(model, data, output)
+    compile_model(model, known, phase)
+    swap = averages(phase)
+    scores = DevScores(
+        *(model, data.dev, data.dev_photographs, read_dev, output, story, best, swap)
+    )
+    fit(model, phase, known, Progress(phase, output, scores, swap))
+
+
+def fine_tune(
+    model: Captioner, phase: Phase, data: Data, output: Path, story: dict[str, Any], best: float
+) -> None:
+    """Everything learns from augmented photographs, but for the head: it learns from labels."""
+    recipe = data.recipe
+    if model.config.concepts:
+        model.concept_head.trainable = False
+    photographs = [
+        p if p.captions or p.questions else replace(p, times=0) for p in data.photographs
+    ]
+    read, read_dev = photograph_readers(model, photographs, data.dev_photographs)
+    batches = Batches(
+        *(photographs, read, "photographs", model, recipe.batch_size, recipe.seed), workers=CORES
+    )
+    compile_model(model, batches, phase)
+    swap = averages(phase)
+    scores = DevScores(
+        *(model, data.dev, data.dev_photographs, read_dev, output, story, best, swap)
+    )
+    fit(model, phase, batches, Progress(phase, output, scores, swap))
+
+
+def self_critical(
+    model: Captioner, phase: Phase, data: Data, output: Path, story: dict[str, Any], best: float
+) -> None:
+    """The decoder learns from the rewards of captions that it draws, on the same features."""
+    known, read_dev, photographs, read = on_features(model, data, output)
+    rewarded = [i for i in range(len(photographs)) if reinforce.can_be_judged(photographs[i])]
+    chosen = [photographs[i] for i in rewarded]
+    none = np.random.default_rng(0)  # nothing is drawn where nothing is augmented
+    drawn = reinforce.Drawn(
+        model,
+        chosen,
+        lambda i: read(rewarded[i], False, none),
+        reinforce.rewards(model, chosen, phase.named),
+        *(known, phase, data.recipe.seed),
+    )
+    trainer = reinforce.Trainer(model)
+    reinforce.compile_trainer(trainer, new_optimizer(phase, len(drawn)), drawn)
+    swap = averages(phase)
+    scores = DevScores(
+        *(model, data.dev, data.dev_photographs, read_dev, output, story, best, swap)
+    )
+    progress = Progress(phase, output, scores, swap)
+    if not progress.finished:
+        left = range(progress.done, phase.epochs)
+        check_losses(reinforce.fit(trainer, drawn, left, progress.callbacks), progress.done)
+
+
+CARRIED_OUT: dict[str, Callable[[Captioner, Phase, Data, Path, dict[str, Any], float], None]] = {
+    "concepts": find_concepts,
+    "frozen": freeze,
+    "fine-tune": fine_tune,
+    "self-critical": self_critical,
+}
+
+
+def on_features(
+    model: Captioner, data: Data, output: Path
+) -> tuple[Batches, ReadRows, list[Photograph], ReadOne]:
+    """What a decoder learns from while the encoder is frozen.
+
+    Returns:
+        Its `Batches`; what reads features of dev photographs; the photographs, of which those that
+        nobody captioned may have the captions of others; and what reads the features of these.
+    """
+    recipe, photographs = data.recipe, list(data.photographs)
+    model.encoder.trainable = False
+    read, read_dev = cached_readers(
+        model, photographs, data.dev_photographs, output / "cache", recipe.batch_size
+    )
+    sentences = None
+    if model.config.concepts:
+        model.concept_head.trainable = False
+        odds = odds_of(model, len(photographs), read)
+        if recipe.retrieve:
+            photographs = with_retrieved(data, odds)
+        if data.texts:
+            sentences = imagined_sentences(model, data, odds)
+    # Of what is left without a word nothing is learned.
+    photographs = [p if p.captions or p.questions else replace(p, times=0) for p in photographs]
+    batches = Batches(
+        *(photographs, read, "features", model, recipe.batch_size, recipe.seed, sentences),
+        workers=1,  # features are read faster than they are gone through
+    )
+    return batches, read_dev, photographs, read
+
+
+def with_retrieved(data: Data, odds: np.ndarray) -> list[Photograph]:
+    """The photographs, those without a caption with captions of others, where any fit."""
+    photographs = data.photographs
+    without = [i for i, p in enumerate(photographs) if not p.captions]
+    said = [caption for text in data.texts for caption in text.captions]
+    said = said or [caption for p in photographs for caption in p.captions]
+    labels = concepts.targets(
+        [()] * len(without), [photographs[i].objects for i in without], data.concepts
+    )[..., 0]
+    common = (1 / (1 + np.exp(-odds))).mean(axis=0)
+    found = retrieval.retrieve(said, labels, odds[without], common, data.concepts)
+    retrieved = dict(zip(without, found, strict=True))
+    return [
+        replace(p, captions=retrieved[i], weight=retrieval.WEIGHT) if retrieved.get(i) else p
+        for i, p in enumerate(photographs)
+    ]
+
+
+def imagined_sentences(model: Captioner, data: Data, odds: np.ndarray) -> texts.Sentences:
+    """The sentences without photographs, each with concepts imagined for it."""
+    said, shown = (
+        concepts.targets([x.captions for x in rows], [x.objects for x in rows], data.concepts)
+        for rows in (data.texts, data.photographs)
+    )
+    spoken = np.array([bool(p.captions) for p in data.photographs])
+    found = texts.imagined(
+        *(said[..., 0], shown[spoken, :, 0], odds[spoken], model.config.concept_slots),
+        rng=np.random.default_rng(data.recipe.seed),
+    )
+    return texts.sentences(data.texts, model, found)
+
+
+def odds_of(model: Captioner, count: int, read: ReadOne) -> np.ndarray:
+    """`float32[N, C]`: what the head finds in photographs whose features are cached."""
+    none = np.random.default_rng(0)
+    return np.concatenate(
+        [
+            all_odds(model, np.stack([read(i, False, none) for i in rows]))
+            for rows in batched(range(count), 256)
+        ]
+    )
+
+
+def all_odds(model: Captioner, features: np.ndarray) -> np.ndarray:
+    """The log-odds `float32[B, C]` of all concepts, of features `float[B, R, C]`."""
+    odds = model.odds(model.concept_head(features.astype("float32")))
+    return keras.ops.convert_to_numpy(odds)
+
+
+def mean_features(model: Captioner, images: Sequence[Path]) -> np.ndarray:
+    """`float32[N, C]`: the mean over regions of the features of photographs."""
+    means = []
+    bar = tqdm(total=len(images), desc="encoding", unit="photo", disable=None)
+    for batch in batched(sound_images(images, model.config.image_size)):
+        means.append(model.encode(np.stack(batch)).mean(axis=1))
+        bar.update(len(batch))
+    bar.close()
+    return np.concatenate(means)

@@ -1,0 +1,220 @@
+"""Self-critical sequence training (Rennie et al., 2017): captions are drawn, and the good ones
+become likelier.
+
+The reward is CIDEr-D against what people say of the photograph, the end of the sentence counted as
+a word, so that captions do not break off ("a man on a"). The baseline of a caption is the mean
+reward of the others drawn for the photograph (Luo, 2020). Some cross-entropy is mixed in, from the
+batches of the phase before, since answers have no such reward, and captions would forget words.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from captioner.data.tokenizer import tokenize
+from captioner.data.vocabulary import END, PAD, START
+from captioner.evaluation.caption_metrics import Cider
+from captioner.generation.samplers import Sampling
+from captioner.layers.tensor import Tensor
+from captioner.models.captioner import Captioner
+from captioner.training.batches import Batches, Photograph
+from captioner.training.recipe import Phase
+
+BATCH = 40  # photographs that captions are drawn for
+
+# Of the number of a photograph and the token ids of a caption, its end included.
+Reward = Callable[[int, Sequence[int]], float]
+
+
+class Trainer(keras.Model):
+    """A captioner as it is trained here: the drawn captions beside a batch of what is known.
+
+    Dropout is for the latter only: drawn captions are learned as they were drawn.
+    """
+
+    def __init__(self, captioner: Captioner) -> None:
+        super().__init__()
+        self.captioner = captioner
+        self.built = True
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Tensor]:
+        """The logits of a `Captioner`, and "drawn" `float[B, K, T, V]`."""
+        drawn = {"features": inputs["drawn_features"], "captions": inputs["drawn"]}
+        known = {k: v for k, v in inputs.items() if k not in ("drawn_features", "drawn")}
+        found = self.captioner(known, training=training)
+        return {**found, "drawn": self.captioner(drawn, training=False)["captions"]}
+
+
+def rewards(model: Captioner, photographs: Sequence[Photograph], named: float) -> Reward:
+    """The reward of captions of photographs: CIDEr-D, and more for one that names an object.
+
+    Args:
+        model: the `Captioner`, whose words captions are made of.
+        photographs: those that the captions are of.
+        named: what is added where a caption names an object of its photograph.
+    """
+    vocabulary, top = model.vocabulary, model.config.caption_words
+    said = [[[*vocabulary.ids(caption, top), END] for caption in p.captions] for p in photographs]
+    cider = Cider(said)
+    words = {word: i for i, word in enumerate(vocabulary.words)}
+    objects = [
+        {
+            words[form]
+            for label in p.objects
+            for word in tokenize(label)
+            for form in (word, f"{word}s", f"{word}es")
+            if form in words
+        }
+        for p in photographs
+    ]
+
+    def reward(photograph: int, tokens: Sequence[int]) -> float:
+        gained = named if not objects[photograph].isdisjoint(tokens) else 0.0
+        return photographs[photograph].weight * cider.score(tokens, photograph) + gained
+
+    return reward
+
+
+class Drawn:
+    """Batches for a `Trainer`: captions drawn now, with what they are worth, and known ones.
+
+    Args:
+        model: the `Captioner` that draws.
+        photographs: those to draw for.
+        read: of the number of one, its features.
+        reward: see `rewards`.
+        known: the `Batches` of the phase before, on features as well.
+        phase: the `Phase`.
+        seed: an integer; a batch draws the same as long as the model is the same.
+    """
+
+    def __init__(
+        self,
+        model: Captioner,
+        photographs: Sequence[Photograph],
+        read: Callable[[int], np.ndarray],
+        reward: Reward,
+        known: Batches,
+        phase: Phase,
+        seed: int,
+    ) -> None:
+        self.model, self.read, self.reward, self.known = model, read, reward, known
+        self.phase, self.seed, self.epoch = phase, seed, 0
+        self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.indices) / BATCH)
+
+    def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.indices)
+        rows = order[index * BATCH : (index + 1) * BATCH]
+        features = np.stack([self.read(i) for i in rows]).astype("float32")
+        tokens = self._draw(features, np.random.default_rng((self.seed, self.epoch, index)))
+        worth = np.array(
+            [
+                [self.reward(i, [t for t in caption if t != PAD]) for caption in captions]
+                for i, captions in zip(rows, tokens, strict=True)
+            ]
+        )
+        others = worth.shape[1] - 1
+        advantage = worth - (worth.sum(1, keepdims=True) - worth) / others
+        begin = np.full((*tokens.shape[:2], 1), START, tokens.dtype)
+
+        # How long an epoch of known captions is need not be known here.
+        self.known.epoch, step = divmod(self.epoch * len(self) + index, len(self.known))
+        inputs, targets, *given = self.known[step]
+        weights = {
+            name: self.phase.cross_entropy * self._weight(name) * shares(rows, given, name)
+            for name, rows in targets.items()
+        }
+        inputs = {
+            **inputs,
+            "drawn_features": features,
+            "drawn": np.concatenate([begin, tokens[..., :-1]], axis=-1),
+        }
+        weights["drawn"] = advantage[..., None] * shares(tokens, [], "drawn")
+        return inputs, {**targets, "drawn": tokens}, weights
+
+    def _draw(self, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """`int[B, K, T]`: captions, their ends included, then padding."""
+        sampling = Sampling(width=self.phase.samples)
+        inputs: dict[str, np.ndarray] = {"features": features}
+        if self.model.answers:
+            length = self.model.config.max_question_words
+            inputs["questions"] = np.full((len(features), 1, length), PAD, "int32")
+        drawn = sampling.inputs(self.model.steps, len(features), rng)
+        return self.model.search({**inputs, **drawn})["tokens"]
+
+    def _weight(self, name: str) -> float:
+        return {"answers": self.phase.answers, "texts": self.phase.texts}.get(name, 1.0)
+
+
+def shares(tokens: np.ndarray, given: Sequence[dict[str, np.ndarray]], name: str) -> np.ndarray:
+    """`float32[B, K, T]`: what each word of a batch weighs, 1 in all, padding nothing.
+
+    Args:
+        tokens: `int[B, K, T]`.
+        given: a dict of weights by `name`, or none.
+        name: of these tokens.
+    """
+    weights = (tokens != PAD).astype("float32")
+    if given:
+        weights *= given[0][name]
+    return weights / max(weights.sum(), 1e-3)
+
+
+def fit(
+    trainer: Trainer, data: Drawn, epochs: range, callbacks: Sequence[keras.callbacks.Callback]
+) -> list[float]:
+    """As `keras.Model.fit`, which would prepare batches ahead: but what is drawn is drawn by the
+    model as it is now.
+
+    Args:
+        trainer: compiled.
+        data: its batches.
+        epochs: the numbers of those that are left.
+        callbacks: as of `fit`.
+
+    Returns:
+        The losses of the epochs.
+    """
+    every = keras.callbacks.CallbackList(list(callbacks), model=trainer)
+    every.on_train_begin()
+    losses: list[float] = []
+    for epoch in epochs:
+        every.on_epoch_begin(epoch)
+        data.epoch = epoch
+        trainer.reset_metrics()
+        steps = tqdm(range(len(data)), f"self-critical, epoch {epoch + 1}", disable=None)
+        logs: dict[str, Any] = {}
+        for step in steps:
+            inputs, targets, weights = data[step]
+            logs = trainer.train_on_batch(inputs, targets, weights, return_dict=True)
+        logs = {name: float(value) for name, value in logs.items()}
+        losses.append(logs["loss"])
+        every.on_epoch_end(epoch, logs)
+        if trainer.stop_training or not np.isfinite(losses[-1]):
+            break
+    every.on_train_end()
+    return losses
+
+
+def compile_trainer(trainer: Trainer, optimizer: keras.optimizers.Optimizer, data: Drawn) -> None:
+    """Give a trainer its optimizer, and losses that are sums: weights say what a word counts."""
+    _, targets, _ = data[0]
+    trainer.compile(
+        optimizer,
+        {
+            name: keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+            for name in targets
+        },
+    )
+
+
+def can_be_judged(photograph: Photograph) -> bool:
+    """Whether there is enough to judge captions by: two, or one and a label."""
+    return len(photograph.captions) > 1 or bool(photograph.captions and photograph.objects)

@@ -1,0 +1,144 @@
+"""A whole recipe, on pictures of one colour."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioner import presets
+from captioner.models.captioner import Captioner
+from captioner.training import dev_scores, phases
+from captioner.training.recipe import (
+    CONCEPTS,
+    FINE_TUNE,
+    FROZEN,
+    SELF_CRITICAL,
+    CaptionerConfig,
+    Recipe,
+    Source,
+)
+from captioner.training.run import TrainingError
+from captioner.training.train import carry_out
+
+COLOURS = {"red": (220, 30, 30), "blue": (30, 30, 220), "green": (30, 220, 30)}
+
+
+@pytest.fixture
+def recipe(tmp_path, toy_encoder):
+    """Pictures, of which those in green have labels only; captions of green that nobody shows."""
+    lines = []
+    for i in range(36):
+        name, split = list(COLOURS)[i % 3], "dev" if i >= 24 else "train"
+        Image.new("RGB", (70, 50), COLOURS[name]).save(tmp_path / f"{i}.jpg")
+        line = {"image": f"{i}.jpg", "split": split}
+        spoken = name != "green" or split == "dev"
+        captions = [f"a big picture all {name} here", f"a {name} picture"] if spoken else []
+        lines.append({**line, "captions": captions, "objects": [] if spoken else ["green picture"]})
+        lines.append({**line, "question": "what color is it ?", "answer": f"{name} 7"})
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    text = {"captions": ["a big picture all green here", "a green picture"], "objects": ["green"]}
+    (tmp_path / "texts.jsonl").write_text((json.dumps(text) + "\n") * 6)
+    h5py.File(tmp_path / "encoder.weights.h5", "w").close()
+    sizes = {"annotation_size": 16, "embedding_size": 16, "units": 16, "attention_size": 8}
+    return Recipe(
+        data={"colours": Source(format="jsonl", root=tmp_path / "data.jsonl")},
+        phases=(
+            replace(CONCEPTS, epochs=2, learning_rate=0.01),
+            replace(FROZEN, epochs=6, learning_rate=0.02, average=0.5),
+            replace(FINE_TUNE, epochs=1),
+            replace(SELF_CRITICAL, epochs=2, named=1.0),
+        ),
+        model=CaptionerConfig(
+            encoder="toy", image_size=64, max_words=8, question_units=8, concept_slots=3, **sizes
+        ),
+        concepts=8,
+        texts=tmp_path / "texts.jsonl",
+        retrieve=True,
+        encoder_weights=str(tmp_path / "encoder.weights.h5"),
+        batch_size=8,
+    )
+
+
+# Keras leaves its CSV file open when training is interrupted.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
+def test_a_recipe_is_carried_out_and_resumed(recipe, tmp_path, monkeypatch):
+    output = tmp_path / "run"
+    scored = dev_scores.DevScores.on_epoch_end
+
+    def interrupt(self, epoch, logs=None):
+        scored(self, epoch, logs)
+        if self.story["phases"][-1]["name"] == "self-critical" and epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(dev_scores.DevScores, "on_epoch_end", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(recipe, output)
+    monkeypatch.undo()
+    monkeypatch.setattr(phases, "find_concepts", None)  # is not done again
+    from conftest import with_toy_encoder
+
+    import captioner.models.captioner as module
+
+    monkeypatch.setattr(module, "build_encoder", with_toy_encoder(module.build_encoder))
+    carry_out(recipe, output)
+
+    model = Captioner.from_preset(output)
+    words = model.vocabulary.words[: model.config.caption_words]
+    assert {"red", "blue", "green"} <= set(words) and "7" not in words
+    assert "7" in model.vocabulary.words
+    assert {"picture", "red", "blue", "green"} <= set(model.config.concepts)
+    finished = json.loads((output / "run.json").read_text())["finished"]
+    assert list(finished) == ["concepts", "frozen", "fine-tune", "self-critical"]
+    story = presets.read_metadata(output)["training"]
+    assert story["data"]["texts"] == {"captions": 12}
+    assert story["recipe"]["phases.self-critical.named"] == 1.0
+    rows = (output / "logs" / "self-critical.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["epoch", "0", "1"]
+    assert "drawn_loss" in rows[0]
+    precision = (output / "logs" / "concepts.csv").read_text().splitlines()
+    assert precision[0] == "epoch,loss,val_average_precision,val_score"
+    # No photograph in green had a caption of its own.
+    pictures = [Image.new("RGB", (64, 64), colour) for colour in COLOURS.values()]
+    said = [caption.text for caption in model.caption(pictures)]
+    assert "green" in said[2].lower() and "7" not in "".join(said)
+
+
+def test_a_recipe_begins_with_what_needs_no_decoder(recipe, tmp_path):
+    later = replace(recipe, phases=recipe.phases[2:])
+    with pytest.raises(TrainingError, match="fine-tune goes on from a decoder; begin with frozen"):
+        carry_out(later, tmp_path / "run")
+
+
+def test_a_data_set_may_be_all_train_if_another_has_dev(recipe, tmp_path):
+    from captioner.training.data import Data
+
+    line = {"image": "0.jpg", "split": "train", "caption": "a red picture"}
+    (tmp_path / "more.jsonl").write_text(json.dumps(line) + "\n")
+    more = {**recipe.data, "more": Source(format="jsonl", root=tmp_path / "more.jsonl")}
+    data = Data.read(replace(recipe, data=more))
+    assert not data.dev["more"] and len(data.dev["colours"]) == 24
+    assert len(data.photographs) == 24  # one of them said of in both
+    alone = {"more": more["more"]}
+    with pytest.raises(ValueError, match="no photographs in split 'dev'"):
+        Data.read(replace(recipe, data=alone))
+
+
+def test_what_nobody_speaks_of_gets_the_captions_of_others(recipe):
+    from captioner.training.data import Data
+
+    data = Data.read(recipe)
+    rare = replace(data, photographs=data.photographs + data.photographs[:2] * 100)
+    odds = np.full((len(rare.photographs), len(rare.concepts)), -6.0)
+    odds[[i for i, p in enumerate(rare.photographs) if p.objects]] = 3.0  # and else nothing
+    found = phases.with_retrieved(rare, odds)
+    green = [p for p in found if p.objects]
+    assert len(green) == 8
+    assert {p.captions for p in green} == {("a big picture all green here",)}
+    assert {p.weight for p in green} == {0.5}
+    assert all(p.weight == 1 for p in found if not p.objects)
+    assert isinstance(green[0].image, Path)
