@@ -32,6 +32,8 @@ def on_ray(job: Job, parts: list[Part], load: "Callable[[], Searches]") -> Itera
     The cluster is that of `RAY_ADDRESS`, or this machine. What a lost machine was about to caption
     is captioned by others.
     """
+    if not parts:
+        return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
     import ray.data
 
@@ -67,13 +69,11 @@ class _Actor:
         self._worker = Worker(job, load())
 
     def __call__(self, batch: "dict[str, np.ndarray]") -> dict[str, list[bytes]]:
-        return {
-            "outcome": [pickle.dumps(self._outcome(pickle.loads(part))) for part in batch["part"]]
-        }
-
-    def _outcome(self, part: Part) -> Tally | OSError:
         """The tally of a part, or why it cannot be written, which Ray would hide in its own."""
+        (part,) = batch["part"]
+        outcome: Tally | OSError
         try:
-            return self._worker(part)
+            outcome = self._worker(pickle.loads(part))
         except OSError as error:
-            return error
+            outcome = error
+        return {"outcome": [pickle.dumps(outcome)]}

@@ -28,8 +28,7 @@ class Tally(NamedTuple):
 class Output:
     """A folder of parts, on any file system of fsspec.
 
-    Nothing in it is ever half there: a file gets its name when it is whole. What is written twice,
-    as by a machine that was thought lost, is written over by the same.
+    A file gets its name when it is whole; what is written twice is written over by the same.
 
     Args:
         folder: a path or a URL.
@@ -120,20 +119,12 @@ class Output:
 
     def _schema(self) -> pyarrow.Schema:
         text, number = pyarrow.string(), pyarrow.float64()
-        written = [("question", text)] if self.kind == "answer" else []
-        candidate = pyarrow.struct([(self.kind, text), ("score", number)])
-        return pyarrow.schema(
-            [
-                ("row", pyarrow.int64()),
-                ("path", text),
-                *written,
-                (self.kind, text),
-                ("score", number),
-                ("confidence", number),
-                ("candidates", pyarrow.list_(candidate)),
-                ("error", text),
-            ]
-        )
+        first = {"row": pyarrow.int64(), "path": text}
+        asked = {"question": text} if self.kind == "answer" else {}
+        written = {self.kind: text, "score": number}
+        candidates = pyarrow.list_(pyarrow.struct(list(written.items())))
+        last = {"confidence": number, "candidates": candidates, "error": text}
+        return pyarrow.schema(list((first | asked | written | last).items()))
 
 
 def _count(records: list[Record]) -> Tally:

@@ -3,7 +3,7 @@
 import csv
 import tarfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import IO
@@ -21,88 +21,53 @@ SHARDS = (".tar", ".tar.gz", ".tgz")  # of WebDataset
 
 @dataclass(frozen=True)
 class Part:
-    """What one file of the output is about: some names of the source, or one shard.
+    """What one file of the output is about: some photographs of the source, or one shard."""
 
-    Attributes:
-        number: of the part, which names its file.
-        first: the row of the source that its first name stands in.
-        names: of its photographs, or of its shard.
-    """
-
-    number: int
-    first: int
+    number: int  # which names the file
+    first: int  # the row of the source that the first name stands in
     names: list[str]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A photograph of the source: its path and, if it has been read already, its bytes.
-
-    A row of a shard counts from the beginning of the shard. What stands in the place of a
-    photograph that cannot be read is an error.
-    """
+    """A photograph of the source, or of a shard: its path, and its bytes or an error if known."""
 
     row: int
     path: str
-    data: bytes | None = field(default=None, repr=False)
+    data: bytes | None = None
     error: ImageError | None = None
 
 
-@dataclass(frozen=True)
-class Listing:
-    """The names in a source, and how many other files were passed over, by suffix."""
-
-    names: list[str]
-    passed_over: dict[str, int] = field(default_factory=dict)
-
-
-def list_source(source: str, column: str) -> Listing:
-    """The names in a source, in an order that stays.
+def list_source(source: str, column: str) -> tuple[list[str], dict[str, int]]:
+    """The names in a source, in an order that stays, and the number of other files by suffix.
 
     Args:
-        source: a path or a URL of fsspec: of a folder, of a photograph, of a shard, of a table
-            `.csv` or `.parquet`, or of a list with a name a line; or a pattern such as
-            `s3://bucket/shards/*.tar` of any of them.
+        source: a path or a URL of fsspec: of a folder, a photograph, a shard, a table `.csv` or
+            `.parquet`, a list with a name a line, or a pattern of all these but a folder.
         column: the column of a table that holds the names.
 
     Raises:
         DatasetError: nothing is there, or a table or a list cannot be read.
     """
     system, path = file_system(source)
-    local = isinstance(system, LocalFileSystem)
     if system.isdir(path):
-        if local:
-            found = walk(source.removeprefix("file://"))
-            # They come out as errors, in their own names: nothing may be lost in silence.
-            unreadable = [str(error).rpartition(": cannot")[0] for error in found.unreadable]
-            names, passed_over = [*map(str, found.images), *unreadable], found.passed_over
-        else:
-            files = [system.unstrip_protocol(name) for name in system.find(path)]
-            names, passed_over = sorted(filter(_is_photograph, files)), {}
-            if len(names) < len(files):
-                passed_over = {"other files": len(files) - len(names)}
-        if not names:
-            raise DatasetError(f"{source}: no photographs there; of shards, give {source}/*.tar")
-        return Listing(names, passed_over)
-    if not system.exists(path) and any(mark in path for mark in "*?["):
-        files = sorted(system.glob(path))
-        files = files if local else [system.unstrip_protocol(name) for name in files]
-    else:
-        files = [source] if system.exists(path) else []
+        return _list_folder(source)
+    files = [source] if system.exists(path) else []
+    if not files and any(mark in path for mark in "*?["):
+        files = [_name(system, found) for found in sorted(system.glob(path))]
     if not files:
         raise DatasetError(f"{source}: no such file or folder")
     names = [name for file in files for name in _names_in(file, column)]
+    # A package that is missing is told now, not in the place of every photograph.
+    for name in {name.split("://")[0]: name for name in names if "://" in name}.values():
+        file_system(name)
     if not names:
         raise DatasetError(f"{source}: names no photograph")
-    return Listing(names)
+    return names, {}
 
 
 def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system of a path or a URL, and the path in it.
-
-    Raises:
-        DatasetError: it is not known, or the package that knows it is not installed.
-    """
+    """The file system of a path or a URL, and the path in it, or a DatasetError that names it."""
     try:
         return fsspec.url_to_fs(url)
     except (ImportError, ValueError) as error:
@@ -127,16 +92,29 @@ def rows_of(part: Part) -> Iterator[Row]:
 
 
 def read(name: str) -> bytes:
-    """The bytes of a file on any file system.
-
-    Raises:
-        ImageError: it cannot be read.
-    """
+    """The bytes of a photograph on any file system, or the ImageError that says what is wrong."""
     try:
         system, path = file_system(name)
         return system.cat_file(path)
     except Exception as error:  # every file system has its own
         raise ImageError(f"{name}: cannot be read ({_reason(error)})") from error
+
+
+def _list_folder(source: str) -> tuple[list[str], dict[str, int]]:
+    system, path = file_system(source)
+    if isinstance(system, LocalFileSystem):
+        found = walk(source.removeprefix("file://"))
+        # What may not be read becomes an error in its own name: nothing is lost in silence.
+        unreadable = [str(error).rpartition(": cannot")[0] for error in found.unreadable]
+        names, passed_over = [*map(str, found.images), *unreadable], found.passed_over
+    else:
+        files = [_name(system, found) for found in sorted(system.find(path))]
+        names = list(filter(_is_photograph, files))
+        others = len(files) - len(names)
+        passed_over = {"of any suffix": others} if others else {}
+    if not names:
+        raise DatasetError(f"{source}: no photographs there; of shards, give {source}/*.tar")
+    return names, passed_over
 
 
 def _members(shard: str) -> Iterator[Row]:
@@ -196,6 +174,11 @@ def _parquet_column(file: IO[bytes], column: str) -> Iterator[str]:
 def _require(column: str, columns: Iterable[str]) -> None:
     if column not in columns:
         raise ValueError(f"no column {column!r}; --column names one of {', '.join(columns)}")
+
+
+def _name(system: fsspec.AbstractFileSystem, path: str) -> str:
+    """What a path in a file system is called outside of it."""
+    return path if isinstance(system, LocalFileSystem) else system.unstrip_protocol(path)
 
 
 def _is_photograph(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 from captioner.bulk.output import Output, Record, Tally
 from captioner.bulk.sources import Part, Row, read, rows_of
 from captioner.data.images import ImageError, load_image
+from captioner.generation.batching import batched
 
 if TYPE_CHECKING:
     from captioner.generation.batching import Searches
@@ -21,31 +22,21 @@ BATCH = 32  # photographs written about together
 AHEAD = 2  # batches that decode meanwhile
 THREADS = 8  # that read and decode: more than a worker has cores, for they wait for a network
 
+Loaded = tuple[Row, np.ndarray | ImageError]  # uint8[S, S, 3]
+
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done with every photograph.
-
-    Attributes:
-        output: where the parts are written.
-        question: to answer; None for captions.
-        top: how many candidates to write.
-        beam_width: of the search.
-    """
+    """What is to be done with every photograph."""
 
     output: Output
-    question: str | None
-    top: int
+    question: str | None  # None for captions
+    top: int  # candidates to write
     beam_width: int
 
 
 class Worker:
-    """Captions parts of a source.
-
-    Args:
-        job: what to do.
-        model: what writes.
-    """
+    """Captions parts of a source with a model."""
 
     def __init__(self, job: Job, model: "Searches") -> None:
         self.job, self.model = job, model
@@ -55,7 +46,7 @@ class Worker:
         records = [record for batch in self._batches(part) for record in self.caption_batch(batch)]
         return self.job.output.write(part.number, records)
 
-    def caption_batch(self, batch: "list[tuple[Row, np.ndarray | ImageError]]") -> list[Record]:
+    def caption_batch(self, batch: list[Loaded]) -> list[Record]:
         """Records of photographs `uint8[S, S, 3]`, or of the errors in their place, in order."""
         from captioner.generation.batching import generate
         from captioner.generation.samplers import Beam
@@ -64,8 +55,8 @@ class Worker:
         found: Iterator[list[Caption]] = iter(())
         if sound:
             inputs, questions = {"photographs": np.stack(sound)}, [[self.job.question]] * len(sound)
-            sampler = Beam(self.job.beam_width)
-            found = iter(generate(self.model, inputs, questions, sampler=sampler))
+            beam = Beam(self.job.beam_width)
+            found = iter(generate(self.model, inputs, questions, sampler=beam))
         records = []
         for row, image in batch:
             record: Record = {"row": row.row, "path": _text(row.path)}
@@ -83,35 +74,29 @@ class Worker:
             records.append(record)
         return records
 
-    def _batches(self, part: Part) -> "Iterator[list[tuple[Row, np.ndarray | ImageError]]]":
+    def _batches(self, part: Part) -> Iterator[list[Loaded]]:
         """Photographs with their pixels or errors; the next ones are read and decoded meanwhile."""
-        ahead: deque[tuple[Row, Future[np.ndarray | ImageError]]] = deque()
+        ahead: deque[Iterator[Loaded]] = deque()
         with ThreadPoolExecutor(THREADS) as pool:
-            for row in rows_of(part):
-                ahead.append((row, pool.submit(self._load, row)))
-                if len(ahead) == (1 + AHEAD) * BATCH:
-                    yield _first(ahead)
-            while ahead:
-                yield _first(ahead)
+            for rows in batched(rows_of(part), BATCH):
+                ahead.append(pool.map(self._load, rows))
+                if len(ahead) > AHEAD:
+                    yield list(ahead.popleft())
+            yield from map(list, ahead)
 
-    def _load(self, row: Row) -> np.ndarray | ImageError:
-        """The pixels of a photograph, wherever it lies."""
+    def _load(self, row: Row) -> Loaded:
+        """A photograph with its pixels, wherever it lies, or its error."""
+        size = self.model.config.image_size
         try:
             if row.error is not None:
-                return row.error
-            size = self.model.config.image_size
+                return row, row.error
             if row.data is None and "://" not in row.path:
-                return load_image(row.path, size)
+                return row, load_image(row.path, size)
             file = BytesIO(read(row.path) if row.data is None else row.data)
             file.name = row.path  # for messages
-            return load_image(file, size)
+            return row, load_image(file, size)
         except ImageError as error:
-            return error
-
-
-def _first(ahead: "deque[tuple[Row, Future]]") -> "list[tuple[Row, np.ndarray | ImageError]]":
-    rows = [ahead.popleft() for _ in range(min(BATCH, len(ahead)))]
-    return [(row, future.result()) for row, future in rows]
+            return row, error
 
 
 def _text(path: str) -> str:

@@ -100,15 +100,15 @@ def _run(args: Namespace) -> int:
         check_answers(model, preset)
         if note := note_about(model, args.question):
             report(note)
-    listing = list_source(args.source, args.column)
-    if listing.passed_over:
-        kinds = ", ".join(f"{kind} {count}" for kind, count in listing.passed_over.items())
-        report(f"{args.source}: files passed over: {sum(listing.passed_over.values())} ({kinds})")
+    names, passed_over = list_source(args.source, args.column)
+    if passed_over:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in passed_over.items())
+        report(f"{args.source}: files passed over: {sum(passed_over.values())} ({kinds})")
     output = Output(args.output, args.format, "caption" if args.question is None else "answer")
-    found = output.begin(_manifest(args, preset, listing.names))
+    found = output.begin(_manifest(args, preset, names))
     job = Job(output, args.question, args.top, max(BEAM_WIDTH, args.top))
     tallies = list(found.values())
-    parts = [p for p in parts_of(listing.names, args.part_size) if p.number not in found]
+    parts = [p for p in parts_of(names, args.part_size) if p.number not in found]
     if args.engine == "ray":
         written = engines.on_ray(job, parts, functools.partial(_load, args.weights))
     else:

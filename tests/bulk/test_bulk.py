@@ -98,7 +98,8 @@ def test_started_again_it_writes_only_what_is_missing(seventy, capsys):
     assert not Path("out/.unfinished-1").exists()
     assert capsys.readouterr().err.count("3 of 70 photographs failed") == 2
     Double.calls.clear()
-    assert bulk("--part-size", "20") == 1  # all done: the broken ones are told again
+    for engine in ("embedded", "ray"):  # all done: the broken ones are told again
+        assert bulk("--part-size", "20", "--engine", engine) == 1
     assert Double.calls == []
 
 

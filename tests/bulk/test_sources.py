@@ -10,20 +10,20 @@ from captioner.bulk.sources import Part, Row, list_source, parts_of, read, rows_
 from captioner.data.images import ImageError
 from captioner.data.records import DatasetError
 
-NAMES = ["b.jpg", "a, b.png", "s3://bucket/ü.jpg"]
+NAMES = ["b.jpg", "a, b.png", "memory://bucket/ü.jpg"]
 
 
 def names(source, column="path"):
-    return list_source(str(source), column).names
+    return list_source(str(source), column)[0]
 
 
 def test_a_folder_names_its_photographs_sorted_and_counts_the_rest(tmp_path):
     for name in ("z.jpg", "sub/a.PNG", ".hidden.jpg", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    listing = list_source(str(tmp_path), "path")
-    assert listing.names == [f"{tmp_path}/sub/a.PNG", f"{tmp_path}/z.jpg"]
-    assert listing.passed_over == {".txt": 1}
+    found, passed_over = list_source(str(tmp_path), "path")
+    assert found == [f"{tmp_path}/sub/a.PNG", f"{tmp_path}/z.jpg"]
+    assert passed_over == {".txt": 1}
 
 
 def test_lists_and_tables_name_what_they_hold_in_their_order(tmp_path):
@@ -46,10 +46,10 @@ def test_a_pattern_is_all_that_it_matches(tmp_path):
 def test_other_file_systems_name_urls(tmp_path):
     files = fsspec.filesystem("memory")
     files.pipe({"/bulk/a.jpg": b"a", "/bulk/deep/b.jpg": b"b", "/bulk/c.txt": b"c"})
-    listing = list_source("memory://bulk", "path")
-    assert listing.names == ["memory:///bulk/a.jpg", "memory:///bulk/deep/b.jpg"]
-    assert listing.passed_over == {"other files": 1}
-    assert read(listing.names[1]) == b"b"
+    found, passed_over = list_source("memory://bulk", "path")
+    assert found == ["memory:///bulk/a.jpg", "memory:///bulk/deep/b.jpg"]
+    assert passed_over == {"of any suffix": 1}
+    assert read(found[1]) == b"b"
     with pytest.raises(ImageError, match="memory://none.jpg: cannot be read"):
         read("memory://none.jpg")
 
@@ -76,9 +76,11 @@ def test_what_cannot_be_read_is_one_line_that_names_it(tmp_path, name, content, 
     assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
 
 
-def test_a_file_system_that_is_not_known_is_named():
-    with pytest.raises(DatasetError, match="nowhere://x: Protocol not known: nowhere"):
-        names("nowhere://x")
+def test_a_file_system_that_is_not_known_is_named_before_anything_is_done(tmp_path):
+    (tmp_path / "list.txt").write_text("a.jpg\nnowhere://x\n")
+    for source in ("nowhere://x", tmp_path / "list.txt"):
+        with pytest.raises(DatasetError, match="nowhere://x: Protocol not known: nowhere"):
+            names(source)
 
 
 def test_parts_hold_every_name_once_and_a_shard_alone():
