@@ -27,7 +27,7 @@ BELOW = {
     # Of the models only their settings: a test sees that Keras is not imported.
     "runtime": {"presets", "models", "generation", "data"},
     "examples": {"models", "generation", "overlay", "layers", "data"},
-    "training": {"presets", "evaluation", "models", "generation", "layers", "data"},
+    "training": {"presets", "evaluation", "overlay", "models", "generation", "layers", "data"},
     "evaluation": {"presets", "models", "generation", "data"},
     "overlay": {"data"},
     "models": {"presets", "generation", "layers", "data"},

@@ -11,10 +11,13 @@ from captioner.data.records import Example
 from captioner.evaluation.answer_metrics import AnswerScorer
 from captioner.evaluation.caption_metrics import CaptionScorer
 from captioner.generation.batching import BATCH, generate
+from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam
 from captioner.models.captioner import Captioner
 from captioner.training.batches import Photograph
 from captioner.training.features import ReadRows
+
+SHOWN = 4  # photographs
 
 
 class DevScores(keras.callbacks.Callback):
@@ -34,6 +37,9 @@ class DevScores(keras.callbacks.Callback):
         best: the score that must be exceeded.
         averages: the callback that exchanges the weights for the mean of those before, if that is
             what is scored and saved.
+
+    Attributes:
+        shown: the first few photographs with captions, and what was written about each last.
     """
 
     def __init__(
@@ -49,6 +55,7 @@ class DevScores(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.captioner, self.averages = model, averages
+        self.shown: list[tuple[Path, Caption]] = []
         self.photographs, self.read = photographs, read
         captions: dict[Hashable, Sequence[str]] = {
             i: p.captions for i, p in enumerate(photographs) if p.captions
@@ -98,12 +105,15 @@ class DevScores(keras.callbacks.Callback):
         """The captions by the numbers of their photographs, the answers by their records."""
         captions: dict[Hashable, str] = {}
         answers: dict[Hashable, str] = {}
+        self.shown.clear()
         for start in range(0, len(self.photographs), BATCH):
             rows = slice(start, start + BATCH)
             batch, features = self.photographs[rows], self.read(rows)
             wanted = [[None] if photograph.captions else [] for photograph in batch]
             found = generate(self.captioner, {"features": features}, wanted, sampler=Beam())
             captions |= {start + i: row[0].text for i, row in enumerate(found) if row}
+            said = [(p.image, row[0]) for p, row in zip(batch, found, strict=True) if row]
+            self.shown += said[: SHOWN - len(self.shown)]
             asked = [[e.question for e in photograph.questions] for photograph in batch]
             found = generate(self.captioner, {"features": features}, asked, sampler=Beam(1))
             for photograph, row in zip(batch, found, strict=True):

@@ -75,6 +75,7 @@ class Progress:
         output: the folder of the run.
         scores: the callback that adds `val_score` to the logs of an epoch.
         swap: see `averages`.
+        board: what shows the captions of an epoch.
 
     Attributes:
         done: the number of epochs that are done.
@@ -88,6 +89,7 @@ class Progress:
         output: Path,
         scores: keras.callbacks.Callback,
         swap: keras.callbacks.Callback | None = None,
+        board: keras.callbacks.Callback | None = None,
     ) -> None:
         backup = Backup(output / "backup" / f"{phase.name}.npz")
         patience = Patience(backup.history, PATIENCE)
@@ -98,6 +100,7 @@ class Progress:
         self.callbacks: list[keras.callbacks.Callback] = [
             *([swap] if swap is not None else []),
             scores,
+            *([board] if board is not None else []),
             patience,
             keras.callbacks.CSVLogger(log, append=True),
             keras.callbacks.TensorBoard(output / "logs" / phase.name),

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from captioner.generation.batching import batched
 from captioner.models.captioner import Captioner
 from captioner.training import concepts, reinforce, retrieval, texts
 from captioner.training.batches import Batches, Photograph, ReadOne
+from captioner.training.board import Board
 from captioner.training.data import Data
 from captioner.training.dev_scores import DevScores
 from captioner.training.features import ReadRows, cached_readers, photograph_readers
@@ -62,11 +63,44 @@ class Precision(keras.callbacks.Callback):
         logs["val_average_precision"] = logs["val_score"] = precision
 
 
-def find_concepts(
-    model: Captioner, phase: Phase, data: Data, output: Path, story: dict[str, Any], best: float
-) -> None:
+@dataclass(frozen=True)
+class Work:
+    """What a phase is given to do.
+
+    Attributes:
+        model: the `Captioner`, as the phase before left it.
+        phase: the `Phase`.
+        data: the `Data`.
+        output: the folder of the run.
+        story: that of the weights, of which the last of "phases" is this one.
+        best: the score that a preset must exceed to be kept.
+    """
+
+    model: Captioner
+    phase: Phase
+    data: Data
+    output: Path
+    story: dict[str, Any]
+    best: float
+
+    def progress(self, read_dev: ReadRows) -> Progress:
+        """How far it has come, where every epoch is scored by captions and answers."""
+        swap = averages(self.phase)
+        scores = DevScores(
+            self.model,
+            self.data.dev,
+            self.data.dev_photographs,
+            read_dev,
+            *(self.output, self.story, self.best, swap),
+        )
+        board = Board(scores, self.output / "logs" / self.phase.name)
+        return Progress(self.phase, self.output, scores, swap, board)
+
+
+def find_concepts(work: Work) -> None:
     """The encoder and the head learn which concepts photographs show; the last epoch is kept."""
-    recipe, photographs = data.recipe, data.photographs
+    model, phase, data, recipe = work.model, work.phase, work.data, work.data.recipe
+    photographs = data.photographs
     # Captions are what a photograph is known by; of questions only the answers say what is there.
     labels = [
         (*p.objects, *(text for question in p.questions for text in question.references))
@@ -77,58 +111,44 @@ def find_concepts(
     batches = concepts.ConceptBatches(
         photographs, wanted, read, recipe.batch_size, recipe.seed, workers=CORES
     )
-    progress = Progress(phase, output, Precision(model, data.dev_photographs, read_dev))
+    progress = Progress(phase, work.output, Precision(model, data.dev_photographs, read_dev))
     if not progress.done:
         features = mean_features(model, [p.image for p in photographs])
         concepts.fit_head(model, features, wanted, recipe.seed)
     detector = concepts.detector(model)
     detector.compile(new_optimizer(phase, len(batches)), concepts.weighted_cross_entropy)
     fit(detector, phase, batches, progress)
-    story["phases"][-1]["chosen_epoch"] = phase.epochs
+    work.story["phases"][-1]["chosen_epoch"] = phase.epochs
     # Of the decoder, which knows nothing yet, there is no score.
-    presets.save(model, output, {"training": story, "dev_scores_in_training": {"score": best}})
+    scores = {"score": work.best}
+    presets.save(model, work.output, {"training": work.story, "dev_scores_in_training": scores})
 
 
-def freeze(
-    model: Captioner, phase: Phase, data: Data, output: Path, story: dict[str, Any], best: float
-) -> None:
+def freeze(work: Work) -> None:
     """The decoder learns on features of the frozen encoder, which are computed once."""
-    known, read_dev, _, _ = on_features(model, data, output)
-    compile_model(model, known, phase)
-    swap = averages(phase)
-    scores = DevScores(
-        *(model, data.dev, data.dev_photographs, read_dev, output, story, best, swap)
-    )
-    fit(model, phase, known, Progress(phase, output, scores, swap))
+    known, read_dev, _, _ = on_features(work)
+    compile_model(work.model, known, work.phase)
+    fit(work.model, work.phase, known, work.progress(read_dev))
 
 
-def fine_tune(
-    model: Captioner, phase: Phase, data: Data, output: Path, story: dict[str, Any], best: float
-) -> None:
+def fine_tune(work: Work) -> None:
     """Everything learns from augmented photographs, but for the head: it learns from labels."""
-    recipe = data.recipe
+    model, data, recipe = work.model, work.data, work.data.recipe
     if model.config.concepts:
         model.concept_head.trainable = False
-    photographs = [
-        p if p.captions or p.questions else replace(p, times=0) for p in data.photographs
-    ]
+    photographs = spoken_of(data.photographs)
     read, read_dev = photograph_readers(model, photographs, data.dev_photographs)
     batches = Batches(
         *(photographs, read, "photographs", model, recipe.batch_size, recipe.seed), workers=CORES
     )
-    compile_model(model, batches, phase)
-    swap = averages(phase)
-    scores = DevScores(
-        *(model, data.dev, data.dev_photographs, read_dev, output, story, best, swap)
-    )
-    fit(model, phase, batches, Progress(phase, output, scores, swap))
+    compile_model(model, batches, work.phase)
+    fit(model, work.phase, batches, work.progress(read_dev))
 
 
-def self_critical(
-    model: Captioner, phase: Phase, data: Data, output: Path, story: dict[str, Any], best: float
-) -> None:
+def self_critical(work: Work) -> None:
     """The decoder learns from the rewards of captions that it draws, on the same features."""
-    known, read_dev, photographs, read = on_features(model, data, output)
+    model, phase = work.model, work.phase
+    known, read_dev, photographs, read = on_features(work)
     rewarded = [i for i in range(len(photographs)) if reinforce.can_be_judged(photographs[i])]
     chosen = [photographs[i] for i in rewarded]
     none = np.random.default_rng(0)  # nothing is drawn where nothing is augmented
@@ -137,21 +157,17 @@ def self_critical(
         chosen,
         lambda i: read(rewarded[i], False, none),
         reinforce.rewards(model, chosen, phase.named),
-        *(known, phase, data.recipe.seed),
+        *(known, phase, work.data.recipe.seed),
     )
     trainer = reinforce.Trainer(model)
     reinforce.compile_trainer(trainer, new_optimizer(phase, len(drawn)), drawn)
-    swap = averages(phase)
-    scores = DevScores(
-        *(model, data.dev, data.dev_photographs, read_dev, output, story, best, swap)
-    )
-    progress = Progress(phase, output, scores, swap)
+    progress = work.progress(read_dev)
     if not progress.finished:
         left = range(progress.done, phase.epochs)
         check_losses(reinforce.fit(trainer, drawn, left, progress.callbacks), progress.done)
 
 
-CARRIED_OUT: dict[str, Callable[[Captioner, Phase, Data, Path, dict[str, Any], float], None]] = {
+CARRIED_OUT: dict[str, Callable[[Work], None]] = {
     "concepts": find_concepts,
     "frozen": freeze,
     "fine-tune": fine_tune,
@@ -159,19 +175,18 @@ CARRIED_OUT: dict[str, Callable[[Captioner, Phase, Data, Path, dict[str, Any], f
 }
 
 
-def on_features(
-    model: Captioner, data: Data, output: Path
-) -> tuple[Batches, ReadRows, list[Photograph], ReadOne]:
+def on_features(work: Work) -> tuple[Batches, ReadRows, list[Photograph], ReadOne]:
     """What a decoder learns from while the encoder is frozen.
 
     Returns:
         Its `Batches`; what reads features of dev photographs; the photographs, of which those that
         nobody captioned may have the captions of others; and what reads the features of these.
     """
-    recipe, photographs = data.recipe, list(data.photographs)
+    model, data, recipe = work.model, work.data, work.data.recipe
+    photographs = data.photographs
     model.encoder.trainable = False
     read, read_dev = cached_readers(
-        model, photographs, data.dev_photographs, output / "cache", recipe.batch_size
+        model, photographs, data.dev_photographs, work.output / "cache", recipe.batch_size
     )
     sentences = None
     if model.config.concepts:
@@ -181,13 +196,17 @@ def on_features(
             photographs = with_retrieved(data, odds)
         if data.texts:
             sentences = imagined_sentences(model, data, odds)
-    # Of what is left without a word nothing is learned.
-    photographs = [p if p.captions or p.questions else replace(p, times=0) for p in photographs]
+    photographs = spoken_of(photographs)
     batches = Batches(
         *(photographs, read, "features", model, recipe.batch_size, recipe.seed, sentences),
         workers=1,  # features are read faster than they are gone through
     )
     return batches, read_dev, photographs, read
+
+
+def spoken_of(photographs: Sequence[Photograph]) -> list[Photograph]:
+    """The photographs, of which those without a word are gone through no time in an epoch."""
+    return [p if p.captions or p.questions else replace(p, times=0) for p in photographs]
 
 
 def with_retrieved(data: Data, odds: np.ndarray) -> list[Photograph]:

@@ -118,7 +118,8 @@ def carry_out(recipe: Recipe, output: str | PathLike[str]) -> None:
         if phase.name not in run.finished:
             if phase is not recipe.phases[0]:
                 model = Captioner.from_preset(output)  # the best of the phases before
-            phases.CARRIED_OUT[phase.name](model, phase, data, output, story, run.best())
+            work = phases.Work(model, phase, data, output, story, run.best())
+            phases.CARRIED_OUT[phase.name](work)
             run.finish(phase.name)
             shutil.rmtree(output / "backup")
         story["phases"][-1]["chosen_epoch"] = run.finished[phase.name]

@@ -1,0 +1,36 @@
+"""What a model says of a few dev photographs after every epoch, for TensorBoard to show."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from captioner.overlay.figure import strip
+from captioner.training.dev_scores import DevScores
+
+DPI = 60  # of the pictures, which are kept for every epoch
+
+
+class Board(keras.callbacks.Callback):
+    """Writes captions as text, and where their words looked as images.
+
+    Args:
+        scores: the callback that captions, which comes before this one.
+        folder: where TensorBoard looks.
+    """
+
+    def __init__(self, scores: DevScores, folder: Path) -> None:
+        super().__init__()
+        self.scores, self.folder = scores, folder
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        with tf.summary.create_file_writer(str(self.folder)).as_default(step=epoch):
+            for image, caption in self.scores.shown:
+                canvas = FigureCanvasAgg(strip(image, caption.words, caption.text))
+                canvas.figure.set_dpi(DPI)
+                canvas.draw()
+                tf.summary.text(image.name, caption.text)
+                tf.summary.image(image.name, np.asarray(canvas.buffer_rgba())[None, ..., :3])
