@@ -1,5 +1,6 @@
 """What a model learns from, batch by batch: photographs, and all that is written about each."""
 
+import functools
 import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -107,13 +108,11 @@ class Batches(keras.utils.PyDataset):
         self.weights = np.array([photograph.weight for photograph in photographs], "float32")
         vocabulary = model.vocabulary
         self.mirror = mirrored_words(vocabulary)
-        self.captions = [
-            [
-                vocabulary.encode(caption, model.steps, model.config.caption_words)
-                for caption in photograph.captions
-            ]
-            for photograph in photographs
-        ]
+        # Encoded when they are drawn: as arrays, those of COCO take 200 MB and ten seconds.
+        self.encode = functools.partial(
+            vocabulary.encode, length=model.steps, top=model.config.caption_words
+        )
+        self.captions = [photograph.captions for photograph in photographs]
         said = (a for p in photographs for question in p.questions for a in answers_of(question))
         # Answers are shorter than captions, and every step costs time.
         self.answer_steps = 1 + min(
@@ -144,7 +143,7 @@ class Batches(keras.utils.PyDataset):
             arrays.append(self.read(i, mirror, rng))
             words = self.mirror if mirror else np.arange(len(self.mirror))
             drawn = rng.permutation(len(self.captions[i]))[:CAPTIONS]
-            captions.append([words[self.captions[i][j]] for j in drawn])
+            captions.append([words[self.encode(self.captions[i][j])] for j in drawn])
             asked = [self.questions[i][j] for j in rng.permutation(len(self.questions[i]))]
             questions.append([words[question] for question, _ in asked[:QUESTIONS]])
             answers.append([words[rng.choice(said)] for _, said in asked[:QUESTIONS]])

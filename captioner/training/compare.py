@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from captioner import presets
+from captioner.data.check import Checks
 from captioner.data.readers import load_dataset
 from captioner.data.vocabulary import Vocabulary
 from captioner.generation.batching import BATCH
@@ -79,7 +80,10 @@ def compare(
     """
     output = Path(output)
     source = Captioner.from_preset(weights)
-    data, dev = ({dataset: load_dataset(dataset, root, split)} for split in ("train", "dev"))
+    checks = Checks(output / "cache" / "checks.json")
+    data, dev = (
+        {dataset: load_dataset(dataset, root, split, checks=checks)} for split in ("train", "dev")
+    )
     photographs, dev_photographs = photographs_of(data), photographs_of(dev)
     if not all(photograph.captions for photograph in dev_photographs):
         raise TrainingError(f"{dataset}: variants are compared by captions, and it has none")
@@ -90,6 +94,7 @@ def compare(
         "records": digest([photographs, dev_photographs]),
     }
     Run(output, settings)
+    checks.save()
     results_path = output / "results.json"
     results = json.loads(results_path.read_text()) if results_path.exists() else []
     read, read_dev = cached_readers(source, photographs, dev_photographs, output / "cache", BATCH)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from captioner.data.check import Checks
 from captioner.data.readers import load_dataset
 from captioner.data.records import Example, NoSuchSplit
 from captioner.data.vocabulary import MIN_COUNT, SPECIAL, Vocabulary
@@ -43,9 +44,14 @@ class Data:
     concepts: tuple[str, ...]
 
     @classmethod
-    def read(cls, recipe: Recipe) -> Self:
-        """Read the data sets of a recipe; for the errors see `captioner.training.train`."""
-        train, dev = _read(recipe, "train"), _read(recipe, "dev")
+    def read(cls, recipe: Recipe, checks: Checks) -> Self:
+        """Read the data sets of a recipe; for the errors see `captioner.training.train`.
+
+        Args:
+            recipe: the `Recipe`.
+            checks: what remembers the photographs that have been decoded before.
+        """
+        train, dev = _read(recipe, "train", checks), _read(recipe, "dev", checks)
         if not any(dev.values()):
             raise TrainingError(f"no photographs in split 'dev' of {', '.join(dev)}")
         _check_apart(train, dev)
@@ -86,13 +92,15 @@ class Data:
         return story
 
 
-def _read(recipe: Recipe, split: str) -> dict[str, list[Example]]:
+def _read(recipe: Recipe, split: str, checks: Checks) -> dict[str, list[Example]]:
     """The records of each data set; one may be all train, where another one has a split dev."""
     found: dict[str, list[Example]] = {}
     spoken = split == "dev" or not recipe.concepts
     for name, source in recipe.data.items():
         try:
-            found[name] = load_dataset(source.format, source.root, split, spoken=spoken)
+            found[name] = load_dataset(
+                source.format, source.root, split, spoken=spoken, checks=checks
+            )
         except NoSuchSplit:
             if split == "train" or len(recipe.data) == 1:
                 raise

@@ -1,8 +1,10 @@
 """What the encoder makes of photographs: cached while it is frozen, computed while it learns."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +16,77 @@ from captioner.generation.batching import batched
 from captioner.models.captioner import Captioner
 from captioner.training.batches import Photograph, ReadOne, augmented
 
+SHARD = 256  # photographs whose features lie in one file
+
 # Of a slice of photographs.
 ReadRows = Callable[[slice], np.ndarray]
 
 
-def fingerprint(model: Captioner, photographs: Sequence[Photograph]) -> str:
-    """A name for the features of these photographs, in this order, by this encoder: 16 characters.
+@dataclass(frozen=True)
+class Features:
+    """Features of photographs, cached in files of `SHARD` photographs each.
+
+    They are read, not mapped: pages of a mapped file count as memory of the process, and a file on
+    a disk that fails ends it without a word.
+
+    Args:
+        shards: the files, each `float16[sides, n, R, C]` as bare numbers.
+        shape: `(sides, N, R, C)`; sides are 1, or 2 where the mirror images are there as well.
+    """
+
+    shards: Sequence[Path]
+    shape: tuple[int, int, int, int]
+
+    def size(self, shard: int) -> int:
+        """How many photographs a shard holds."""
+        return min(SHARD, self.shape[1] - shard * SHARD)
+
+    def one(self, i: int, side: int = 0) -> np.ndarray:
+        """`float16[R, C]` of photograph i, mirrored if `side` is 1."""
+        _, _, regions, channels = self.shape
+        shard, row = divmod(int(i), SHARD)
+        length = regions * channels
+        offset = (side * self.size(shard) + row) * length * np.dtype("float16").itemsize
+        numbers = np.fromfile(self.shards[shard], "float16", length, offset=offset)
+        return numbers.reshape(regions, channels)
+
+    def rows(self, rows: slice) -> np.ndarray:
+        """`float16[B, R, C]` of several, plain."""
+        return np.stack([self.one(i) for i in range(self.shape[1])[rows]])
+
+    def whole(self, shard: int) -> bool:
+        """Whether a shard has been written."""
+        sides, _, regions, channels = self.shape
+        path, numbers = self.shards[shard], sides * self.size(shard) * regions * channels
+        return path.exists() and path.stat().st_size == numbers * np.dtype("float16").itemsize
+
+
+def expected_features(
+    model: Captioner, photographs: Sequence[Photograph], folder: Path, name: str, sides: int
+) -> Features:
+    """Where the features of these photographs, by this encoder, lie when they have been computed.
+
+    A shard is named after what it is made of, the encoder and the path, size and time of each
+    photograph, so that those of others are never taken for these.
 
     Args:
         model: the `Captioner`.
         photographs: a list of `Photograph`, whose files must be there.
+        folder: where the cache lies.
+        name: what it holds, such as "train".
+        sides: 2 with the mirror images, else 1.
     """
-    files = [
-        (str(p.image), p.image.stat().st_size, p.image.stat().st_mtime_ns) for p in photographs
-    ]
-    digest = hashlib.sha256(json.dumps([model.config.image_size, files]).encode())
+    encoder = hashlib.sha256(json.dumps(model.config.image_size).encode())
     for weights in model.encoder.get_weights():
-        digest.update(np.ascontiguousarray(weights).tobytes())
-    return digest.hexdigest()[:16]
+        encoder.update(np.ascontiguousarray(weights).tobytes())
+    shards = []
+    for number, shard in enumerate(batched(photographs, SHARD)):
+        stats = [(str(p.image), p.image.stat()) for p in shard]
+        digest = encoder.copy()
+        digest.update(json.dumps([(path, s.st_size, s.st_mtime_ns) for path, s in stats]).encode())
+        shards.append(folder / f"{name}-{number:05}-{digest.hexdigest()[:16]}.f16")
+    shape = (sides, len(photographs), model.regions, model.encoder.output_shape[-1])
+    return Features(shards, shape)
 
 
 def cache_features(
@@ -41,11 +96,11 @@ def cache_features(
     name: str,
     batch_size: int,
     mirrored: bool = True,
-) -> np.ndarray:
+) -> Features:
     """Run the frozen encoder once over all photographs, and over their mirror images.
 
-    The file is named after what it was made of, so that the features of other photographs, or of
-    another encoder, are never taken for these; what an older run of that name left is removed.
+    Shards that an earlier start has written are kept, and those of other photographs, or of
+    another encoder, removed.
 
     Args:
         model: the `Captioner`.
@@ -55,32 +110,30 @@ def cache_features(
         batch_size: photographs encoded together.
         mirrored: whether the mirror images are wanted, as what is learned from; of what is
             scored they are not.
-
-    Returns:
-        `float16[2, N, R, C]`, plain and mirrored, or `float16[1, N, R, C]`, mapped from the file.
     """
-    path = folder / f"{name}-{fingerprint(model, photographs)}.npy"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for stale in folder.glob(f"{name}-*"):
-            stale.unlink()
-        unfinished = path.with_suffix(".part")
-        sides = 2 if mirrored else 1
-        shape = (sides, len(photographs), model.regions, model.encoder.output_shape[-1])
-        # A mapped file that the disk has no room for ends the process without a word.
-        presets.require_space(folder, 2 * int(np.prod(shape)))
-        cache = np.lib.format.open_memmap(unfinished, "w+", "float16", shape)
-        paths = [photograph.image for photograph in photographs]
-        with tqdm(total=len(paths), desc=f"encoding {name}", unit="photo") as bar:
-            images = sound_images(paths, model.config.image_size)
-            for images_of_batch in batched(images, batch_size):
-                batch, rows = np.stack(images_of_batch), slice(bar.n, bar.n + batch_size)
+    sides = 2 if mirrored else 1
+    features = expected_features(model, photographs, folder, name, sides)
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in set(folder.glob(f"{name}-*")) - set(features.shards):
+        stale.unlink()
+    missing = [shard for shard in range(len(features.shards)) if not features.whole(shard)]
+    _, _, regions, channels = features.shape
+    paths = [p.image for shard in missing for p in photographs[shard * SHARD :][:SHARD]]
+    presets.require_space(folder, 2 * sides * len(paths) * regions * channels)
+    images = sound_images(paths, model.config.image_size)
+    with tqdm(total=len(paths), desc=f"encoding {name}", unit="photo", disable=not paths) as bar:
+        for shard in missing:
+            numbers = np.empty((sides, features.size(shard), regions, channels), "float16")
+            for rows in batched(range(features.size(shard)), batch_size):
+                batch = np.stack(list(itertools.islice(images, len(rows))))
                 for side, view in enumerate((batch, batch[:, :, ::-1])[:sides]):
-                    cache[side, rows] = model.encode(view)
+                    numbers[side, list(rows)] = model.encode(view)
                 bar.update(len(batch))
-        cache.flush()
-        unfinished.rename(path)
-    return np.load(path, mmap_mode="r")
+            # Whole or not at all, whenever the run is stopped.
+            unfinished = features.shards[shard].with_suffix(".part")
+            unfinished.write_bytes(numbers.data)
+            unfinished.replace(features.shards[shard])
+    return features
 
 
 def cached_readers(
@@ -93,7 +146,7 @@ def cached_readers(
     """Reads features from a cache: one for `Batches`, one for `DevScores`."""
     features = cache_features(model, photographs, folder, "train", batch_size)
     dev_features = cache_features(model, dev, folder, "dev", batch_size, mirrored=False)
-    return lambda i, mirror, rng: features[int(mirror), i], lambda rows: dev_features[0, rows]
+    return lambda i, mirror, rng: features.one(i, int(mirror)), dev_features.rows
 
 
 def photograph_readers(

@@ -17,6 +17,7 @@ from typing import Any
 import keras
 
 from captioner import presets
+from captioner.data.check import Checks
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
 from captioner.training import phases
@@ -92,7 +93,9 @@ def carry_out(recipe: Recipe, output: str | PathLike[str]) -> None:
         recipe: the `Recipe`.
         output: the folder of the preset, of the logs, and of what a resumed run needs.
     """
-    output, data = Path(output), Data.read(recipe)
+    output = Path(output)
+    checks = Checks(output / "cache" / "checks.json")
+    data = Data.read(recipe, checks)
     if recipe.phases[0].name in ("fine-tune", "self-critical"):
         raise TrainingError(f"{recipe.phases[0].name} goes on from a decoder; begin with frozen")
     settings = {
@@ -101,6 +104,7 @@ def carry_out(recipe: Recipe, output: str | PathLike[str]) -> None:
         "vocabulary": digest(data.vocabulary.words),
     }
     run = Run(output, settings)
+    checks.save()  # not before: where a run is refused, nothing is written
     keras.utils.set_random_seed(recipe.seed)
     model, origin = new_model(data)
     story: dict[str, Any] = {

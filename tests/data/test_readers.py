@@ -6,7 +6,8 @@ import logging
 import pytest
 from PIL import Image
 
-from captioner.data.check import check_images
+from captioner.data.check import Checks, check_images
+from captioner.data.images import load_images
 from captioner.data.readers import load_dataset
 from captioner.data.records import DatasetError, Example
 
@@ -489,6 +490,39 @@ def test_broken_photographs_are_found_by_decoding(hundred, caplog):
     assert check_images(hundred) == hundred[2:]
     assert "00.jpg: damaged or cut short" in caplog.text
     assert "1 of 100 photographs" in caplog.text
+
+
+def test_what_was_decoded_is_not_decoded_again(hundred, tmp_path, caplog, monkeypatch):
+    broken, changed, gone = (hundred[i].image for i in (0, 20, 40))
+    content = broken.read_bytes()
+    broken.write_bytes(content[:-40])
+    path = tmp_path / "cache" / "checks.json"
+    checks = Checks(path)
+    kept = check_images(hundred, checks=checks)
+    checks.save()
+    changed.write_bytes(content[:-50])
+    gone.unlink()
+    opened = []
+
+    def load(paths, size):
+        paths = list(paths)
+        opened.extend(paths)
+        return load_images(paths, size)
+
+    monkeypatch.setattr("captioner.data.check.load_images", load)
+    again = check_images(hundred, max_missing=0.03, checks=Checks(path))
+    assert opened == [changed, gone]
+    assert [e for e in kept if e.image not in opened] == again
+    assert caplog.text.count("00.jpg: damaged or cut short") == 2
+    broken.write_bytes(content)
+    assert broken in {e.image for e in check_images(hundred, 0.03, checks=Checks(path))}
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "{"])
+def test_checks_that_cannot_be_read_are_made_again(hundred, tmp_path, content):
+    path = tmp_path / "checks.json"
+    path.write_text(content)
+    assert check_images(hundred, checks=Checks(path)) == hundred
 
 
 def test_more_than_the_ceiling_raises(hundred):

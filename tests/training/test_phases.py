@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from captioner import presets
+from captioner.data.check import Checks
 from captioner.models.captioner import Captioner
 from captioner.training import dev_scores, phases
 from captioner.training.recipe import (
@@ -120,18 +121,18 @@ def test_a_data_set_may_be_all_train_if_another_has_dev(recipe, tmp_path):
     line = {"image": "0.jpg", "split": "train", "caption": "a red picture"}
     (tmp_path / "more.jsonl").write_text(json.dumps(line) + "\n")
     more = {**recipe.data, "more": Source(format="jsonl", root=tmp_path / "more.jsonl")}
-    data = Data.read(replace(recipe, data=more))
+    data = Data.read(replace(recipe, data=more), Checks())
     assert not data.dev["more"] and len(data.dev["colours"]) == 24
     assert len(data.photographs) == 24  # one of them said of in both
     alone = {"more": more["more"]}
     with pytest.raises(ValueError, match="no photographs in split 'dev'"):
-        Data.read(replace(recipe, data=alone))
+        Data.read(replace(recipe, data=alone), Checks())
 
 
 def test_what_nobody_speaks_of_gets_the_captions_of_others(recipe):
     from captioner.training.data import Data
 
-    data = Data.read(recipe)
+    data = Data.read(recipe, Checks())
     rare = replace(data, photographs=data.photographs + data.photographs[:2] * 100)
     odds = np.full((len(rare.photographs), len(rare.concepts)), -6.0)
     odds[[i for i, p in enumerate(rare.photographs) if p.objects]] = 3.0  # and else nothing

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from captioner.data.check import check_images
+from captioner.data.check import Checks, check_images
 from captioner.data.readers import (
     captions_csv,
     coco,
@@ -48,6 +48,7 @@ def load_dataset(
     max_missing: float = 0.01,
     verify: bool = True,
     spoken: bool = True,
+    checks: Checks | None = None,
 ) -> list[Example]:
     """Reads one split of a data set, without the photographs that are missing or broken, and
     without those of which nothing is said.
@@ -61,6 +62,7 @@ def load_dataset(
         verify: decode every photograph to find the broken ones; without it, only whether each is
             there.
         spoken: leave out photographs without a caption also where it is known what is in them.
+        checks: what remembers the photographs that have been decoded before.
 
     Raises:
         NoSuchSplit: nothing is in the split; a `DatasetError` as well.
@@ -84,4 +86,4 @@ def load_dataset(
             raise DatasetError(problem)
         without = len(examples) - len(used)
         logger.warning("%s; going on without such, %d of %d", problem, without, len(examples))
-    return check_images(used, max_missing, verify)
+    return check_images(used, max_missing, verify, checks)
