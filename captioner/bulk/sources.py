@@ -187,5 +187,7 @@ def _is_photograph(name: str) -> bool:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):  # of which fsspec says no more than the name
+        return "no such file"
     strerror = error.strerror if isinstance(error, OSError) else None
     return strerror or " ".join(str(error).split()) or type(error).__name__

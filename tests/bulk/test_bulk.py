@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -166,6 +167,14 @@ def test_a_wrong_question_is_a_wrong_call(seventy, capsys):
         bulk("--question", "?")
     assert left.value.code == 2
     assert "has no words" in capsys.readouterr().err
+
+
+def test_it_needs_neither_keras_nor_tensorflow():
+    program = "import sys, captioner.bulk.engines, captioner.runtime.captioner; print(*sys.modules)"
+    modules = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True
+    ).stdout.split()
+    assert "pyarrow" in modules and not {"keras", "tensorflow", "ray", "pandas"} & set(modules)
 
 
 def test_killed_and_started_again_it_has_each_photograph_once(seventy):
