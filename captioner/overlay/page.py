@@ -32,18 +32,34 @@ def page(photograph: Source, words: "Sequence[Word]", title: str) -> str:
     Everything is within it and nothing is fetched: the photograph is a JPEG of 1000 pixels at
     most, without the metadata of the original, and its name does not appear.
     """
+    return part("page.html").substitute(
+        title=html.escape(title),
+        style=part("look.css").template,
+        script=part("look.js").template,
+        look=look(photograph, words),
+    )
+
+
+def look(photograph: Source, words: "Sequence[Word]", height: str = "62vh") -> str:
+    """What of the page shows the photograph and the words: an element of the class "look", styled
+    by `look.css`, for the function `bindLook` of `look.js`.
+
+    Args:
+        photograph: what `open_image` takes.
+        words: at least one.
+        height: of the photograph, at most, in CSS.
+    """
     image = open_image(photograph, at_least=SIDE)
     limit = scale([word.attention for word in words])
-    width, height = image.size
+    width, tall = image.size
     image.thumbnail((SIDE, SIDE))
     # The browser enlarges the heat; it is as smooth at ten pixels a region, and small.
     grid = words[0].attention.shape
     heats = [layer(word.attention, (10 * grid[1], 10 * grid[0]), limit) for word in words]
-    stops = matplotlib.colormaps[COLOURS](np.linspace(0, 1, 9), bytes=True)[:, :3]
-    template = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
-    return string.Template(template).substitute(
-        title=html.escape(title),
-        aspect=f"{width / height:.4f}",
+    colours = matplotlib.colormaps[COLOURS](np.linspace(0, 1, 64), bytes=True)[None, :, :3]
+    return part("look.html").substitute(
+        aspect=f"{width / tall:.4f}",
+        height=height,
         photograph=_data_uri(image, "JPEG"),
         heats="\n".join(f'<img class="heat" alt="" src="{_data_uri(h, "PNG")}">' for h in heats),
         words="\n".join(
@@ -51,10 +67,15 @@ def page(photograph: Source, words: "Sequence[Word]", title: str) -> str:
             f"{html.escape(word.word)} <small>{word.probability:.2f}</small></button>"
             for word in words
         ),
-        colours=", ".join(f"rgb({r}, {g}, {b})" for r, g, b in stops),
+        colours=_data_uri(Image.fromarray(np.ascontiguousarray(colours)), "PNG"),
         limit=f"{limit:.1f}",
         regions=grid[0] * grid[1],
     )
+
+
+def part(name: str) -> string.Template:
+    """A file of this folder that pages are made of: "look.css", "look.js", or a template."""
+    return string.Template(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
 def describe(word: "Word") -> str:

@@ -51,8 +51,8 @@ def test_a_page_holds_all_it_needs(tmp_path):
     assert "default-src 'none'" in page
     assert "secret" not in written
     kinds = re.findall(r'src="data:image/(\w+);base64,([^"]*)"', page)
-    assert [kind for kind, _ in kinds] == ["jpeg", "png", "png"]
-    jpeg, *heats = (Image.open(io.BytesIO(base64.b64decode(data))) for _, data in kinds)
+    assert [kind for kind, _ in kinds] == ["jpeg", "png", "png", "png"]
+    jpeg, *heats, _ = (Image.open(io.BytesIO(base64.b64decode(data))) for _, data in kinds)
     assert jpeg.size == (1000, 600) and not jpeg.getexif()
     for heat, region in zip(heats, ((0, 0), (6, 6)), strict=True):
         assert_within_region(brightest(np.asarray(heat.convert("RGBA"))[..., 3]), *region)
@@ -71,6 +71,14 @@ def test_a_look_is_told_in_words(region, place):
 def test_an_even_look_is_told_in_words():
     text = describe(Word("a", 0.9, looking_at(0, 0, 1.4 / 49)))
     assert text == "a: probability 0.90, looked all over the photograph"
+
+
+# Calls back when nothing fades any more.
+FADED = """
+const done = arguments[0], frame = requestAnimationFrame;
+frame(() => Promise.all(document.getAnimations().map((fade) => fade.finished)).then(
+  () => frame(() => frame(done))));
+"""
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +109,13 @@ def opened(browser, tmp_path, request):
     caption = Caption("Zero one two.", words((0, 0), (1, 5), (5, 2)))
     overlay.save(red(photograph(request.param)), caption, path)
     browser.get(path.as_uri())
-    view, look = (browser.find_element("id", name) for name in ("view", "look"))
+    view, look = (browser.find_element("css selector", name) for name in (".view", ".told"))
     browser.execute_script("arguments[0].style.borderRadius = 0", view)
     buttons = browser.find_elements("tag name", "button")
 
     def shown():
         """What the page says, and its picture `uint8[H, W, 3]` when the heat has faded in."""
-        browser.execute_async_script("setTimeout(arguments[0], 300)")
+        browser.execute_async_script(FADED)
         image = Image.open(io.BytesIO(view.screenshot_as_png)).convert("RGB")
         # Without the white of the page, of which a screenshot has a trace at the edges.
         return look.text, np.asarray(image)[1:-1, 1:-1]
@@ -170,16 +178,16 @@ def test_the_keyboard_lights_the_region_of_a_word(opened):
 @pytest.mark.parametrize("opened", [SIZES["landscape"]], indirect=True)
 def test_a_page_can_be_heard(opened):
     browser, buttons, _ = opened
-    photo, *heats = browser.find_elements("css selector", "#view img")
+    photo, *heats = browser.find_elements("css selector", ".view img")
     assert photo.accessible_name == "The photograph"
     assert [heat.get_dom_attribute("alt") for heat in heats] == [""] * 3  # told in words instead
     assert [button.accessible_name for button in buttons] == ["zero 0.05", "one 0.10", "two 0.15"]
-    group = browser.find_element("id", "words")
+    group = browser.find_element("css selector", ".words")
     assert (group.aria_role, group.accessible_name) == (
         "group",
         "The words, each with its probability",
     )
-    assert browser.find_element("id", "look").get_dom_attribute("aria-live") == "polite"
+    assert browser.find_element("css selector", ".told").get_dom_attribute("aria-live") == "polite"
 
 
 # Files
