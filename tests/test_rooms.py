@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "captioner"
 # What each room may import from, beside itself.
 BELOW = {
     "cli": {
+        "web",
         "bulk",
         "presets",
         "questions",
@@ -23,6 +24,7 @@ BELOW = {
         "data",
     },
     "bulk": {"generation", "data"},
+    "web": {"overlay", "generation", "data"},
     "export": {"presets", "runtime", "models", "generation"},
     # Of the models only their settings: a test sees that Keras is not imported.
     "runtime": {"presets", "models", "generation", "data"},

@@ -16,6 +16,7 @@ from captioner.cli import (
     evaluate,
     export,
     questions,
+    serve,
     train,
 )
 from captioner.cli.console import report
@@ -72,7 +73,18 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
     )
     parser.add_argument("--version", action="version", version=f"captioner {__version__}")
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    every = (caption, bulk, train, evaluate, calibrate, compare, questions, export, completion)
+    every = (
+        caption,
+        bulk,
+        train,
+        evaluate,
+        calibrate,
+        compare,
+        questions,
+        export,
+        serve,
+        completion,
+    )
     for subcommand in every:
         subcommand.add(subcommands)
     return parser, subcommands.choices

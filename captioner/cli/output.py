@@ -101,13 +101,6 @@ def _record(item: Item, result: "Caption | Exception", args: Namespace) -> dict:
     if withheld(item, result, args):
         record |= {kind: None, "confidence": result.confidence}
         return record if item.question else record | {"probably": _probably(result)}
-    record |= {
-        kind: result.text,
-        "score": result.score,
-        "words": [{"word": w.word, "probability": w.probability} for w in result.words],
-        "candidates": [{kind: c.text, "score": c.score} for c in result.candidates[: args.top]],
-    }
-    if result.confidence is not None:
-        record["confidence"] = result.confidence
-        record["concepts"] = [concept._asdict() for concept in result.concepts]
-    return record
+    from captioner.generation.results import record_of
+
+    return record | record_of(result._replace(candidates=result.candidates[: args.top]), kind)

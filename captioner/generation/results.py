@@ -1,7 +1,7 @@
 """What is written: words, candidates and captions, made of token ids."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -121,3 +121,22 @@ def _candidate(
     ]
     score = float(log_probs[tokens != PAD].mean())
     return Candidate(model.detokenize([word.word for word in words], asked), score, words)
+
+
+def record_of(caption: Caption, kind: str) -> dict[str, Any]:
+    """A caption as JSON tells it.
+
+    Args:
+        caption: a `Caption`.
+        kind: "caption" or "answer", which is what it is called.
+    """
+    record = {
+        kind: caption.text,
+        "score": caption.score,
+        "words": [{"word": w.word, "probability": w.probability} for w in caption.words],
+        "candidates": [{kind: c.text, "score": c.score} for c in caption.candidates],
+    }
+    if caption.confidence is not None:
+        record["confidence"] = caption.confidence
+        record["concepts"] = [concept._asdict() for concept in caption.concepts]
+    return record

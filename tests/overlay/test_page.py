@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -19,7 +18,6 @@ from overlay.looks import (
     words,
 )
 from PIL import Image
-from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
 
 from captioner import overlay
@@ -79,27 +77,6 @@ const done = arguments[0], frame = requestAnimationFrame;
 frame(() => Promise.all(document.getAnimations().map((fade) => fade.finished)).then(
   () => frame(() => frame(done))));
 """
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """Chromium without a window and without a network."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("Chromium is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    flags = (
-        "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
-    )
-    for flag in f"{flags} disable-component-update disable-sync window-size=1000,900".split():
-        options.add_argument(f"--{flag}")
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(params=SIZES.values(), ids=SIZES)

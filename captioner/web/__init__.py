@@ -1,0 +1,1 @@
+"""Captions and answers over HTTP: a page for people, JSON for programs."""

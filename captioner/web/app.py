@@ -1,0 +1,200 @@
+"""The application: what is answered under which path."""
+
+import asyncio
+import contextlib
+import html
+import io
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from captioner import __version__
+from captioner.data.images import ImageError, load_image
+from captioner.generation.batching import Searches
+from captioner.generation.results import Caption, record_of
+from captioner.overlay.page import look
+from captioner.web.batcher import Batcher, Busy
+from captioner.web.uploads import LimitedBodies, Upload, read_upload
+
+HERE = Path(__file__).parent
+SHARED = HERE.parent / "overlay"
+FILES = {
+    "/": HERE / "index.html",
+    "/app.css": HERE / "app.css",
+    "/app.js": HERE / "app.js",
+    "/look.css": SHARED / "look.css",
+    "/look.js": SHARED / "look.js",
+    "/openapi.json": HERE / "openapi.json",
+}
+SECONDS = 60  # that an answer may take
+# Nothing from elsewhere, nothing inline: what a stranger may have put into a photograph or a
+# question cannot run.
+SECURITY = {
+    "content-security-policy": "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; "
+    "script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+LOCAL = ("127.0.0.1", "localhost", "[::1]")
+
+
+class Server:
+    """The model behind the paths, and what is counted.
+
+    Args:
+        name: of the preset.
+        model: what writes.
+        example: the path of a photograph that the page offers.
+    """
+
+    def __init__(self, name: str, model: Searches, example: Path) -> None:
+        self.name, self.model, self.example = name, model, example
+        self.batcher = Batcher(model)
+        self.counts = {"captions": 0, "answers": 0, "refused": 0}
+        self.seconds = 0.0
+        # Decoding is as much work as the model's, and runs beside it.
+        self._decoders = ThreadPoolExecutor(os.cpu_count())
+
+    async def caption(self, request: Request) -> Response:
+        """`POST /v1/caption`."""
+        upload = await read_upload(request, asks=False)
+        caption = await self.write(upload._replace(question=None))
+        return JSONResponse(record_of(caption, "caption"))
+
+    async def answer(self, request: Request) -> Response:
+        """`POST /v1/answer`."""
+        upload = await read_upload(request, asks=True)
+        return JSONResponse(record_of(await self.write(upload), "answer"))
+
+    async def view(self, request: Request) -> Response:
+        """`POST /view`: the caption or answer as the page shows it."""
+        upload = await read_upload(request, asks=False)
+        caption = await self.write(upload)
+        drawn = await self._decoded(_drawn, upload, caption)
+        return HTMLResponse(drawn)
+
+    async def health(self, request: Request) -> Response:
+        """`GET /health`."""
+        written = self.counts["captions"] + self.counts["answers"]
+        return JSONResponse(
+            {
+                "status": "ok",
+                "version": __version__,
+                "preset": self.name,
+                **self.counts,
+                "waiting": self.batcher.waiting,
+                "mean_seconds": self.seconds / written if written else None,
+            }
+        )
+
+    async def write(self, upload: Upload) -> Caption:
+        """What the model writes about an upload.
+
+        Raises:
+            HTTPException: 422 for no photograph, or questions to a model that has no answers; 503
+                where too many wait.
+        """
+        if upload.question is not None and not self.model.answers:
+            raise HTTPException(422, f"{self.name} answers no questions")
+        begun = time.perf_counter()
+        try:
+            async with asyncio.timeout(SECONDS):
+                pixels = await self._decoded(_load, upload.photograph, self.model.config.image_size)
+                caption = await self.batcher.write(pixels, upload.question)
+        except ImageError as error:
+            raise HTTPException(422, str(error)) from error
+        except (Busy, TimeoutError):
+            raise HTTPException(503, "too many wait; try again", {"retry-after": "1"}) from None
+        self.counts["captions" if upload.question is None else "answers"] += 1
+        self.seconds += time.perf_counter() - begun
+        return caption
+
+    def refuse(self, request: Request, error: Exception) -> Response:
+        """An error as JSON."""
+        assert isinstance(error, HTTPException)
+        self.counts["refused"] += 1
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+    @contextlib.asynccontextmanager
+    async def running(self, app: Starlette) -> AsyncIterator[None]:
+        """While the server runs, so does the batcher."""
+        batches = asyncio.create_task(self.batcher.run())
+        yield
+        batches.cancel()
+
+    async def _decoded(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._decoders, function, *arguments)
+
+
+def new_app(name: str, model: Searches, example: Path, anyone: bool = False) -> Starlette:
+    """The application.
+
+    Args:
+        name: of the preset.
+        model: what writes.
+        example: the path of a photograph that the page offers.
+        anyone: whether it is meant for other machines too. Otherwise it answers only to the names
+            of this one, so that no page of the web can reach it under a name of its own.
+    """
+    server = Server(name, model, example)
+
+    def file(path: Path) -> Callable[[Request], Awaitable[Response]]:
+        async def get(request: Request) -> Response:
+            return FileResponse(path, headers=SECURITY)
+
+        return get
+
+    return Starlette(
+        routes=[
+            *(Route(place, file(path)) for place, path in FILES.items()),
+            Route("/example", file(example)),
+            Route("/health", server.health),
+            Route("/view", server.view, methods=["POST"]),
+            Route("/v1/caption", server.caption, methods=["POST"]),
+            Route("/v1/answer", server.answer, methods=["POST"]),
+        ],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=["*"] if anyone else list(LOCAL)),
+            Middleware(LimitedBodies),
+        ],
+        exception_handlers={HTTPException: server.refuse},
+        lifespan=server.running,
+    )
+
+
+class _Photograph(io.BytesIO):
+    name = "the photograph"  # as errors call it
+
+
+def _load(photograph: bytes, size: int) -> np.ndarray:
+    return load_image(_Photograph(photograph), size)
+
+
+def _drawn(upload: Upload, caption: Caption) -> str:
+    """A caption or answer as a part of the page, with where its words looked."""
+    kind = "caption" if upload.question is None else "answer"
+    parts = [f'<h3 tabindex="-1">{html.escape(caption.text)}</h3>']
+    if upload.question is not None:
+        parts.insert(0, f'<p class="asked">{html.escape(upload.question)}</p>')
+    if caption.confidence is not None:
+        often = round(10 * caption.confidence)
+        parts.append(f'<p class="sure">Such {kind}s are right in about {often} of 10 cases.</p>')
+    parts.append(look(_Photograph(upload.photograph), caption.words, height="50vh"))
+    if others := "".join(f"<li>{html.escape(c.text)}</li>" for c in caption.candidates[1:]):
+        parts.append(f"<details><summary>What else it weighed</summary><ol>{others}</ol></details>")
+    return f'<article class="{kind}">{"".join(parts)}</article>'

@@ -1,0 +1,86 @@
+"""Requests that wait together are written about together."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from captioner.generation.batching import Searches, generate
+from captioner.generation.results import Caption
+from captioner.generation.samplers import Beam
+
+TOGETHER = 16  # photographs in a batch
+WAITING = 64  # requests that may wait; more are refused, for they would wait too long
+
+
+class Busy(Exception):
+    """More requests wait than can be answered soon."""
+
+
+class Request(NamedTuple):
+    """A photograph `uint8[S, S, 3]`, what is asked about it, and who waits for it."""
+
+    photograph: np.ndarray
+    question: str | None
+    done: "asyncio.Future[Caption]"
+
+
+class Batcher:
+    """Writes about photographs as they come, as many together as wait.
+
+    Nobody is kept waiting for others to come: while one batch is written, the next one gathers.
+
+    Args:
+        model: what writes. It is called from a thread of its own, one batch after the other.
+    """
+
+    def __init__(self, model: Searches) -> None:
+        self.model = model
+        self._queue: asyncio.Queue[Request] = asyncio.Queue(WAITING)
+        self._thread = ThreadPoolExecutor(1)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their turn."""
+        return self._queue.qsize()
+
+    async def write(self, photograph: np.ndarray, question: str | None = None) -> Caption:
+        """The caption of a photograph `uint8[S, S, 3]`, or the answer to a question about it.
+
+        Raises:
+            Busy: too many requests wait.
+        """
+        done: asyncio.Future[Caption] = asyncio.get_running_loop().create_future()
+        try:
+            self._queue.put_nowait(Request(photograph, question, done))
+        except asyncio.QueueFull:
+            raise Busy(f"{WAITING} requests wait") from None
+        return await done
+
+    async def run(self) -> None:
+        """Answer requests until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            requests = [await self._queue.get()]
+            while len(requests) < TOGETHER and not self._queue.empty():
+                requests.append(self._queue.get_nowait())
+            requests = [request for request in requests if not request.done.done()]  # who has left
+            if not requests:
+                continue
+            try:
+                captions = await loop.run_in_executor(self._thread, self._write, requests)
+            except Exception as error:  # theirs, not the server's end
+                for request in requests:
+                    if not request.done.done():
+                        request.done.set_exception(error)
+                continue
+            for request, caption in zip(requests, captions, strict=True):
+                if not request.done.done():
+                    request.done.set_result(caption)
+
+    def _write(self, requests: list[Request]) -> list[Caption]:
+        photographs = np.stack([request.photograph for request in requests])
+        questions = [[request.question] for request in requests]
+        rows = generate(self.model, {"photographs": photographs}, questions, sampler=Beam())
+        return [row[0] for row in rows]
