@@ -7,6 +7,7 @@ python -m captioner.examples.addition     binary addition by a plain recurrent n
 python -m captioner.examples.gradients    gradients that vanish, or explode and are clipped
 python -m captioner.examples.forecast     temperatures and prices, forecast
 python -m captioner.examples.tagging      what a name stands for, by the words around it
+python -m captioner.examples.speech       a spoken number, translated and spoken
 """
 
 import sys

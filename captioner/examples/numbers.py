@@ -6,7 +6,7 @@ Trains on numbers below ten million and is scored on others. Drawn is the alignm
 words read each word written looked at.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -46,13 +46,17 @@ def numbers() -> tuple[list[int], list[int]]:
     return [*range(100), *few[UNSEEN:]], few[:UNSEEN]
 
 
-def translator(written: Callable[[int], str], train: list[int], epochs: int) -> Translator:
-    """A model that has learned to write numbers with the function `written`."""
+def learned(sources: Sequence[str], targets: Sequence[str], epochs: int) -> Translator:
+    """A model that has learned to write each target of its source."""
     keras.utils.set_random_seed(SEED)
-    sources, targets = [english(n) for n in train], [written(n) for n in train]
     vocabulary = Vocabulary.from_sentences([*sources, *targets], min_count=1)
     model = Translator(vocabulary)
     return learn(model, *model.batch_of(sources, targets), epochs=epochs, learning_rate=0.004)
+
+
+def translator(written: Callable[[int], str], train: list[int], epochs: int) -> Translator:
+    """A model that has learned to write numbers with the function `written`."""
+    return learned([english(n) for n in train], [written(n) for n in train], epochs)
 
 
 def exact_match(model: Translator, written: Callable[[int], str], unseen: list[int]) -> float:
