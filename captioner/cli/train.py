@@ -39,12 +39,15 @@ def add(subcommands: Subcommands) -> None:
     parser.add_argument("--fine-tune-epochs", type=positive, metavar="N", help="and after that")
     parser.add_argument("--batch-size", type=positive, metavar="N", help="in photographs")
     parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument(
+        "--workers", type=positive, metavar="N", help="devices that share each batch; needs JAX"
+    )
     parser.set_defaults(run=run)
 
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
     """Refuse what the parser let pass."""
-    given = vars(args).keys() - {"command", "run", "output", "config", "set"}
+    given = vars(args).keys() - {"command", "run", "output", "config", "set", "workers"}
     if "config" in args:
         if given:
             options = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(given))
@@ -73,7 +76,7 @@ def run(args: Namespace) -> int:
         from captioner.training import train
     try:
         if recipe is not None:
-            train.carry_out(recipe, args.output)
+            train.carry_out(recipe, args.output, settings.get("workers", 1))
         else:
             datasets = list(zip(settings.pop("dataset"), settings.pop("root"), strict=True))
             train.train(datasets, **settings)

@@ -23,6 +23,7 @@ from captioner.training.texts import Sentences
 CAPTIONS = 5  # captions of a photograph in a batch, K
 QUESTIONS = 6  # questions about a photograph in a batch, M
 
+Arrays = dict[str, np.ndarray]
 # Of the number of a photograph, whether to mirror it, and a generator.
 ReadOne = Callable[[int, bool, np.random.Generator], np.ndarray]
 
@@ -76,7 +77,8 @@ class Batches(keras.utils.PyDataset):
     any has questions, "texts" `int[GROUPS, EACH, T]` where there are sentences without photographs.
     Where captions of some photographs weigh less it is `(inputs, targets, weights)`, these as the
     targets. What a batch draws depends on the seed, the epoch and its number alone, so
-    that a resumed run sees what an uninterrupted one would.
+    that a resumed run sees what an uninterrupted one would. On JAX all batches have as many
+    rows: the last is filled up with such as cost nothing.
 
     Args:
         photographs: a list of `Photograph`.
@@ -104,6 +106,8 @@ class Batches(keras.utils.PyDataset):
         self.read, self.key = read, key
         self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+        # JAX compiles for each shape anew, and several devices share a batch evenly.
+        self.rows = batch_size if keras.backend.backend() == "jax" else 1
         self.texts = texts
         self.weights = np.array([photograph.weight for photograph in photographs], "float32")
         vocabulary = model.vocabulary
@@ -155,6 +159,9 @@ class Batches(keras.utils.PyDataset):
             inputs["questions"] = filled(questions, QUESTIONS, self.question_words)
             tokens = filled(answers, QUESTIONS, self.answer_steps + 1)
             inputs["answers"], targets["answers"] = tokens[..., :-1], tokens[..., 1:]
+        if lacking := -len(rows) % self.rows:
+            inputs = filled_up(inputs, targets, lacking)
+            targets = filled_up(targets, targets, lacking)
         if self.texts is not None:
             inputs |= self.texts.batch(rng)
             tokens = inputs["texts"]
@@ -162,7 +169,7 @@ class Batches(keras.utils.PyDataset):
         if (self.weights == 1).all():
             return inputs, targets
         weights = {name: np.ones(tokens.shape, "float32") for name, tokens in targets.items()}
-        weights["captions"] *= self.weights[rows][:, None, None]
+        weights["captions"][: len(rows)] *= self.weights[rows][:, None, None]
         return inputs, targets, weights
 
 
@@ -179,6 +186,17 @@ def filled(rows: Sequence[Sequence[np.ndarray]], count: int, length: int) -> np.
     for filling, row in zip(tokens, rows, strict=True):
         filling[: len(row)] = row or filling[:0]
     return tokens
+
+
+def filled_up(arrays: Arrays, targets: Arrays, lacking: int) -> Arrays:
+    """Inputs or targets of a batch with so many rows more, which cost nothing in the loss: of
+    padding where something is said, and else repeated, since nothing may have no features."""
+    return {
+        name: np.concatenate(
+            [a, *lacking * [np.full_like(a[:1], PAD) if name in targets else a[-1:]]]
+        )
+        for name, a in arrays.items()
+    }
 
 
 def mirrored_words(vocabulary: Vocabulary) -> np.ndarray:

@@ -22,6 +22,7 @@ from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
 from captioner.training import phases
 from captioner.training.data import Data
+from captioner.training.distribution import data_parallel
 from captioner.training.fit import CLIP_NORM, WEIGHT_DECAY
 from captioner.training.recipe import FINE_TUNE, FROZEN, QUESTION_UNITS, Recipe, Source
 from captioner.training.run import Run, TrainingError, digest
@@ -38,6 +39,7 @@ def train(
     fine_tune_epochs: int = FINE_TUNE.epochs,
     batch_size: int = 32,
     seed: int = 0,
+    workers: int = 1,
 ) -> None:
     """Train a captioner on the train splits of data sets, and choose it by their dev splits.
 
@@ -57,10 +59,11 @@ def train(
         fine_tune_epochs: of the phase with the encoder.
         batch_size: photographs in a batch, each with up to five captions and six questions.
         seed: of the initial weights, the order and the augmentation.
+        workers: devices that share each batch; more than one need Keras on JAX.
 
     Raises:
-        TrainingError: the output folder holds a run with other settings, or the preset has
-            another encoder.
+        TrainingError: the output folder holds a run with other settings, the preset has another
+            encoder, or there are fewer workers.
         PresetError: there is neither a file nor a preset of the name of the encoder's weights, or
             the file is none of weights.
         DatasetError: the data cannot be read, or too much of it is broken.
@@ -83,17 +86,29 @@ def train(
         batch_size=batch_size,
         seed=seed,
     )
-    carry_out(recipe, output)
+    carry_out(recipe, output, workers)
 
 
-def carry_out(recipe: Recipe, output: str | PathLike[str]) -> None:
+def carry_out(recipe: Recipe, output: str | PathLike[str], workers: int = 1) -> None:
     """Train what a recipe says; for the errors see `train`.
 
     Args:
         recipe: the `Recipe`.
         output: the folder of the preset, of the logs, and of what a resumed run needs.
+        workers: devices that share each batch. A run may go on with others: they change no more
+            than the rounding.
     """
     output = Path(output)
+    names = {phase.name for phase in recipe.phases}
+    if workers > 1 and (recipe.concepts or "self-critical" in names):
+        raise TrainingError(
+            "concepts and the phase self-critical are learned by one worker only; leave out workers"
+        )
+    with data_parallel(workers, recipe.batch_size):
+        _carry_out(recipe, output)
+
+
+def _carry_out(recipe: Recipe, output: Path) -> None:
     checks = Checks(output / "cache" / "checks.json")
     data = Data.read(recipe, checks)
     if recipe.phases[0].name in ("fine-tune", "self-critical"):

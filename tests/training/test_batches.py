@@ -51,6 +51,24 @@ def test_an_epoch_reads_every_photograph_once(make_batches):
     assert sorted(seen) == [0, 1, 2, 3, 4] and seen != [0, 1, 2, 3, 4]
 
 
+def test_on_jax_the_last_batch_is_filled_up_with_what_costs_nothing(make_batches, monkeypatch):
+    def read(i, mirror, rng):
+        return np.array([i + 1])
+
+    records = photographs(3, questions=[("what is it ?", "dog")])
+    expected, targets = make_batches(records, read)[1]
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    found, said = make_batches(records, read)[1]
+    for whole, part in ((found, expected), (said, targets)):
+        assert whole.keys() == part.keys()
+        for name, array in whole.items():
+            assert len(array) == 2, name
+            np.testing.assert_array_equal(array[:1], part[name])
+    np.testing.assert_array_equal(found["features"][1], found["features"][0])
+    for tokens in (found["captions"], found["answers"], said["captions"], said["answers"]):
+        assert (tokens[1] == PAD).all() and (tokens[0] != PAD).any()
+
+
 def test_batches_depend_on_seed_epoch_and_number_alone(make_batches):
     def read(i, mirror, rng):
         return np.array([i, mirror, rng.uniform()])

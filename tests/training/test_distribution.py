@@ -1,0 +1,26 @@
+import keras
+import pytest
+from training import workers
+
+from captioner.training.distribution import data_parallel
+from captioner.training.run import TrainingError
+
+
+def test_workers_that_cannot_be_had_are_refused(monkeypatch):
+    with data_parallel(1, 5):
+        assert keras.distribution.distribution() is None
+    with pytest.raises(TrainingError, match="2 workers need Keras on JAX"):
+        data_parallel(2, 8)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
+    with pytest.raises(TrainingError, match="batches of 9 evenly"):
+        data_parallel(2, 9)
+    with pytest.raises(TrainingError, match="JAX sees only gpu:0"):
+        data_parallel(2, 8)
+
+
+@pytest.mark.slow
+def test_four_devices_learn_as_one_does():
+    one = workers.in_one_process(1)
+    assert one[-1] < 0.9 * one[0]
+    assert workers.difference(one, workers.in_one_process(4)) < 1e-5
