@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "captioner"
 # What each room may import from, beside itself.
 BELOW = {
     "cli": {
+        "describe",
         "web",
         "bulk",
         "presets",
@@ -24,6 +25,7 @@ BELOW = {
         "data",
     },
     "bulk": {"generation", "data"},
+    "describe": set(),
     "web": {"overlay", "generation", "data"},
     "export": {"presets", "runtime", "models", "generation"},
     # Of the models only their settings: a test sees that Keras is not imported.

@@ -13,6 +13,7 @@ from captioner.cli import (
     caption,
     compare,
     completion,
+    describe,
     evaluate,
     export,
     questions,
@@ -75,6 +76,8 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     every = (
         caption,
+        describe,
+        serve,
         bulk,
         train,
         evaluate,
@@ -82,7 +85,6 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
         compare,
         questions,
         export,
-        serve,
         completion,
     )
     for subcommand in every:
@@ -108,6 +110,7 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         "bulk": bulk,
         "calibrate": calibrate,
         "caption": caption,
+        "describe": describe,
         "export": export,
         "train": train,
     }

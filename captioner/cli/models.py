@@ -1,12 +1,16 @@
 """The model that a subcommand writes with."""
 
 import importlib.util
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from captioner.cli.console import quiet_import, report
 from captioner.presets import DEFAULT_PRESET, has_graphs
 
 if TYPE_CHECKING:
+    from captioner.data.images import Source
+    from captioner.generation.batching import Searches
+    from captioner.generation.results import Caption
     from captioner.models.captioner import Captioner
     from captioner.runtime.captioner import OnnxCaptioner
 
@@ -37,3 +41,20 @@ def load_captioner(
     with quiet_import():
         from captioner.models.captioner import Captioner
     return preset, Captioner.from_preset(preset)
+
+
+def captions(model: "Searches", sources: "list[Source]") -> "Iterator[Caption | Exception]":
+    """The caption of each photograph, or why it has none, a batch at a time."""
+    import numpy as np
+
+    from captioner.data.images import load_images
+    from captioner.generation.batching import batched, generate
+    from captioner.generation.samplers import Beam
+
+    for batch in batched(load_images(sources, model.config.image_size)):
+        sound = [image for image in batch if not isinstance(image, Exception)]
+        rows = iter(
+            generate(model, {"photographs": np.stack(sound)}, sampler=Beam()) if sound else []
+        )
+        for image in batch:
+            yield image if isinstance(image, Exception) else next(rows)[0]

@@ -1,0 +1,131 @@
+"""`captioner describe`: captions written into photographs, for other programs."""
+
+import contextlib
+import warnings
+from argparse import ArgumentParser, Namespace
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captioner.cli.arguments import Subcommands, add_weights, share
+from captioner.cli.console import prepare_stdout, printable, report
+from captioner.cli.models import captions, load_captioner
+from captioner.cli.progress import apart_from_the_bar, progress
+from captioner.cli.requests import Item, photographs_of
+
+if TYPE_CHECKING:
+    from captioner.generation.results import Caption
+
+
+UNSURE = "left out, for their confidence is less"
+
+
+def add(subcommands: Subcommands) -> None:
+    """Add the subcommand to the command line."""
+    parser = subcommands.add_parser(
+        "describe",
+        help="write captions into the metadata of photographs",
+        description="Write the caption of each photograph into its XMP, where photo programs show "
+        "it (dc:description) and screen readers read it (AltTextAccessibility). What a person has "
+        "written there is left alone.",
+    )
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a photograph, or a folder")
+    add_weights(parser)
+    parser.add_argument("--sidecar", action="store_true", help="into photo.jpg.xmp beside it")
+    parser.add_argument(
+        "--min-confidence",
+        type=share,
+        metavar="P",
+        help="leave out what is less likely to be right",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="write over what a person has written, too"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be written")
+    parser.add_argument("--undo", action="store_true", help="take out what this has written")
+    parser.set_defaults(run=run)
+
+
+def check(parser: ArgumentParser, args: Namespace) -> None:
+    """Refuse what the parser let pass."""
+    if args.undo and (args.overwrite or args.dry_run or args.min_confidence is not None):
+        parser.error("--undo goes with --sidecar alone")
+    if "-" in args.photos:
+        parser.error("stdin has no file to write to")
+
+
+def run(args: Namespace) -> int:
+    """Describe photograph after photograph; 1 if some failed."""
+    from captioner.data.images import ImageError
+
+    try:
+        from captioner.describe.xmp import DescriptionError, Outcome, describe, undo
+    except ModuleNotFoundError as error:
+        report(f"describe needs {error.name}; pip install 'captioner[describe]'")
+        return 1
+    prepare_stdout(as_json=False)
+    outcomes: Counter[str] = Counter()
+    failed = False
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings(action="ignore", category=UserWarning))
+        items = [item for photo in args.photos for item in photographs_of(photo)]
+        bar = stack.enter_context(progress(len(items), "photo", several=len(items) > 1))
+
+        def done(item: Item, caption: "Caption | Exception | None") -> str | None:
+            """What stdout shows of an item, if anything."""
+            if isinstance(caption, Exception):
+                raise caption
+            path = Path(str(item.source))
+            if caption is None:
+                outcome = undo(path, args.sidecar)
+            elif _is_unsure(caption, args.min_confidence):
+                outcomes[UNSURE] += 1
+                return None
+            elif args.dry_run:
+                outcome = Outcome.WRITTEN
+            else:
+                outcome = describe(path, caption.text, args.sidecar, args.overwrite)
+            outcomes[outcome.value] += not args.dry_run
+            if caption is None or outcome is not Outcome.WRITTEN:
+                return None
+            return f"{printable(item.label or '')}\t{caption.text}"
+
+        for item, caption in _found(items, args):
+            try:
+                line, problem = done(item, caption), None
+            except (OSError, ImageError, DescriptionError) as error:
+                line, problem, failed = None, error, True
+            with apart_from_the_bar():
+                if problem is not None:
+                    report(problem)
+                if line is not None:
+                    print(line, flush=True)
+            bar.update(1)
+    if counts := [f"{count} {outcome}" for outcome, count in outcomes.items() if count]:
+        report(", ".join(counts))
+    return int(failed)
+
+
+def _found(
+    items: list[Item], args: Namespace
+) -> "Iterator[tuple[Item, Caption | Exception | None]]":
+    """The items with what is to be written, if anything is."""
+    sound = [item for item in items if item.error is None]
+    yield from ((item, item.error) for item in items if item.error is not None)
+    if args.undo:
+        yield from ((item, None) for item in sound)
+        return
+    preset, model = load_captioner(args.weights)
+    if args.min_confidence is not None and model.calibration is None:
+        from captioner.presets import PresetError
+
+        raise PresetError(
+            f"{preset}: its confidence was not measured; `captioner calibrate` does it"
+        )
+    sources = [item.source for item in sound if item.source is not None]
+    yield from zip(sound, captions(model, sources), strict=True)
+
+
+def _is_unsure(caption: "Caption", least: float | None) -> bool:
+    return least is not None and caption.confidence is not None and caption.confidence < least

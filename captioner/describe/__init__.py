@@ -1,0 +1,1 @@
+"""Descriptions written where other programs look for them."""

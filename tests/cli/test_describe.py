@@ -1,0 +1,103 @@
+"""`captioner describe`, with a small double in the place of the model."""
+
+import os
+from pathlib import Path
+
+import pyexiv2
+import pytest
+from PIL import Image
+
+from captioner.cli import main
+from captioner.describe.xmp import ALT, sidecar_of
+
+
+class Caption:
+    def __init__(self, red):
+        self.text, self.confidence = f"Red {red}.", red / 255
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """A folder of a bright and a dark photograph and a broken one."""
+    from cli.double import Double
+
+    class Calibrated(Double):
+        calibration = True
+
+    def generate(model, inputs, *, sampler):
+        return [[Caption(int(image[0, 0, 0]))] for image in inputs["photographs"]]
+
+    monkeypatch.setattr("captioner.generation.batching.generate", generate)
+    monkeypatch.setattr("captioner.cli.describe.load_captioner", lambda _: ("toy", Calibrated()))
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, red in (("bright.png", 204), ("dark.png", 51)):
+        Image.new("RGB", (8, 8), (red, 0, 0)).save(folder / name)
+    (folder / "broken.jpg").write_bytes(b"none")
+    return folder
+
+
+def alt(path):
+    with pyexiv2.Image(os.fspath(path)) as file:
+        return file.read_xmp().get(ALT, {}).get('lang="x-default"')
+
+
+def run(capsys, *arguments):
+    status = main(["describe", *map(str, arguments)])
+    captured = capsys.readouterr()
+    return status, captured.out.splitlines(), captured.err.splitlines()
+
+
+def test_photographs_are_described_and_the_broken_one_is_named(photos, capsys):
+    status, out, err = run(capsys, photos)
+    bright, dark = photos / "bright.png", photos / "dark.png"
+    assert status == 1
+    assert out == [f"{bright}\tRed 204.", f"{dark}\tRed 51."]
+    assert "broken.jpg: empty or not an image" in err[0] and err[1] == "captioner: 2 described"
+    assert (alt(bright), alt(dark)) == ("Red 204.", "Red 51.")
+    status, out, err = run(capsys, bright, dark, "--undo")
+    assert (status, out, err) == (0, [], ["captioner: 2 taken out again"])
+    assert alt(bright) is None
+
+
+def test_the_unsure_are_left_out(photos, capsys):
+    bright, dark = photos / "bright.png", photos / "dark.png"
+    status, out, err = run(capsys, bright, dark, "--min-confidence", "0.5")
+    assert (status, out) == (0, [f"{bright}\tRed 204."])
+    assert err == ["captioner: 1 described, 1 left out, for their confidence is less"]
+    assert alt(dark) is None
+
+
+def test_a_dry_run_writes_nothing(photos, capsys):
+    path = photos / "bright.png"
+    before = path.read_bytes()
+    assert run(capsys, path, "--dry-run") == (0, [f"{path}\tRed 204."], [])
+    assert path.read_bytes() == before
+
+
+def test_sidecars_and_what_a_person_wrote(photos, capsys):
+    path = photos / "bright.png"
+    assert run(capsys, path, "--sidecar")[0] == 0
+    assert alt(path) is None and alt(sidecar_of(path)) == "Red 204."
+    with pyexiv2.Image(os.fspath(path)) as file:
+        file.modify_xmp({ALT: {'lang="x-default"': "Mine"}})
+        file.modify_xmp({"Xmp.dc.description": {'lang="x-default"': "Mine"}})
+    status, out, err = run(capsys, path)
+    assert (status, out) == (0, []) and err == ["captioner: 1 described by a person already"]
+    run(capsys, path, "--overwrite")
+    assert alt(path) == "Red 204."
+
+
+@pytest.mark.parametrize("wrong", [["--undo", "--dry-run"], ["-"], []])
+def test_wrong_calls(photos, capsys, wrong):
+    arguments = [str(photos / "bright.png"), *wrong] if wrong[:1] == ["--undo"] else wrong
+    with pytest.raises(SystemExit) as left:
+        main(["describe", *arguments])
+    assert left.value.code == 2
+
+
+def test_the_double_is_not_needed_to_undo(photos, capsys, monkeypatch):
+    monkeypatch.setattr("captioner.cli.describe.load_captioner", None)
+    assert run(capsys, Path(photos / "bright.png"), "--undo")[2] == [
+        "captioner: 1 nothing to take out"
+    ]
