@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from captioner import __version__
 from captioner.cli import (
+    alt,
     bulk,
     calibrate,
     caption,
@@ -77,6 +78,7 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
     every = (
         caption,
         describe,
+        alt,
         serve,
         bulk,
         train,

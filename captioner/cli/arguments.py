@@ -30,6 +30,16 @@ def add_weights(parser: ArgumentParser) -> None:
     )
 
 
+def add_least(parser: ArgumentParser) -> None:
+    """Add --min-confidence."""
+    parser.add_argument(
+        "--min-confidence",
+        type=share,
+        metavar="P",
+        help="leave out what is less likely to be right than P, from 0 to 1",
+    )
+
+
 def share(text: str) -> float:
     """The type of an argument that is a number from 0 to 1."""
     try:

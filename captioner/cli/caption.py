@@ -189,16 +189,12 @@ def run(args: Namespace) -> int:
 
 def _load_model(args: Namespace) -> "tuple[str, Searches]":
     """The name of the preset and its model, which can answer the questions, if there are any."""
-    from captioner.cli.models import load_captioner
-    from captioner.presets import PresetError, check_answers
+    from captioner.cli.models import load_calibrated
+    from captioner.presets import check_answers
 
-    preset, model = load_captioner(args.weights)
+    preset, model = load_calibrated(args.weights, args.min_confidence)
     if args.questions:
         check_answers(model, preset)
-    if args.min_confidence is not None and model.calibration is None:
-        raise PresetError(
-            f"{preset}: its confidence was not measured; `captioner calibrate` does it"
-        )
     for note in filter(None, (note_about(model, question) for question in args.questions)):
         report(note)
     return preset, model

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.cli.arguments import Subcommands, add_weights, share
+from captioner.cli.arguments import Subcommands, add_least, add_weights
 from captioner.cli.console import prepare_stdout, printable, report
-from captioner.cli.models import captions, load_captioner
 from captioner.cli.progress import apart_from_the_bar, progress
 from captioner.cli.requests import Item, photographs_of
 
@@ -33,12 +32,7 @@ def add(subcommands: Subcommands) -> None:
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a photograph, or a folder")
     add_weights(parser)
     parser.add_argument("--sidecar", action="store_true", help="into photo.jpg.xmp beside it")
-    parser.add_argument(
-        "--min-confidence",
-        type=share,
-        metavar="P",
-        help="leave out what is less likely to be right",
-    )
+    add_least(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="write over what a person has written, too"
     )
@@ -116,13 +110,9 @@ def _found(
     if args.undo:
         yield from ((item, None) for item in sound)
         return
-    preset, model = load_captioner(args.weights)
-    if args.min_confidence is not None and model.calibration is None:
-        from captioner.presets import PresetError
+    from captioner.cli.models import captions, load_calibrated
 
-        raise PresetError(
-            f"{preset}: its confidence was not measured; `captioner calibrate` does it"
-        )
+    _, model = load_calibrated(args.weights, args.min_confidence)
     sources = [item.source for item in sound if item.source is not None]
     yield from zip(sound, captions(model, sources), strict=True)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from captioner.cli.console import quiet_import, report
-from captioner.presets import DEFAULT_PRESET, has_graphs
+from captioner.presets import DEFAULT_PRESET, PresetError, has_graphs
 
 if TYPE_CHECKING:
     from captioner.data.images import Source
@@ -41,6 +41,22 @@ def load_captioner(
     with quiet_import():
         from captioner.models.captioner import Captioner
     return preset, Captioner.from_preset(preset)
+
+
+def load_calibrated(
+    weights: str | None, least: float | None
+) -> "tuple[str, OnnxCaptioner | Captioner]":
+    """`load_captioner`, of a model whose confidence was measured if a least one is asked for.
+
+    Raises:
+        PresetError: also where it was not.
+    """
+    preset, model = load_captioner(weights)
+    if least is not None and model.calibration is None:
+        raise PresetError(
+            f"{preset}: its confidence was not measured; `captioner calibrate` does it"
+        )
+    return preset, model
 
 
 def captions(model: "Searches", sources: "list[Source]") -> "Iterator[Caption | Exception]":

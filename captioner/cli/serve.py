@@ -6,7 +6,6 @@ from pathlib import Path
 
 from captioner.cli.arguments import Subcommands, add_weights
 from captioner.cli.console import report
-from captioner.cli.models import load_captioner
 from captioner.cli.requests import example
 
 HOST, PORT = "127.0.0.1", 8000
@@ -45,6 +44,8 @@ def run(args: Namespace) -> int:
     except ModuleNotFoundError as error:
         report(f"serve needs {error.name}; pip install 'captioner[web]'")
         return 1
+    from captioner.cli.models import load_captioner
+
     name, model = load_captioner(args.weights)
     family = socket.AF_INET6 if ":" in args.host else socket.AF_INET
     try:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from captioner.cli import main
+from captioner.cli import main, models
 from captioner.data.vocabulary import SPECIAL, Vocabulary
 from captioner.generation.batching import batched
 from captioner.models.config import CaptionerConfig
@@ -115,7 +115,7 @@ def stub(setitem, name, **attributes):
 
 def put_in_place(setitem):
     """Let the command line write with the double."""
-    stub(setitem, "cli.models", load_captioner=Double.load)
+    setitem(vars(models), "load_captioner", Double.load)
     stub(setitem, "generation.batching", generate=Double.generate, batched=batched)
 
 

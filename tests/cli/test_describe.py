@@ -28,7 +28,7 @@ def photos(tmp_path, monkeypatch):
         return [[Caption(int(image[0, 0, 0]))] for image in inputs["photographs"]]
 
     monkeypatch.setattr("captioner.generation.batching.generate", generate)
-    monkeypatch.setattr("captioner.cli.describe.load_captioner", lambda _: ("toy", Calibrated()))
+    monkeypatch.setattr("captioner.cli.models.load_captioner", lambda _: ("toy", Calibrated()))
     folder = tmp_path / "photos"
     folder.mkdir()
     for name, red in (("bright.png", 204), ("dark.png", 51)):
@@ -97,7 +97,7 @@ def test_wrong_calls(photos, capsys, wrong):
 
 
 def test_the_double_is_not_needed_to_undo(photos, capsys, monkeypatch):
-    monkeypatch.setattr("captioner.cli.describe.load_captioner", None)
+    monkeypatch.setattr("captioner.cli.models.load_captioner", None)
     assert run(capsys, Path(photos / "bright.png"), "--undo")[2] == [
         "captioner: 1 nothing to take out"
     ]
