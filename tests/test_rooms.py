@@ -30,7 +30,7 @@ BELOW = {
     "export": {"presets", "runtime", "models", "generation"},
     # Of the models only their settings: a test sees that Keras is not imported.
     "runtime": {"presets", "models", "generation", "data"},
-    "examples": {"models", "generation", "overlay", "layers", "data"},
+    "examples": {"training", "evaluation", "models", "generation", "overlay", "layers", "data"},
     "training": {"presets", "evaluation", "overlay", "models", "generation", "layers", "data"},
     "evaluation": {"presets", "models", "generation", "data"},
     "overlay": {"data"},

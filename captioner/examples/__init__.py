@@ -8,6 +8,7 @@ python -m captioner.examples.gradients    gradients that vanish, or explode and 
 python -m captioner.examples.forecast     temperatures and prices, forecast
 python -m captioner.examples.tagging      what a name stands for, by the words around it
 python -m captioner.examples.speech       a spoken number, translated and spoken
+python -m captioner.examples.paragraphs   paragraphs about photographs, sentence by sentence
 """
 
 import sys
