@@ -35,7 +35,8 @@ BELOW = {
     "evaluation": {"presets", "models", "generation", "data"},
     "overlay": {"data"},
     "models": {"presets", "generation", "layers", "data"},
-    "generation": {"layers", "data"},
+    # The overlay for a caption that shows itself in a notebook, imported when it does.
+    "generation": {"overlay", "layers", "data"},
     "presets": {"data", "generation"},
     "questions": {"data"},
     "layers": set(),

@@ -121,9 +121,10 @@ class WritesAboutPhotographs:
         asked: list[list[str | None]] = questions or [[None]] * len(sources)
         rows = zip(sound_images(sources, self.config.image_size), asked, strict=True)
         model: Any = self
+        found = stream(model, rows, sampler=sampler, seed=seed)
         return [
-            [caption._replace(candidates=caption.candidates[:top]) for caption in row]
-            for row in stream(model, rows, sampler=sampler, seed=seed)
+            [c._replace(candidates=c.candidates[:top], photograph=source) for c in row]
+            for source, row in zip(sources, found, strict=True)
         ]
 
 

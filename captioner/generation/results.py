@@ -59,6 +59,8 @@ class Caption(NamedTuple):
 
     Its confidence is how likely it is to be right, see `captioner.generation.confidence`; None if
     that was never measured. The concepts are what is likely to be in the photograph, said or not.
+    The photograph is what was given, if that is known; a notebook shows it, with where the word
+    under the mouse looked.
     """
 
     text: str
@@ -67,6 +69,15 @@ class Caption(NamedTuple):
     candidates: list[Candidate]
     confidence: float | None = None
     concepts: tuple[Concept, ...] = ()
+    photograph: Any = None
+
+    def _repr_html_(self) -> str | None:
+        """The photograph with hoverable words, for notebooks."""
+        if self.photograph is None or not self.words:
+            return None
+        from captioner.overlay.page import shown
+
+        return shown(self.photograph, self.words, self.text)
 
 
 def caption_of(

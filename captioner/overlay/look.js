@@ -7,8 +7,9 @@ function bindLook(root) {
   const words = Array.from(root.querySelectorAll(".words button"));
   const hint = "Point at a word, or go through them with Tab or the arrow keys.";
   const { aspect, height } = view.dataset;
-  view.style.aspectRatio = aspect;
   view.style.width = `min(100%, calc(${height} * ${aspect}))`;
+
+  heats.forEach((heat) => { heat.hidden = false; });  // which they are where no script may run
 
   function light(chosen) {
     words.forEach((word, i) => word.classList.toggle("lit", i === chosen));

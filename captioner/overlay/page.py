@@ -18,7 +18,7 @@ from captioner.overlay.heat import COLOURS, layer, scale
 if TYPE_CHECKING:
     from captioner.generation.results import Word
 
-SIDE = 1000  # of the photograph in a page, in pixels, at most
+SIDE, NOTEBOOK_SIDE = 1000, 480  # of the photograph in a page, in pixels, at most
 PLACES = (
     ("upper left", "top", "upper right"),
     ("left", "centre", "right"),
@@ -40,7 +40,20 @@ def page(photograph: Source, words: "Sequence[Word]", title: str) -> str:
     )
 
 
-def look(photograph: Source, words: "Sequence[Word]", height: str = "62vh") -> str:
+def shown(photograph: Source, words: "Sequence[Word]", title: str) -> str:
+    """The same as a part of a notebook, which may hold several; where scripts are not run, as on
+    GitHub, the photograph and the words are left."""
+    return part("notebook.html").substitute(
+        title=html.escape(title),
+        style=part("look.css").template,
+        script=part("look.js").template,
+        look=look(photograph, words, height="24rem", side=NOTEBOOK_SIDE),
+    )
+
+
+def look(
+    photograph: Source, words: "Sequence[Word]", height: str = "62vh", side: int = SIDE
+) -> str:
     """What of the page shows the photograph and the words: an element of the class "look", styled
     by `look.css`, for the function `bindLook` of `look.js`.
 
@@ -48,11 +61,12 @@ def look(photograph: Source, words: "Sequence[Word]", height: str = "62vh") -> s
         photograph: what `open_image` takes.
         words: at least one.
         height: of the photograph, at most, in CSS.
+        side: of the photograph, at most, in pixels.
     """
-    image = open_image(photograph, at_least=SIDE)
+    image = open_image(photograph, at_least=side)
     limit = scale([word.attention for word in words])
     width, tall = image.size
-    image.thumbnail((SIDE, SIDE))
+    image.thumbnail((side, side))
     # The browser enlarges the heat; it is as smooth at ten pixels a region, and small.
     grid = words[0].attention.shape
     heats = [layer(word.attention, (10 * grid[1], 10 * grid[0]), limit) for word in words]
@@ -61,7 +75,9 @@ def look(photograph: Source, words: "Sequence[Word]", height: str = "62vh") -> s
         aspect=f"{width / tall:.4f}",
         height=height,
         photograph=_data_uri(image, "JPEG"),
-        heats="\n".join(f'<img class="heat" alt="" src="{_data_uri(h, "PNG")}">' for h in heats),
+        heats="\n".join(
+            f'<img class="heat" hidden alt="" src="{_data_uri(h, "PNG")}">' for h in heats
+        ),
         words="\n".join(
             f'<button type="button" data-look="{html.escape(describe(word))}">'
             f"{html.escape(word.word)} <small>{word.probability:.2f}</small></button>"

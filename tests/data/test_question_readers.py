@@ -421,3 +421,13 @@ def test_jsonl_question_without_answers(tmp_path):
 def test_jsonl_missing(tmp_path):
     with pytest.raises(DatasetError, match=r"looked for train\.jsonl or a single .*; found none"):
         load_dataset("jsonl", tmp_path, "train")
+
+
+def test_examples_are_rows_of_a_table(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    photo(tmp_path / "a.jpg")
+    jsonl(tmp_path / "train.jsonl", {"image": "a.jpg", "caption": "A dog ."}, entry(kind="object"))
+    table = pandas.DataFrame(load_dataset("jsonl", tmp_path, "train"))
+    assert list(table.columns[:4]) == ["image", "image_id", "references", "question"]
+    assert table.references.explode().tolist() == ["A dog .", "dog"]
+    assert table.kind.fillna("").tolist() == ["", "object"]

@@ -176,3 +176,36 @@ def test_a_page_shows_the_question_and_escapes_it(tmp_path):
     page = (tmp_path / "o.html").read_text()
     for tag in ("h1", "title"):
         assert f"<{tag}>what $limit is &lt;script&gt;? → red</{tag}>" in page
+
+
+# Notebooks
+
+
+def test_a_caption_shows_itself_in_a_notebook(toy, tmp_path):
+    photo = tmp_path / "photo.png"
+    photograph((900, 600)).save(photo)
+    one, other = toy().caption([photo, Image.open(photo)])
+    for caption in (one, other):
+        shown = caption._repr_html_()
+        assert f"<strong>{caption.text}</strong>" in shown
+        assert shown.count('class="heat" hidden') == len(caption.words)
+        assert not re.search(r"https?:|://", re.sub(r"base64,[^\"]*", "", shown))
+    jpeg = re.search(r"image/jpeg;base64,([^\"]*)", one._repr_html_())[1]
+    assert Image.open(io.BytesIO(base64.b64decode(jpeg))).size == (480, 320)
+    assert one._replace(photograph=None)._repr_html_() is None  # then a notebook shows its text
+
+
+def test_several_captions_of_a_notebook_light_each_its_own(browser, tmp_path):
+    from captioner.overlay.page import shown
+
+    parts = [shown(photograph(), words((0, 0), (6, 6)), name) for name in ("One.", "Two.")]
+    path = tmp_path / "notebook.html"
+    path.write_text(f'<!DOCTYPE html><meta charset="utf-8">{"".join(parts)}', encoding="utf-8")
+    browser.get(path.as_uri())
+    buttons = browser.find_elements("css selector", ".words button")
+    ActionChains(browser, duration=0).move_to_element(buttons[3]).perform()
+    lit = [heat.get_attribute("class") for heat in browser.find_elements("class name", "heat")]
+    assert lit == ["heat", "heat", "heat", "heat lit"]
+    told = [look.text for look in browser.find_elements("css selector", ".told")]
+    assert told[0].startswith("Point at") and told[1].startswith("one: ")
+    assert browser.get_log("browser") == []
