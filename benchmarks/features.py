@@ -200,7 +200,7 @@ def main() -> None:
     if args.start:
         start(args.start[0], args.start[1:], args.began)
         return
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shards = make_shards(folder / "shards")
         for row in reading(shards):
