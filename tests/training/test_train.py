@@ -215,8 +215,13 @@ def captions_of(dataset, change):
     "change",
     [
         lambda rows: rows[2:],  # a photograph less
-        lambda rows: rows[2:4] + rows[:2] + rows[4:],  # in another order
-        lambda rows: [[i, c.replace("red", "crimson"), s] for i, c, s in rows],
+        pytest.param(  # in another order
+            lambda rows: rows[2:4] + rows[:2] + rows[4:], marks=pytest.mark.slow
+        ),
+        pytest.param(
+            lambda rows: [[i, c.replace("red", "crimson"), s] for i, c, s in rows],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_run_does_not_go_on_with_other_records(dataset, tmp_path, encoder_weights, change):
@@ -232,6 +237,7 @@ def test_more_epochs_than_the_run_was_begun_with_are_refused(dataset, tmp_path, 
         run(dataset, tmp_path / "run", encoder_weights, epochs=4)
 
 
+@pytest.mark.slow
 def test_a_preset_that_no_run_made_is_not_overwritten(dataset, tmp_path, encoder_weights):
     output = tmp_path / "run"
     run(dataset, output, encoder_weights)
@@ -242,6 +248,7 @@ def test_a_preset_that_no_run_made_is_not_overwritten(dataset, tmp_path, encoder
     assert presets.sha256(output / presets.WEIGHTS) == before
 
 
+@pytest.mark.slow
 def test_a_record_of_the_run_that_was_cut_short_is_named(dataset, tmp_path, encoder_weights):
     output = tmp_path / "run"
     run(dataset, output, encoder_weights)
