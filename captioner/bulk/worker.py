@@ -22,6 +22,8 @@ BATCH = 32  # photographs written about together
 AHEAD = 2  # batches that decode meanwhile
 THREADS = 8  # that read and decode: more than a worker has cores, for they wait for a network
 
+LEFT_OUT = {"words", "concepts"}  # of what JSON tells of a caption: the greater part of it
+
 Loaded = tuple[Row, np.ndarray | ImageError]  # uint8[S, S, 3]
 
 
@@ -49,6 +51,7 @@ class Worker:
     def caption_batch(self, batch: list[Loaded]) -> list[Record]:
         """Records of photographs `uint8[S, S, 3]`, or of the errors in their place, in order."""
         from captioner.generation.batching import generate
+        from captioner.generation.results import record_of
         from captioner.generation.samplers import Beam
 
         sound = [image for _, image in batch if not isinstance(image, ImageError)]
@@ -65,13 +68,10 @@ class Worker:
             if isinstance(image, ImageError):
                 records.append(record | {"error": _text(str(image))})
                 continue
-            (caption,), kind = next(found), self.job.output.kind
-            record |= {kind: caption.text, "score": caption.score}
-            if caption.confidence is not None:
-                record["confidence"] = caption.confidence
-            best = caption.candidates[: self.job.top]
-            record["candidates"] = [{kind: c.text, "score": c.score} for c in best]
-            records.append(record)
+            (caption,) = next(found)
+            caption = caption._replace(candidates=caption.candidates[: self.job.top])
+            told = record_of(caption, self.job.output.kind)
+            records.append(record | {name: told[name] for name in told if name not in LEFT_OUT})
         return records
 
     def _batches(self, part: Part) -> Iterator[list[Loaded]]:

@@ -23,6 +23,25 @@ from captioner.cli import (
 )
 from captioner.cli.console import report
 
+# The extra of this package that brings a module.
+EXTRAS = {
+    "fsspec": "bulk",
+    "keras": "train",
+    "markdown_it": "describe",
+    "multipart": "web",
+    "onnx": "export",
+    "openvino": "export",
+    "pyarrow": "bulk",
+    "pyexiv2": "describe",
+    "python_multipart": "web",
+    "ray": "ray",
+    "starlette": "web",
+    "tensorflow": "train",
+    "textblob": "questions",
+    "tf2onnx": "export",
+    "uvicorn": "web",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand: 0 all well, 1 something failed, 2 a wrong call, 130 interrupted."""
@@ -44,9 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ModuleNotFoundError as error:
-        if error.name not in ("keras", "tensorflow"):
+        module = (error.name or "").partition(".")[0]
+        if module not in EXTRAS:
             raise
-        report(f"{args.command} needs {error.name}; pip install 'captioner[train]'")
+        report(f"{args.command} needs {module}; pip install 'captioner[{EXTRAS[module]}]'")
         return 1
     except _expected_errors() as error:
         report(error)

@@ -2,8 +2,6 @@
 
 import difflib
 import os
-import shutil
-import tempfile
 import warnings
 from argparse import Namespace
 from collections import Counter
@@ -12,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from captioner.cli.arguments import Subcommands, add_least, add_weights
 from captioner.cli.console import prepare_stdout, printable, report
+from captioner.cli.output import is_unsure
+from captioner.describe.files import replacement
 
 if TYPE_CHECKING:
     from captioner.describe.alt import Gap
@@ -36,12 +36,8 @@ def add(subcommands: Subcommands) -> None:
 
 def run(args: Namespace) -> int:
     """Fill page after page; 1 if some page or image failed."""
-    try:
-        from captioner.describe.alt import PageError
-    except ModuleNotFoundError as error:
-        report(f"alt needs {error.name}; pip install 'captioner[describe]'")
-        return 1
     from captioner.cli.models import load_calibrated
+    from captioner.describe.alt import PageError
 
     prepare_stdout(as_json=False)
     _, model = load_calibrated(args.weights, args.min_confidence)
@@ -75,7 +71,7 @@ def _fill(page: Path, model: "Searches", args: Namespace, counts: Counter[str]) 
         if isinstance(caption, Exception):
             report(f"{page}:{gap.line}: {caption}")
             sound = False
-        elif (caption.confidence or 1.0) < (args.min_confidence or 0.0):
+        elif is_unsure(caption, args.min_confidence):
             counts["left out, for their confidence is less"] += 1
         else:
             written.append((gap, caption.text))
@@ -89,22 +85,8 @@ def _fill(page: Path, model: "Searches", args: Namespace, counts: Counter[str]) 
         print("".join(difflib.unified_diff(old, new, name, name)), end="")
         return sound
     if written:
-        _replace(page, changed.encode("latin-1"))
+        with replacement(page) as copy:
+            copy.write_bytes(changed.encode("latin-1"))
     for gap, said in written:
         print(f"{printable(os.fspath(page))}:{gap.line}\t{said}")
     return sound
-
-
-def _replace(page: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    place = Path(os.path.realpath(page))
-    handle, name = tempfile.mkstemp(prefix=".", suffix=page.suffix, dir=place.parent)
-    try:
-        with open(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(place, name)
-        os.replace(name, place)
-    finally:
-        Path(name).unlink(missing_ok=True)

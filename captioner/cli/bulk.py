@@ -76,17 +76,6 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
 
 def run(args: Namespace) -> int:
     """Caption what is not yet captioned; 1 if some photographs failed."""
-    try:
-        return _run(args)
-    except ModuleNotFoundError as error:
-        if error.name not in ("fsspec", "pyarrow", "ray"):
-            raise
-        extra = "ray" if error.name == "ray" else "bulk"
-        report(f"bulk needs {error.name}; pip install 'captioner[{extra}]'")
-        return 1
-
-
-def _run(args: Namespace) -> int:
     from captioner.bulk import engines
     from captioner.bulk.output import Output
     from captioner.bulk.sources import list_source, parts_of

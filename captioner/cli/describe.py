@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from captioner.cli.arguments import Subcommands, add_least, add_weights
 from captioner.cli.console import prepare_stdout, printable, report
+from captioner.cli.output import is_unsure
 from captioner.cli.progress import apart_from_the_bar, progress
 from captioner.cli.requests import Item, photographs_of
 
@@ -52,12 +53,8 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
 def run(args: Namespace) -> int:
     """Describe photograph after photograph; 1 if some failed."""
     from captioner.data.images import ImageError
+    from captioner.describe.xmp import DescriptionError, Outcome, describe, undo
 
-    try:
-        from captioner.describe.xmp import DescriptionError, Outcome, describe, undo
-    except ModuleNotFoundError as error:
-        report(f"describe needs {error.name}; pip install 'captioner[describe]'")
-        return 1
     prepare_stdout(as_json=False)
     outcomes: Counter[str] = Counter()
     failed = False
@@ -73,7 +70,7 @@ def run(args: Namespace) -> int:
             path = Path(str(item.source))
             if caption is None:
                 outcome = undo(path, args.sidecar)
-            elif _is_unsure(caption, args.min_confidence):
+            elif is_unsure(caption, args.min_confidence):
                 outcomes[UNSURE] += 1
                 return None
             elif args.dry_run:
@@ -115,7 +112,3 @@ def _found(
     _, model = load_calibrated(args.weights, args.min_confidence)
     sources = [item.source for item in sound if item.source is not None]
     yield from zip(sound, captions(model, sources), strict=True)
-
-
-def _is_unsure(caption: "Caption", least: float | None) -> bool:
-    return least is not None and caption.confidence is not None and caption.confidence < least

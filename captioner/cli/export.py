@@ -37,14 +37,10 @@ def run(args: Namespace) -> int:
     from captioner.presets import DEFAULT_PRESET
 
     preset = args.weights or DEFAULT_PRESET
-    try:
-        with quiet_import():
-            from captioner.export import formats
-            from captioner.export.check import ExportError
-            from captioner.export.preset import add_graphs
-    except ModuleNotFoundError as error:
-        report(f"export needs {error.name}; pip install 'captioner[export]'")
-        return 1
+    with quiet_import():
+        from captioner.export import formats
+        from captioner.export.check import ExportError
+        from captioner.export.preset import add_graphs
     try:
         if args.output is None:
             difference = add_graphs(preset)

@@ -69,13 +69,17 @@ def lines(item: Item, result: "Caption | Exception", args: Namespace) -> list[st
     return [prefix + text for text in texts]
 
 
+def is_unsure(caption: "Caption", least: float | None) -> bool:
+    """Whether the confidence of a caption is known, and less than it must be."""
+    return least is not None and caption.confidence is not None and caption.confidence < least
+
+
 def withheld(item: Item, result: "Caption", args: Namespace) -> str | None:
     """Why a caption or an answer is not shown, if it is not."""
-    least, confidence = args.min_confidence, result.confidence
-    if least is None or confidence is None or confidence >= least:
+    if not is_unsure(result, args.min_confidence):
         return None
     kind = "caption" if item.question is None else "answer"
-    return f"{item.label}: no {kind}, for its confidence is {confidence:.2f}"
+    return f"{item.label}: no {kind}, for its confidence is {result.confidence:.2f}"
 
 
 def _probably(result: "Caption") -> list[str]:

@@ -4,7 +4,6 @@ from argparse import Namespace
 from pathlib import Path
 
 from captioner.cli.arguments import Subcommands, add_dataset
-from captioner.cli.console import report
 
 
 def add(subcommands: Subcommands) -> None:
@@ -30,14 +29,8 @@ def add(subcommands: Subcommands) -> None:
 
 def run(args: Namespace) -> int:
     """Make questions from the captions of a dataset; their number of each kind on stdout."""
-    try:
-        from captioner.questions.generate import write_questions
-    except ModuleNotFoundError as error:
-        if error.name != "textblob":
-            raise
-        report(ModuleNotFoundError("questions need textblob: pip install 'captioner[questions]'"))
-        return 1
     from captioner.data.readers import load_dataset
+    from captioner.questions.generate import write_questions
 
     examples = load_dataset(args.dataset, args.root, args.split, verify=False)
     counts = write_questions(examples, args.output)

@@ -37,14 +37,10 @@ def port(text: str) -> int:
 
 def run(args: Namespace) -> int:
     """Serve until stopped."""
-    try:
-        import uvicorn
+    import uvicorn
 
-        from captioner.web.app import LOCAL, new_app
-    except ModuleNotFoundError as error:
-        report(f"serve needs {error.name}; pip install 'captioner[web]'")
-        return 1
     from captioner.cli.models import load_captioner
+    from captioner.web.app import LOCAL, new_app
 
     name, model = load_captioner(args.weights)
     family = socket.AF_INET6 if ":" in args.host else socket.AF_INET

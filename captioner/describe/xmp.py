@@ -8,13 +8,14 @@ that it is told from what a person wrote, and can be taken out again.
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import pyexiv2
+
+from captioner.describe.files import replacement
 
 NAMESPACE, PREFIX = "urn:captioner:xmp:1.0/", "captioner"
 DESCRIPTION, ALT = "Xmp.dc.description", "Xmp.iptc.AltTextAccessibility"
@@ -114,17 +115,11 @@ def _text(value: Any) -> str:
 def _rewrite(photograph: Path, sidecar: bool, changes: dict[str, Any]) -> None:
     """Change properties of the XMP of a file, None for none, in a copy that takes its place."""
     place = sidecar_of(photograph) if sidecar else photograph
-    place = Path(os.path.realpath(place))  # where it is a link, what it leads to
-    handle, name = tempfile.mkstemp(prefix=".", suffix=place.suffix, dir=place.parent)
-    os.close(handle)
-    copy = Path(name)
-    try:
+    with replacement(place, mode_of=place if place.exists() else photograph) as copy:
         if place.exists():
             shutil.copyfile(place, copy)
-            shutil.copymode(place, copy)
         else:
             copy.write_text(EMPTY, encoding="utf-8")
-            shutil.copymode(photograph, copy)
         with _opened(copy, called=place) as file:
             left = file.read_xmp() | changes
             if sidecar:  # of which exiv2 makes older properties too, and back again
@@ -134,11 +129,6 @@ def _rewrite(photograph: Path, sidecar: bool, changes: dict[str, Any]) -> None:
                 file.modify_xmp(changes)
             else:  # exiv2 does not take the last property out of a WebP file
                 file.modify_raw_xmp(EMPTY)
-        with copy.open("rb+") as written:
-            os.fsync(written.fileno())
-        copy.replace(place)
-    finally:
-        copy.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -117,8 +117,9 @@ def export(preset: str | PathLike[str], format: str, output: str | PathLike[str]
 
     Raises:
         PresetError: the preset cannot be read.
-        ExportError: what was written does not do what the model does, the folder is there
-            already, or the format needs a package that is not installed.
+        ExportError: what was written does not do what the model does, or the folder is there
+            already.
+        ModuleNotFoundError: the format needs a package that is not installed.
     """
     output = Path(output)
     if output.exists():
@@ -128,12 +129,7 @@ def export(preset: str | PathLike[str], format: str, output: str | PathLike[str]
     with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
         new = Path(temporary) / "new"
         new.mkdir()
-        try:
-            encoder, search = FORMATS[format](model, new)
-        except ModuleNotFoundError as error:
-            raise ExportError(
-                f"{format}: {error.name} is not installed; pip install 'captioner[export]'"
-            ) from error
+        encoder, search = FORMATS[format](model, new)
         difference = agree(model, Exported(encoder, search))
         new.replace(output)
     return difference

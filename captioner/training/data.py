@@ -62,8 +62,8 @@ class Data:
         words, caption_words = _words(said, itertools.chain(*train.values()))
         if len(words) == len(SPECIAL):
             raise TrainingError(
-                f"no word is said {MIN_COUNT} times in {', '.join(train)}: there is nothing to "
-                "learn; give more captions"
+                f"{', '.join(train)}: no word is said {MIN_COUNT} times in captions, or "
+                f"{ASKED_MIN_COUNT} times in questions: there is nothing to learn; give more"
             )
         known = set(words)
         chosen = concepts.choose(said, recipe.concepts)
@@ -130,7 +130,8 @@ def _words(
     asked = Vocabulary.from_sentences(_asked(examples), ASKED_MIN_COUNT)
     if len(captions) == len(SPECIAL):
         return asked, None
-    others = [word for word in asked if word not in set(captions)]
+    spoken = set(captions)
+    others = [word for word in asked if word not in spoken]
     return Vocabulary([*captions, *others]), len(captions) if others else None
 
 

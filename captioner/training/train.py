@@ -9,7 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def train(
 
     Raises:
         TrainingError: the output folder holds a run with other settings, the preset has another
-            encoder, or there are fewer workers.
+            encoder, the settings contradict each other, or there are fewer workers.
         PresetError: there is neither a file nor a preset of the name of the encoder's weights, or
             the file is none of weights.
         DatasetError: the data cannot be read, or too much of it is broken.
@@ -99,7 +99,8 @@ def carry_out(recipe: Recipe, output: str | PathLike[str], workers: int = 1) -> 
             than the rounding.
     """
     output = Path(output)
-    names = {phase.name for phase in recipe.phases}
+    names = [phase.name for phase in recipe.phases]
+    _check(recipe, names)
     if workers > 1 and (recipe.concepts or "self-critical" in names):
         raise TrainingError(
             "concepts and the phase self-critical are learned by one worker only; leave out workers"
@@ -111,8 +112,6 @@ def carry_out(recipe: Recipe, output: str | PathLike[str], workers: int = 1) -> 
 def _carry_out(recipe: Recipe, output: Path) -> None:
     checks = Checks(output / "cache" / "checks.json")
     data = Data.read(recipe, checks)
-    if recipe.phases[0].name in ("fine-tune", "self-critical"):
-        raise TrainingError(f"{recipe.phases[0].name} goes on from a decoder; begin with frozen")
     settings = {
         **recipe.settings(),
         "records": digest([data.photographs, data.dev_photographs, data.texts]),
@@ -133,7 +132,7 @@ def _carry_out(recipe: Recipe, output: Path) -> None:
         "phases": [],
     }
     for phase in recipe.phases:
-        story["phases"].append({**asdict(phase), "chosen_epoch": None})
+        story["phases"].append({"name": phase.name, "chosen_epoch": None})
         if phase.name not in run.finished:
             if phase is not recipe.phases[0]:
                 model = Captioner.from_preset(output)  # the best of the phases before
@@ -143,6 +142,28 @@ def _carry_out(recipe: Recipe, output: Path) -> None:
             shutil.rmtree(output / "backup")
         story["phases"][-1]["chosen_epoch"] = run.finished[phase.name]
     shutil.rmtree(output / "cache", ignore_errors=True)  # gigabytes that nobody needs any more
+
+
+def _check(recipe: Recipe, names: Sequence[str]) -> None:
+    """Refuse a recipe that contradicts itself, before its data are read."""
+    if recipe.concepts < 0 or recipe.batch_size < 1:
+        raise TrainingError("concepts must be 0 or more, batch_size 1 or more")
+    for phase in recipe.phases:
+        if phase.epochs < 1:
+            raise TrainingError(f"phases.{phase.name}.epochs must be 1 or more")
+        if phase.name == "self-critical" and phase.samples < 2:
+            raise TrainingError(
+                f"phases.{phase.name}.samples must be 2 or more: captions are judged by each other"
+            )
+    if bool(recipe.concepts) != ("concepts" in names):
+        raise TrainingError("concepts need the phase concepts, and it a number of concepts")
+    if not recipe.concepts and (recipe.texts or recipe.retrieve):
+        raise TrainingError("texts and retrieve are for models with concepts; give their number")
+    if "concepts" in names[1:]:
+        raise TrainingError("the phase concepts comes first: the decoder reads what it finds")
+    decoding = [name for name in names if name != "concepts"]
+    if decoding[:1] in (["fine-tune"], ["self-critical"]):
+        raise TrainingError(f"{decoding[0]} goes on from a decoder; begin with frozen")
 
 
 def new_model(data: Data) -> tuple[Captioner, dict[str, Any]]:

@@ -451,7 +451,7 @@ def test_without_textblob_the_command_says_what_to_install(data, tmp_path, capsy
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [NoTextblob, *sys.meta_path])
     assert main(command(data, tmp_path / "train.jsonl")) == 1
-    message = "captioner: questions need textblob: pip install 'captioner[questions]'\n"
+    message = "captioner: questions needs textblob; pip install 'captioner[questions]'\n"
     assert capsys.readouterr() == ("", message)
 
 

@@ -110,9 +110,25 @@ def test_a_recipe_is_carried_out_and_resumed(recipe, tmp_path, monkeypatch):
 
 
 def test_a_recipe_begins_with_what_needs_no_decoder(recipe, tmp_path):
-    later = replace(recipe, phases=recipe.phases[2:])
+    found, _, *later = recipe.phases
     with pytest.raises(TrainingError, match="fine-tune goes on from a decoder; begin with frozen"):
-        carry_out(later, tmp_path / "run")
+        carry_out(replace(recipe, phases=(found, *later)), tmp_path / "run")
+
+
+def test_a_recipe_that_contradicts_itself_is_refused(recipe, tmp_path):
+    found, frozen, _, critical = recipe.phases
+    for changes, message in (
+        ({"concepts": 0}, "concepts need the phase concepts, and it a number"),
+        ({"phases": (frozen,)}, "concepts need the phase concepts, and it a number"),
+        ({"phases": (frozen,), "concepts": 0}, "texts and retrieve are for models with concepts"),
+        ({"phases": (frozen, found)}, "the phase concepts comes first"),
+        ({"phases": (found, replace(frozen, epochs=0))}, "phases.frozen.epochs must be 1 or more"),
+        ({"phases": (replace(critical, samples=1),)}, "self-critical.samples must be 2 or more"),
+        ({"batch_size": 0}, "batch_size 1 or more"),
+    ):
+        with pytest.raises(TrainingError, match=message):
+            carry_out(replace(recipe, **changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_data_set_may_be_all_train_if_another_has_dev(recipe, tmp_path):

@@ -262,7 +262,7 @@ def test_a_record_of_the_run_that_was_cut_short_is_named(dataset, tmp_path, enco
 def test_captions_in_which_no_word_returns_are_refused(dataset, tmp_path, encoder_weights):
     numbers = iter(range(1000))
     captions_of(dataset, lambda rows: [[i, f"word{next(numbers)}", s] for i, _, s in rows])
-    with pytest.raises(TrainingError, match="no word is said 5 times in captions-csv"):
+    with pytest.raises(TrainingError, match="captions-csv: no word is said 5 times in captions"):
         run(dataset, tmp_path / "run", encoder_weights)
     assert not (tmp_path / "run").exists()
 
