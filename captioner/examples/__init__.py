@@ -1,6 +1,7 @@
 """Small tasks for the same cells, attention, decoder and search; each prints what it measures.
 
 python -m captioner.examples.numbers      number words to French words and to digits
+python -m captioner.examples.transformer  the same by a Transformer, beside a recurrent network
 python -m captioner.examples.stories      questions about short stories
 python -m captioner.examples.characters   a text written character by character
 python -m captioner.examples.addition     binary addition by a plain recurrent network

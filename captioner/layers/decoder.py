@@ -23,8 +23,70 @@ from captioner.layers.tensor import Shape, Tensor
 Contexts = tuple[Tensor | None, Tensor | None]
 
 
+class WordDecoder(keras.layers.Layer):
+    """What every decoder has: word vectors, and concepts as words of its memory.
+
+    Args:
+        vocabulary_size: V, the number of tokens.
+        embedding_size: E, the size of a word vector.
+        concepts: whether the memory offers concepts beside the regions.
+    """
+
+    def __init__(
+        self, vocabulary_size: int, embedding_size: int, concepts: bool, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.vocabulary_size = vocabulary_size
+        self.embedding_size = embedding_size
+        self.concepts = concepts
+        self.embedding = keras.layers.ReversibleEmbedding(
+            vocabulary_size, embedding_size, name="embedding"
+        )
+        if concepts:
+            self.concept_score = keras.layers.Dense(embedding_size, name="concept_score")
+            self.concept_norm = keras.layers.LayerNormalization(name="concept_norm")
+
+    def build(self, tokens_shape: Shape, annotations_shape: tuple[Any, ...]) -> None:
+        self.embedding.build(tokens_shape)
+        if self.concepts:
+            self.concept_score.build((None, None, 2))
+            self.concept_norm.build((None, None, self.embedding_size))
+        self.annotation_size = annotations_shape[-1]
+        self.built = True
+
+    def concept_slots(
+        self, ids: Tensor, odds: Tensor, present: Tensor, regions: Tensor | None = None
+    ) -> Concepts:
+        """The `Concepts` of words and how likely they are to be there.
+
+        Args:
+            ids: `int[B, K]`, words of the vocabulary.
+            odds: `float[B, K]`, log-odds.
+            present: `bool[B, K]`, false where a slot is empty.
+            regions: `float[B, K, R]`, where the evidence lies; None without a photograph.
+        """
+        odds = ops.cast(odds, self.compute_dtype)
+        scores = ops.stack([ops.clip(odds, -8.0, 8.0) / 4.0, ops.sigmoid(odds)], axis=-1)
+        # Scaled as word vectors are where they are read, see `TextEncoder`.
+        words = self.embedding(ids) * self.embedding_size**0.5
+        vectors = self.concept_norm(words + self.concept_score(scores))
+        return Concepts(vectors, self.concept_keys(vectors), present, ids, odds, regions)
+
+    def concept_keys(self, vectors: Tensor) -> Tensor | None:
+        """What an attention to concepts alone compares with, if there is one."""
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "embedding_size": self.embedding_size,
+            "concepts": self.concepts,
+        }
+
+
 @keras.saving.register_keras_serializable("captioner")
-class AttentionDecoder(keras.layers.Layer):
+class AttentionDecoder(WordDecoder):
     """Writes token ids with soft attention over annotation vectors.
 
     Soft attention and its gate are those of Show, Attend and Tell (Xu et al., 2015); as in Lu et
@@ -59,9 +121,7 @@ class AttentionDecoder(keras.layers.Layer):
         concepts: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.vocabulary_size = vocabulary_size
-        self.embedding_size = embedding_size
+        super().__init__(vocabulary_size, embedding_size, concepts, **kwargs)
         self.units = units
         self.attention_size = attention_size
         self.cell = cell
@@ -69,12 +129,8 @@ class AttentionDecoder(keras.layers.Layer):
         self.dropout = dropout
         self.condition_size = condition_size
         self.attention_name = attention
-        self.concepts = concepts
 
         dense = keras.layers.Dense
-        self.embedding = keras.layers.ReversibleEmbedding(
-            vocabulary_size, embedding_size, name="embedding"
-        )
         self.overview = dense(embedding_size, name="overview")
         self.recurrent = recurrent_cell(cell, units, layers, name="recurrent")
         self.initial = [
@@ -88,8 +144,6 @@ class AttentionDecoder(keras.layers.Layer):
         if condition_size:
             self.output_condition = dense(embedding_size, use_bias=False, name="output_condition")
         if concepts:
-            self.concept_score = dense(embedding_size, name="concept_score")
-            self.concept_norm = keras.layers.LayerNormalization(name="concept_norm")
             self.concept_attention = attention_layer(
                 attention, attention_size, name="concept_attention"
             )
@@ -106,10 +160,9 @@ class AttentionDecoder(keras.layers.Layer):
         self.drop = keras.layers.Dropout(dropout, name="drop")
 
     def build(self, tokens_shape: Shape, annotations_shape: tuple[Any, ...]) -> None:
-        size, vectors = annotations_shape[-1], (None, None, self.embedding_size)
-        query = (None, self.units + self.condition_size)
+        super().build(tokens_shape, annotations_shape)
+        size, query = self.annotation_size, (None, self.units + self.condition_size)
         mean = size + self.embedding_size if self.concepts else size
-        self.embedding.build(tokens_shape)
         self.overview.build((None, mean))
         self.recurrent.build((None, self.embedding_size))
         for dense in self.initial:
@@ -121,14 +174,10 @@ class AttentionDecoder(keras.layers.Layer):
         if self.condition_size:
             self.output_condition.build((None, self.condition_size))
         if self.concepts:
-            self.concept_score.build((None, None, 2))
-            self.concept_norm.build(vectors)
-            self.concept_attention.build(vectors, query)
+            self.concept_attention.build((None, None, self.embedding_size), query)
             self.concept_gate.build((None, self.units))
             self.output_concepts.build((None, self.embedding_size))
         self.output_norm.build((None, self.embedding_size))
-        self.annotation_size = size
-        self.built = True
 
     def memory(
         self,
@@ -154,24 +203,8 @@ class AttentionDecoder(keras.layers.Layer):
             mean = ops.concatenate([mean, named], axis=-1)
         return Memory(mean, self.overview(mean), annotations, keys, mask, concepts)
 
-    def concept_slots(
-        self, ids: Tensor, odds: Tensor, present: Tensor, regions: Tensor | None = None
-    ) -> Concepts:
-        """The `Concepts` of words and how likely they are to be there.
-
-        Args:
-            ids: `int[B, K]`, words of the vocabulary.
-            odds: `float[B, K]`, log-odds.
-            present: `bool[B, K]`, false where a slot is empty.
-            regions: `float[B, K, R]`, where the evidence lies; None without a photograph.
-        """
-        odds = ops.cast(odds, self.compute_dtype)
-        scores = ops.stack([ops.clip(odds, -8.0, 8.0) / 4.0, ops.sigmoid(odds)], axis=-1)
-        # Scaled as word vectors are where they are read, see `TextEncoder`.
-        words = self.embedding(ids) * self.embedding_size**0.5
-        vectors = self.concept_norm(words + self.concept_score(scores))
-        keys = self.concept_attention.keys(vectors)
-        return Concepts(vectors, keys, present, ids, odds, regions)
+    def concept_keys(self, vectors: Tensor) -> Tensor:
+        return self.concept_attention.keys(vectors)
 
     def initial_states(
         self, memory: Memory, sequences: int, condition: Tensor | None = None
@@ -357,8 +390,6 @@ class AttentionDecoder(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "embedding_size": self.embedding_size,
             "units": self.units,
             "attention_size": self.attention_size,
             "cell": self.cell,
@@ -366,7 +397,6 @@ class AttentionDecoder(keras.layers.Layer):
             "dropout": self.dropout,
             "condition_size": self.condition_size,
             "attention": self.attention_name,
-            "concepts": self.concepts,
         }
 
 

@@ -9,7 +9,7 @@ class Concepts(NamedTuple):
     """Words that may be worth saying, as slots of their own (You et al., 2016)."""
 
     vectors: Tensor  # float[B, K, E]
-    keys: Tensor  # what the attention compares with, float[B, K, A]
+    keys: Tensor | None  # what an attention to them alone compares with, float[B, K, A]
     present: Tensor  # bool[B, K], false where a slot is empty
     ids: Tensor  # int[B, K], words of the vocabulary
     odds: Tensor  # float[B, K], log-odds that they are there
@@ -25,8 +25,8 @@ class Memory(NamedTuple):
     """
 
     mean: Tensor  # float[B, M], the mean annotation vector and the mean concept
-    overview: Tensor  # float[B, E], what of the mean every step reads
+    overview: Tensor | None = None  # float[B, E], what of the mean every step reads
     annotations: Tensor | None = None  # float[B, R, D]
-    keys: Tensor | None = None  # what the attention compares with, float[B, R, A]
+    keys: Any = None  # what the attention compares with, float[B, R, A]; of each layer if several
     mask: Tensor | None = None  # bool[B, R], false where padded; None where nothing is
     concepts: Any = None  # `Concepts`, where the decoder looks at them

@@ -19,6 +19,7 @@ from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
 from captioner.layers.text_encoder import TextEncoder
+from captioner.layers.transformer import TransformerDecoder
 from captioner.models.config import Config
 
 Inputs = Mapping[str, Tensor]
@@ -39,7 +40,7 @@ class ConditionalLanguageModel(keras.Model):
     config_class: ClassVar[type[Config]]
 
     config: Any  # an instance of config_class
-    decoder: AttentionDecoder
+    decoder: AttentionDecoder | TransformerDecoder
     drop: keras.layers.Dropout
     rules: Rules | None = None  # of what may be written; None for a model that may write anything
     calibration: Calibration | None = None  # None for a model whose confidence was not measured
@@ -52,9 +53,29 @@ class ConditionalLanguageModel(keras.Model):
         self.vocabulary = Vocabulary(vocabulary)
         self.config = self.config_class() if config is None else config
 
-    def new_decoder(self, concepts: bool = False) -> AttentionDecoder:
-        """A decoder of the sizes in the configuration of a captioner or a translator."""
+    def new_decoder(self, concepts: bool = False) -> AttentionDecoder | TransformerDecoder:
+        """A decoder of the sizes in the configuration of a captioner or a translator.
+
+        Raises:
+            ValueError: an unknown kind of decoder.
+        """
         config = self.config
+        if config.decoder == "transformer":
+            return TransformerDecoder(
+                len(self.vocabulary),
+                self.steps,
+                config.embedding_size,
+                config.units,
+                config.heads,
+                config.layers,
+                config.dropout,
+                config.question_units,
+                concepts,
+                config.positional,
+                name="decoder",
+            )
+        if config.decoder != "recurrent":
+            raise ValueError(f"unknown decoder {config.decoder!r}; give recurrent or transformer")
         return AttentionDecoder(
             len(self.vocabulary),
             config.embedding_size,

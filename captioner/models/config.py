@@ -51,8 +51,12 @@ class CaptionerConfig(Config):
         units: H, the size of the recurrent state.
         attention_size: A, the size of the space of the attention.
         attention: the kind of attention, see `captioner.layers.attention`.
+        decoder: "recurrent" (`captioner.layers.decoder`), or "transformer"
+            (`captioner.layers.transformer`), which takes no note of the attention and the cell.
         cell: the recurrent cell of the decoder, see `captioner.layers.cells`.
-        layers: the number of stacked cells.
+        layers: the number of stacked cells, or of the layers of a Transformer.
+        heads: of each layer of a Transformer; they share the units.
+        positional: whether the words of a Transformer know where they stand.
         dropout: rate on annotation vectors, word vectors and the deep output.
         attention_penalty: weight of the doubly stochastic regularisation (eq. 14).
         max_words: the longest sentence written, in words.
@@ -76,8 +80,11 @@ class CaptionerConfig(Config):
     units: int = 512
     attention_size: int = 256
     attention: str = "additive"
+    decoder: str = "recurrent"
     cell: str = "lstm"
     layers: int = 1
+    heads: int = 4
+    positional: bool = True
     dropout: float = 0.4
     attention_penalty: float = 0.5
     max_words: int = 20
@@ -103,8 +110,13 @@ class TranslatorConfig(Config):
         units: H, the size of the recurrent state and of the annotation vectors.
         attention_size: A, the size of the space of the attention.
         attention: the kind of attention, see `captioner.layers.attention`.
+        decoder: "recurrent", or "transformer" for an encoder and a decoder of
+            `captioner.layers.transformer`, which take no note of the attention, the cell and
+            `bidirectional`.
         cell: the recurrent cell of encoder and decoder, see `captioner.layers.cells`.
-        layers: the number of stacked cells in each.
+        layers: the number of stacked cells in each, or of the layers of a Transformer.
+        heads: of each layer of a Transformer; they share the units.
+        positional: whether the words of a Transformer know where they stand.
         bidirectional: whether the encoder reads backwards as well.
         dropout: rate on word vectors and the deep output.
         max_source_words: Q, the longest sentence read, in words; what is longer is cut.
@@ -120,8 +132,11 @@ class TranslatorConfig(Config):
     units: int = 128
     attention_size: int = 64
     attention: str = "additive"
+    decoder: str = "recurrent"
     cell: str = "lstm"
     layers: int = 1
+    heads: int = 4
+    positional: bool = True
     bidirectional: bool = True
     dropout: float = 0.0
     max_source_words: int = 20

@@ -16,6 +16,7 @@ from captioner.generation.samplers import Beam
 from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
 from captioner.layers.text_encoder import TextEncoder
+from captioner.layers.transformer import TransformerEncoder
 from captioner.models.base import ConditionalLanguageModel, Inputs
 from captioner.models.config import TranslatorConfig
 
@@ -41,14 +42,7 @@ class Translator(ConditionalLanguageModel):
         super().__init__(vocabulary, config, **kwargs)
         config = self.config
         self.drop = keras.layers.Dropout(config.dropout, name="drop")
-        self.text_encoder = TextEncoder(
-            config.units,
-            config.cell,
-            config.layers,
-            config.bidirectional,
-            return_sequences=True,
-            name="text_encoder",
-        )
+        self.text_encoder = self._new_encoder()
         self.norm = keras.layers.LayerNormalization(name="norm")
         self.decoder = self.new_decoder()
         words = config.max_source_words
@@ -61,6 +55,14 @@ class Translator(ConditionalLanguageModel):
             )
             self.question_encoder.build((None, config.max_question_words, config.embedding_size))
         self.built = True
+
+    def _new_encoder(self) -> TextEncoder | TransformerEncoder:
+        config, name = self.config, "text_encoder"
+        if config.decoder == "transformer":
+            sizes = (config.units, config.heads, config.layers, config.dropout, config.positional)
+            return TransformerEncoder(*sizes, name=name)
+        stack = (config.cell, config.layers, config.bidirectional)
+        return TextEncoder(config.units, *stack, return_sequences=True, name=name)
 
     @property
     def grid(self) -> tuple[int, ...]:

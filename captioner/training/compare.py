@@ -1,4 +1,4 @@
-"""What the parts of the decoder are worth: the caption recipe with each of them, in one table."""
+"""What kinds of decoders are worth: the caption recipe with each of them, in one table."""
 
 import json
 import time
@@ -29,6 +29,8 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     *({"cell": cell, "layers": layers} for layers in (1, 2) for cell in CELLS),
     {"attention": "dot"},
     {"attention": "mean"},
+    # As many parameters as the LSTM; each of its many sub-layers drops something out.
+    {"decoder": "transformer", "layers": 3, "units": 256, "dropout": 0.2},
 )
 SEED = 0
 
@@ -116,9 +118,7 @@ def compare(
         fit(model, phase, batches, Progress(phase, folder, scores))
         results.append(
             {
-                "cell": config.cell,
-                "layers": config.layers,
-                "attention": config.attention,
+                **_kind(config),
                 "parameters": model.count_params() - model.encoder.count_params(),
                 # The first epoch also compiles.
                 "photographs a second": len(photographs) / min(scores.seconds),
@@ -128,6 +128,13 @@ def compare(
         presets.write_json(results_path, results)
         keras.backend.clear_session()
     return results
+
+
+def _kind(config: CaptionerConfig) -> dict[str, Any]:
+    """What a row says of the decoder."""
+    if config.decoder == "transformer":
+        return {"cell": "transformer", "layers": config.layers, "attention": "multi-head"}
+    return {"cell": config.cell, "layers": config.layers, "attention": config.attention}
 
 
 def table(results: list[dict[str, Any]]) -> str:

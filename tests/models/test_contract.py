@@ -36,8 +36,9 @@ def rows(*shape):
     return tokens
 
 
-def captioner(vocabulary):
+def captioner(vocabulary, **more):
     settings = {**SIZES, **ASKED, "annotation_size": 8, "attention_size": 8, "max_words": 3}
+    settings |= more
     model = Captioner(vocabulary, CaptionerConfig(encoder="toy", image_size=64, **settings))
     features = np.random.default_rng(1).normal(size=(2, model.regions, 12)).astype("float32")
     questions = rows(2, 1, 3)
@@ -45,8 +46,9 @@ def captioner(vocabulary):
     return model, inputs, {"features": features}
 
 
-def translator(vocabulary):
+def translator(vocabulary, **more):
     settings = {**SIZES, **ASKED, "attention_size": 8, "max_source_words": 5, "max_words": 3}
+    settings |= more
     model = Translator(vocabulary, TranslatorConfig(**settings))
     sources = rows(2, 5)
     sources[0, 3:] = PAD
@@ -54,12 +56,30 @@ def translator(vocabulary):
     return model, {**read, "tokens": rows(2, 4)}, {"sources": sources}
 
 
+def captioning_transformer(vocabulary):
+    concepts = tuple(vocabulary.words[4:9])
+    return captioner(vocabulary, decoder="transformer", concepts=concepts, concept_slots=3)
+
+
+def translating_transformer(vocabulary):
+    return translator(vocabulary, decoder="transformer")
+
+
 def character_model(vocabulary):
     model = CharacterModel(vocabulary, CharacterModelConfig(**SIZES, streams=2, max_characters=3))
     return model, rows(2, 4), {"annotations": np.zeros((2, 1, 1), "float32")}
 
 
-@pytest.fixture(params=[captioner, translator, character_model], ids=lambda make: make.__name__)
+MODELS = [
+    captioner,
+    captioning_transformer,
+    translator,
+    translating_transformer,
+    character_model,
+]
+
+
+@pytest.fixture(params=MODELS, ids=lambda make: make.__name__)
 def made(request, vocabulary, toy_encoder):
     """A model, what it is called with for training, and what it writes about."""
     keras.utils.set_random_seed(0)

@@ -36,7 +36,8 @@ def test_variants_are_trained_once_and_compared_in_a_table(dataset, toy, tmp_pat
             sizes = {"annotation_size": 8, "embedding_size": 8, "units": 8, "max_words": 3}
             super().__init__(vocabulary, replace(config, **sizes), **settings)
 
-    variants = ({"cell": "gru"}, {"attention": "mean"})
+    transformer = {"decoder": "transformer", "layers": 1, "units": 256}
+    variants = ({"cell": "gru"}, {"attention": "mean"}, transformer)
     monkeypatch.setattr(compare, "Captioner", Toy)
     monkeypatch.setattr(compare, "VARIANTS", variants[:1])
     settings = {"weights": tmp_path / "toy", "epochs": 1}
@@ -49,6 +50,7 @@ def test_variants_are_trained_once_and_compared_in_a_table(dataset, toy, tmp_pat
     assert [(row["cell"], row["attention"]) for row in results] == [
         ("gru", "additive"),
         ("lstm", "mean"),
+        ("transformer", "multi-head"),
     ]
     for row in results:
         assert row["layers"] == row["epoch"] == 1 and row["photographs a second"] > 0
@@ -64,7 +66,7 @@ def test_variants_are_trained_once_and_compared_in_a_table(dataset, toy, tmp_pat
 
     header, line, *rows = compare.table(results).splitlines()
     assert header.startswith("| cell | layers | attention | parameters | photographs a second |")
-    assert line.count("---") == header.count(" | ") + 1 and len(rows) == 2
+    assert line.count("---") == header.count(" | ") + 1 and len(rows) == 3
     assert rows[0].startswith("| gru | 1 | additive | ")
 
 
@@ -83,9 +85,9 @@ def test_a_data_set_of_questions_is_refused_in_a_line(dataset, toy, tmp_path, ca
     assert "jsonl: variants are compared by captions, and it has none" in line
 
 
-def test_the_variants_are_every_cell_in_one_and_two_layers_and_every_attention():
-    assert len(compare.VARIANTS) == 2 * len(compare.CELLS) + 2
-    assert len({json.dumps(variant) for variant in compare.VARIANTS}) == 10
+def test_the_variants_are_every_cell_in_one_and_two_layers_every_attention_and_a_transformer():
+    assert len(compare.VARIANTS) == 2 * len(compare.CELLS) + 3
+    assert len({json.dumps(variant) for variant in compare.VARIANTS}) == 11
 
 
 def test_the_command_prints_the_table(monkeypatch, capsys):

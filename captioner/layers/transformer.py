@@ -1,0 +1,467 @@
+"""The Transformer (Vaswani et al., 2017): attention in the place of recurrence.
+
+Each word looks at the words before it, so that a network learns all words of a sentence at once,
+where a recurrent one waits for the state that the word before leaves. While it writes, it keeps the
+keys and values of what it has written: these are its state, which grows.
+
+Layers are normalised before each sub-layer rather than after it (Xiong et al., 2020): so they learn
+at once, without the long warm-up of the paper.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from captioner.layers.attention import attend
+from captioner.layers.decoder import WordDecoder, masked_mean
+from captioner.layers.memory import Memory
+from captioner.layers.tensor import Shape, Tensor
+
+INNER = 4  # the feed-forward sub-layer is so many times as wide, section 3.3
+Keys = tuple[Tensor, Tensor]  # keys and values, each float[B, R, H]
+
+
+def position_vectors(length: int, size: int) -> np.ndarray:
+    """`float32[T, H]`: sines and cosines of the position, section 3.5."""
+    angles = np.arange(length)[:, None] / 10000 ** (np.arange(0, size, 2) / size)
+    waves = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+    return waves.reshape(length, -1)[:, :size].astype("float32")
+
+
+@keras.saving.register_keras_serializable("captioner")
+class MultiHeadAttention(keras.layers.Layer):
+    """`softmax(q k^T / sqrt(d)) v` in several heads, section 3.2.2.
+
+    As with `captioner.layers.attention`, several sequences may look at one memory: with N queries
+    and B memories, N a multiple of B, query n reads memory n // (N / B), whose keys are computed
+    once. This and keeping the keys of words is what `keras.layers.MultiHeadAttention`, which
+    otherwise computes the same, has no way to do.
+
+    Args:
+        units: H, the size of what is read and written.
+        heads: h, each of the size d = H / h.
+
+    Raises:
+        ValueError: the heads do not share the units evenly.
+    """
+
+    def __init__(self, units: int, heads: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if units % heads:
+            raise ValueError(f"{heads} heads share a multiple of {heads} units, not {units}")
+        self.units, self.heads = units, heads
+        self.query = keras.layers.Dense(units, name="query")
+        self.key = keras.layers.Dense(units, name="key")
+        self.value = keras.layers.Dense(units, name="value")
+        self.output_heads = keras.layers.Dense(units, name="output_heads")
+        self.softmax = keras.layers.Softmax()
+
+    def build(self, size: int) -> None:
+        """Make the weights for a memory of vectors of a size."""
+        self.query.build((None, None, self.units))
+        self.key.build((None, None, size))
+        self.value.build((None, None, size))
+        self.output_heads.build((None, None, self.units))
+        self.built = True
+
+    def keys(self, memory: Tensor) -> Keys:
+        """Keys and values of vectors `float[B, R, D]`."""
+        return self.key(memory), self.value(memory)
+
+    def call(self, queries: Tensor, keys: Keys, mask: Tensor | None = None) -> Keys:
+        """What is seen.
+
+        Args:
+            queries: `float[N, T, H]`.
+            keys: what `keys` made of B memories.
+            mask: which of the R vectors may be seen, `bool[B or 1, 1, T or 1, R]`.
+
+        Returns:
+            `float[N, T, H]`, and the weights of the heads `float[N, T, h, R]`.
+        """
+        found, values = (self._split(x, (-1, x.shape[1])) for x in keys)
+        shape, memories = ops.shape(queries), ops.shape(found)[0]
+        asked = self._split(self.query(queries), (memories, -1))  # [B, h, N/B * T, d]
+        scores = ops.matmul(asked, ops.transpose(found, (0, 1, 3, 2)))
+        scores = scores / (self.units / self.heads) ** 0.5
+        weights = self.softmax(scores, mask=mask)
+        seen = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
+        weights = ops.transpose(weights, (0, 2, 1, 3))
+        return (
+            self.output_heads(ops.reshape(seen, (-1, shape[1], self.units))),
+            ops.reshape(weights, (-1, shape[1], self.heads, weights.shape[-1])),
+        )
+
+    def _split(self, x: Tensor, shape: tuple[Any, Any]) -> Tensor:
+        """`float[B, h, L, d]`: the parts of vectors that the heads see, of a shape `[B, L]`."""
+        x = ops.reshape(x, (*shape, self.heads, self.units // self.heads))
+        return ops.transpose(x, (0, 2, 1, 3))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units, "heads": self.heads}
+
+
+@keras.saving.register_keras_serializable("captioner")
+class TransformerLayer(keras.layers.Layer):
+    """Self-attention, attention to a memory if there is one, and a feed-forward network; what each
+    finds is added to what it read.
+
+    Args:
+        units: H.
+        heads: of each attention.
+        dropout: rate on what each sub-layer finds.
+        memory: whether there is one.
+    """
+
+    def __init__(self, units: int, heads: int, dropout: float, memory: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units, self.heads, self.dropout, self.memory = units, heads, dropout, memory
+        norm = keras.layers.LayerNormalization
+        self.self_norm = norm(name="self_norm")
+        self.self_attention = MultiHeadAttention(units, heads, name="self_attention")
+        if memory:
+            self.memory_norm = norm(name="memory_norm")
+            self.memory_attention = MultiHeadAttention(units, heads, name="memory_attention")
+        self.inner_norm = norm(name="inner_norm")
+        self.inner = keras.layers.Dense(INNER * units, activation="relu", name="inner")
+        self.outer = keras.layers.Dense(units, name="outer")
+        self.drop = keras.layers.Dropout(dropout, name="drop")
+
+    def build(self, input_shape: Any = None) -> None:
+        shape = (None, None, self.units)
+        self.self_norm.build(shape)
+        self.self_attention.build(self.units)
+        if self.memory:
+            self.memory_norm.build(shape)
+            self.memory_attention.build(self.units)
+        self.inner_norm.build(shape)
+        self.inner.build(shape)
+        self.outer.build((None, None, INNER * self.units))
+        self.built = True
+
+    def keys(self, x: Tensor) -> Keys:
+        """What words `float[N, T, H]` offer to the self-attention."""
+        return self.self_attention.keys(self.self_norm(x))
+
+    def call(
+        self,
+        x: Tensor,
+        keys: Keys,
+        mask: Tensor,
+        memory: Keys | None = None,
+        memory_mask: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Read words.
+
+        Args:
+            x: `float[N, T, H]`.
+            keys: what `keys` made of these words, or of more.
+            mask: which of those may be seen, see `MultiHeadAttention`.
+            memory: keys and values of B memories, N a multiple of B, where there is one.
+            memory_mask: which of it may be seen.
+            training: whether dropout is applied.
+
+        Returns:
+            `float[N, T, H]`, and the weights `float[N, T, h, R]`: of the memory, or where there is
+            none, of the words.
+        """
+        found, weights = self.self_attention(self.self_norm(x), keys, mask)
+        x = x + self.drop(found, training=training)
+        if self.memory:
+            found, weights = self.memory_attention(self.memory_norm(x), memory, memory_mask)
+            x = x + self.drop(found, training=training)
+        found = self.outer(self.inner(self.inner_norm(x)))
+        return x + self.drop(found, training=training), weights
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "heads": self.heads,
+            "dropout": self.dropout,
+            "memory": self.memory,
+        }
+
+
+@keras.saving.register_keras_serializable("captioner")
+class TransformerEncoder(keras.layers.Layer):
+    """Reads word vectors, all of which see each other; what it returns is a memory.
+
+    Args:
+        units: H.
+        heads: of each layer.
+        layers: how many there are.
+        dropout: rate on what each sub-layer finds.
+        positional: whether words know where they stand.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        heads: int,
+        layers: int,
+        dropout: float = 0.0,
+        positional: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units, self.heads, self.layers = units, heads, layers
+        self.dropout, self.positional = dropout, positional
+        self.enter = keras.layers.Dense(units, name="enter")
+        self.stack = [
+            TransformerLayer(units, heads, dropout, False, name=f"layer_{i}") for i in range(layers)
+        ]
+
+    def build(self, words_shape: Shape) -> None:
+        self.enter.build(words_shape)
+        for layer in self.stack:
+            layer.build()
+        self.built = True
+
+    def call(self, words: Tensor, mask: Tensor, training: bool = False) -> Tensor:
+        """`float[N, Q, H]` of word vectors `float[N, Q, E]`.
+
+        Args:
+            words: `float[N, Q, E]`; Q is static.
+            mask: `bool[N, Q]`, false where a sentence is padded; what is returned there means
+                nothing.
+            training: whether dropout is applied.
+        """
+        x = self.enter(words * words.shape[-1] ** 0.5)  # see `TextEncoder`
+        if self.positional:
+            x = x + ops.cast(position_vectors(words.shape[1], self.units), x.dtype)
+        for layer in self.stack:
+            x, _ = layer(x, layer.keys(x), mask[:, None, None], training=training)
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "heads": self.heads,
+            "layers": self.layers,
+            "dropout": self.dropout,
+            "positional": self.positional,
+        }
+
+
+@keras.saving.register_keras_serializable("captioner")
+class TransformerDecoder(WordDecoder):
+    """Writes token ids as `captioner.layers.decoder.AttentionDecoder` does, and in its place.
+
+    Regions and concepts are vectors of one memory, at which all heads of all layers look.
+
+    Args:
+        vocabulary_size: V, the number of tokens.
+        steps: T, the most tokens of a sentence.
+        embedding_size: E, the size of a word vector.
+        units: H, the size of what the layers read and write.
+        heads: of each layer.
+        layers: how many there are.
+        dropout: rate on word vectors and on what each sub-layer finds.
+        condition_size: C, the size of a vector that conditions what is written, such as an
+            encoded question; 0 for none.
+        concepts: whether the memory offers concepts beside the regions.
+        positional: whether words know where they stand.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        steps: int,
+        embedding_size: int = 256,
+        units: int = 256,
+        heads: int = 4,
+        layers: int = 2,
+        dropout: float = 0.1,
+        condition_size: int = 0,
+        concepts: bool = False,
+        positional: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(vocabulary_size, embedding_size, concepts, **kwargs)
+        self.steps, self.units, self.heads, self.layers = steps, units, heads, layers
+        self.dropout, self.condition_size, self.positional = dropout, condition_size, positional
+        dense = keras.layers.Dense
+        self.enter = dense(units, name="enter")
+        self.enter_regions = dense(units, name="enter_regions")
+        if concepts:
+            self.enter_concepts = dense(units, name="enter_concepts")
+        if condition_size:
+            self.enter_condition = dense(units, use_bias=False, name="enter_condition")
+        self.stack = [
+            TransformerLayer(units, heads, dropout, True, name=f"layer_{i}") for i in range(layers)
+        ]
+        self.output_norm = keras.layers.LayerNormalization(name="output_norm")
+        self.leave = dense(embedding_size, name="leave")
+        self.drop = keras.layers.Dropout(dropout, name="drop")
+
+    def build(self, tokens_shape: Shape, annotations_shape: tuple[Any, ...]) -> None:
+        super().build(tokens_shape, annotations_shape)
+        self.enter.build((None, None, self.embedding_size))
+        self.enter_regions.build(annotations_shape)
+        if self.concepts:
+            self.enter_concepts.build((None, None, self.embedding_size))
+        if self.condition_size:
+            self.enter_condition.build((None, self.condition_size))
+        for layer in self.stack:
+            layer.build()
+        self.output_norm.build((None, None, self.units))
+        self.leave.build((None, self.units))
+
+    def memory(
+        self, annotations: Tensor | None, mask: Tensor | None = None, concepts: Any = None
+    ) -> Memory:
+        """The `Memory` of annotation vectors; see `AttentionDecoder.memory`."""
+        vectors, masks = [], []
+        if annotations is not None:
+            vectors.append(self.enter_regions(annotations))
+            masks.append(ops.ones(ops.shape(annotations)[:2], "bool") if mask is None else mask)
+        if self.concepts:
+            vectors.append(self.enter_concepts(concepts.vectors))
+            masks.append(concepts.present)
+        slots, mask = ops.concatenate(vectors, axis=1), ops.concatenate(masks, axis=1)
+        keys = [layer.memory_attention.keys(slots) for layer in self.stack]
+        return Memory(masked_mean(slots, mask), None, annotations, keys, mask, concepts)
+
+    def initial_states(
+        self, memory: Memory, sequences: int, condition: Tensor | None = None
+    ) -> list[Tensor]:
+        """States of B x `sequences` sequences that have nothing written.
+
+        Returns:
+            A flat list of the position `int[N]`, and of each layer the keys and values
+            `float[N, T, H]`.
+        """
+        rows = ops.shape(memory.mean)[0] * sequences
+        empty = ops.zeros((rows, self.steps, self.units), self.compute_dtype)
+        return [ops.zeros((rows,), "int32"), *([empty] * (2 * self.layers))]
+
+    def step(
+        self,
+        words: Tensor,
+        states: list[Tensor],
+        memory: Memory,
+        condition: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, tuple[None, None], Tensor | None, list[Tensor]]:
+        """Read one word; see `AttentionDecoder.step`, whose contexts are in the output here."""
+        position, *kept = states
+        now = ops.expand_dims(position, -1) == ops.arange(self.steps)  # [N, T]
+        before = ops.expand_dims(position, -1) >= ops.arange(self.steps)
+        x = self._entered(ops.expand_dims(words, 1), now, condition)
+        weights = None
+        for i, layer in enumerate(self.stack):
+            for part, new in enumerate(layer.keys(x)):
+                kept[2 * i + part] = ops.where(ops.expand_dims(now, -1), new, kept[2 * i + part])
+            seen = ops.expand_dims(before, (1, 2))
+            x, weights = self._look(i, x, (kept[2 * i], kept[2 * i + 1]), seen, memory, training)
+        looked = self._looked(weights, memory)
+        output = ops.reshape(x, (-1, self.units))
+        return output, (None, None), looked, [position + 1, *kept]
+
+    def logits(
+        self,
+        words: Tensor,
+        outputs: Tensor,
+        contexts: Any = None,
+        condition: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
+        """The logits `float[..., V]` of outputs `float[..., H]`; all else they hold already."""
+        deep = self.drop(self.leave(self.output_norm(outputs)), training=training)
+        return self.embedding(deep, reverse=True)
+
+    def looks(
+        self,
+        tokens: Tensor,
+        memory: Memory,
+        condition: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Read the true words, all at once.
+
+        Args:
+            tokens: `int[N, T]`, each sequence from the start token on; T is static.
+            memory: a `Memory` of B photographs, N a multiple of B.
+            condition: `float[N, C]`, where the decoder is conditioned.
+            training: whether dropout is applied.
+
+        Returns:
+            The outputs `float[N, T, H]`, and of each layer the weights `float[N, T, h, S]` of what
+            the memory offers: regions, then concepts.
+        """
+        steps = tokens.shape[1]
+        words = self.drop(self.embedding(tokens), training=training)
+        positions = np.eye(steps, self.steps, dtype="float32")[None]
+        x, looks = self._entered(words, positions, condition), []
+        before = ops.convert_to_tensor(np.tri(steps, dtype=bool)[None, None])
+        for i, layer in enumerate(self.stack):
+            x, weights = self._look(i, x, layer.keys(x), before, memory, training)
+            looks.append(weights)
+        return x, looks
+
+    def call(
+        self,
+        tokens: Tensor,
+        memory: Memory,
+        condition: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Teacher forcing; see `looks`.
+
+        Returns:
+            Logits `float[N, T, V]` and attention weights `float[N, T, R]`, the mean over the heads
+            of the last layer; None without regions.
+        """
+        x, looks = self.looks(tokens, memory, condition, training)
+        weights = self._looked(looks[-1], memory)
+        if weights is not None:
+            weights = ops.reshape(weights, (-1, tokens.shape[1], weights.shape[-1]))
+        return self.logits(None, x, training=training), weights
+
+    def _entered(self, words: Tensor, positions: Tensor, condition: Tensor | None) -> Tensor:
+        """`float[N, L, H]` of word vectors `float[N, L, E]` and, one-hot, their positions
+        `[N or 1, L, T]`, or `[N, T]` of one word each."""
+        x = self.enter(words * self.embedding_size**0.5)
+        if self.positional:
+            vectors = ops.cast(position_vectors(self.steps, self.units), x.dtype)
+            where = ops.matmul(ops.cast(positions, x.dtype), vectors)
+            x = x + (where if len(positions.shape) == 3 else ops.expand_dims(where, 1))
+        if condition is not None:
+            x = x + ops.expand_dims(self.enter_condition(condition), 1)
+        return x
+
+    def _look(
+        self, i: int, x: Tensor, keys: Keys, mask: Tensor, memory: Memory, training: bool
+    ) -> tuple[Tensor, Tensor]:
+        """What a layer makes of words."""
+        slots = ops.expand_dims(memory.mask, (1, 2))
+        return self.stack[i](x, keys, mask, memory.keys[i], slots, training=training)
+
+    def _looked(self, weights: Tensor, memory: Memory) -> Tensor | None:
+        """`float[M, R]`: the mean over heads, to look at a concept being to look where the evidence
+        for it lies."""
+        if memory.annotations is None:
+            return None
+        weights = ops.mean(weights, axis=2)
+        weights = ops.reshape(weights, (-1, weights.shape[-1]))
+        regions = memory.annotations.shape[1]
+        if memory.concepts is None or memory.concepts.regions is None:
+            return weights[:, :regions]
+        return weights[:, :regions] + attend(weights[:, regions:], memory.concepts.regions)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "steps": self.steps,
+            "units": self.units,
+            "heads": self.heads,
+            "layers": self.layers,
+            "dropout": self.dropout,
+            "condition_size": self.condition_size,
+            "positional": self.positional,
+        }
