@@ -58,8 +58,9 @@ print(json.dumps({
 
 
 @pytest.mark.slow
-def test_tensorflow_and_jax_agree(toy, features, tmp_path):
-    model = toy(dropout=0.0, question_units=8, max_question_words=4)
+@pytest.mark.parametrize("decoder", ["recurrent", "transformer"])
+def test_tensorflow_and_jax_agree(decoder, toy, features, tmp_path):
+    model = toy(decoder=decoder, dropout=0.0, question_units=8, max_question_words=4)
     model.save_to_preset(tmp_path / "toy")
     model = type(model).from_preset(tmp_path / "toy")  # both read the same rounded weights
     x = features(model)
