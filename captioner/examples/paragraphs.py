@@ -29,6 +29,7 @@ from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.evaluation.caption_metrics import bleu, cider
 from captioner.examples import SEED, learn
 from captioner.generation.batching import BATCH, batched
+from captioner.generation.results import OUTPUTS, caption_of
 from captioner.generation.samplers import Beam
 from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
@@ -63,6 +64,7 @@ class ParagraphConfig(Config):
     units: int = 256
     attention_size: int = 128
     attention: str = "additive"
+    decoder: str = "recurrent"
     cell: str = "lstm"
     layers: int = 1
     dropout: float = 0.4
@@ -142,15 +144,16 @@ class ParagraphModel(ConditionalLanguageModel):
             inputs["questions"] = np.ones((len(batch), sentences, 1), "int32")
             sampler = Beam(BEAM_WIDTH).inputs(self.steps, len(batch) * sentences)
             outputs = self.search({**inputs, **sampler})
-            tokens, log_probs = outputs["tokens"], outputs["log_probs"]
-            merits = log_probs.sum(-1) / (tokens != PAD).sum(-1)
-            best = tokens[np.arange(len(tokens)), merits.argmax(-1)].reshape(
-                -1, sentences, self.steps
-            )
-            for rows, ends in zip(best, ops.convert_to_numpy(last) > 0, strict=True):
+            searches = zip(*(outputs[name] for name in OUTPUTS), strict=True)
+            texts = [caption_of(self, True, *search).text for search in searches]
+            for i, ends in enumerate(ops.convert_to_numpy(last) > 0):
                 count = int(ends.argmax()) + 1 if ends.any() else sentences
-                found.append([phrase(self.vocabulary.decode(row)) for row in rows[:count]])
+                found.append(texts[i * sentences :][:count])
         return found
+
+    def detokenize(self, words: Sequence[str], asked: bool) -> str:
+        """The text of words written."""
+        return phrase(words)
 
 
 def read(root: Path) -> dict[Path, list[Paragraph]]:
