@@ -157,3 +157,11 @@ def test_other_formats_need_a_folder(capsys):
 def test_every_format_agrees(preset, tmp_path, name):
     assert export(preset, name, tmp_path / "out") < check.TOLERANCE
     assert any((tmp_path / "out").iterdir())
+
+
+@pytest.mark.slow
+def test_a_transformer_is_exported_too(tmp_path, toy_encoder):
+    config = CaptionerConfig(encoder="toy", decoder="transformer", layers=2, **SIZES)
+    model = Captioner(Vocabulary([*SPECIAL, *conftest.WORDS]), config)
+    model.save_to_preset(tmp_path / "toy")
+    assert export(tmp_path / "toy", "onnx", tmp_path / "out") < check.TOLERANCE
