@@ -1,7 +1,6 @@
 """What a model learns from, batch by batch: photographs, and all that is written about each."""
 
 import functools
-import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,9 +52,12 @@ def photographs_of(
     questions: dict[Path, list[Example]] = defaultdict(list)
     objects: dict[Path, list[str]] = defaultdict(list)
     often: dict[Path, int] = defaultdict(int)
+    real = functools.cache(Path.resolve)
     for name, examples in data.items():
         for example in examples:
-            path = Path(os.path.realpath(example.image))  # data sets may name it in several ways
+            # Data sets may name it in several ways. What the folder leads to is looked up once.
+            path = example.image
+            path = real(path) if path.is_symlink() else real(path.parent) / path.name
             captions[path] += example.references if example.question is None else ()
             questions[path] += [] if example.question is None else [example]
             objects[path] += example.objects

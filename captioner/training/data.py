@@ -1,7 +1,6 @@
 """What is learned from: the train and dev splits of data sets, put together."""
 
 import itertools
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -54,9 +53,9 @@ class Data:
         train, dev = _read(recipe, "train", checks), _read(recipe, "dev", checks)
         if not any(dev.values()):
             raise TrainingError(f"no photographs in split 'dev' of {', '.join(dev)}")
-        _check_apart(train, dev)
         times = {name: source.times for name, source in recipe.data.items()}
-        photographs = photographs_of(train, times)
+        photographs, dev_photographs = photographs_of(train, times), photographs_of(dev)
+        _check_apart(photographs, dev_photographs)
         texts = read_texts(recipe.texts) if recipe.texts else []
         said = [p.captions for p in photographs] + [text.captions for text in texts]
         words, caption_words = _words(said, itertools.chain(*train.values()))
@@ -66,9 +65,9 @@ class Data:
                 f"{ASKED_MIN_COUNT} times in questions: there is nothing to learn; give more"
             )
         known = set(words)
-        chosen = concepts.choose(said, recipe.concepts)
+        chosen = concepts.choose(said, recipe.concepts) if recipe.concepts else ()
         return cls(
-            *(recipe, train, dev, photographs, photographs_of(dev), texts, words, caption_words),
+            *(recipe, train, dev, photographs, dev_photographs, texts, words, caption_words),
             concepts=tuple(word for word in chosen if word in known),
         )
 
@@ -108,12 +107,12 @@ def _read(recipe: Recipe, split: str, checks: Checks) -> dict[str, list[Example]
     return found
 
 
-def _check_apart(train: dict[str, list[Example]], dev: dict[str, list[Example]]) -> None:
-    seen = {os.path.realpath(e.image) for records in train.values() for e in records}
-    for example in itertools.chain(*dev.values()):
-        if os.path.realpath(example.image) in seen:
+def _check_apart(train: Iterable[Photograph], dev: Iterable[Photograph]) -> None:
+    seen = {photograph.image for photograph in train}
+    for photograph in dev:
+        if photograph.image in seen:
             raise TrainingError(
-                f"{example.image}: in the split train and in dev, perhaps by another name; "
+                f"{photograph.image}: in the split train and in dev, perhaps by another name; "
                 "leave it out of one"
             )
 

@@ -1,7 +1,11 @@
+import re
 import shutil
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from captioner.data import tokenizer
 from captioner.data.tokenizer import has_words, sentence, tokenize
 
 # What coco-caption's Java tokeniser makes of each.
@@ -31,6 +35,30 @@ TOKENIZED = {
 @pytest.mark.parametrize("sentence", TOKENIZED)
 def test_tokenize(sentence):
     assert tokenize(sentence) == TOKENIZED[sentence].split()
+
+
+PARTS = [
+    *"ab12 .,-?",
+    "  ",
+    " . ",
+    "dog ",
+    "st.",
+    "u.s",
+    "can",
+    "not",
+    " cannot",
+    "gimme",
+    "t-shirt",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=8).map("".join))
+def test_plain_words_are_what_nltk_makes_of_them(text):
+    quick = tokenize(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokenizer, "_PLAIN", re.compile("(?!)"))
+        assert quick == tokenize(text)
 
 
 @pytest.mark.skipif(shutil.which("java") is None, reason="needs Java")

@@ -51,6 +51,7 @@ def _read_table(path: Path) -> tuple[References, dict[str, str]]:
     """Returns the captions and the split of each image."""
     captions = References(path)
     splits: dict[str, str] = {}
+    names: dict[str, str] = {}  # as written -> as a path
     rows = csv.DictReader(io.StringIO(read_text(path)), skipinitialspace=True)
     try:
         fields = rows.fieldnames or ()
@@ -63,7 +64,9 @@ def _read_table(path: Path) -> tuple[References, dict[str, str]]:
             name, caption = row["image"].strip(), row["caption"].strip()
             if not name or "\n" in caption:
                 raise DatasetError(f"{where}: no image, or a quote that is not closed")
-            name = str(PurePosixPath(name))  # "./a.jpg" is a.jpg
+            if name not in names:
+                names[name] = str(PurePosixPath(name))  # "./a.jpg" is a.jpg
+            name = names[name]
             if "split" in row:
                 split = row["split"].strip()
             else:
