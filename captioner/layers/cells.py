@@ -72,7 +72,11 @@ CELLS = {
 
 
 def recurrent_cell(
-    cell: str, units: int, layers: int = 1, name: str | None = None
+    cell: str,
+    units: int,
+    layers: int = 1,
+    name: str | None = None,
+    kernel_initializer: Any = "glorot_uniform",
 ) -> keras.layers.Layer:
     """The cell of the given kind, or a stack of `layers` of them.
 
@@ -85,6 +89,7 @@ def recurrent_cell(
         units: size H of the output and of every state.
         layers: number of cells, each reading the output of the one below.
         name: of the layer.
+        kernel_initializer: of the weights with which the lowest cell reads its input.
 
     Raises:
         ValueError: an unknown kind of cell.
@@ -92,8 +97,9 @@ def recurrent_cell(
     if cell not in CELLS:
         raise ValueError(f"unknown cell {cell!r}; there are {', '.join(sorted(CELLS))}")
     if layers == 1:
-        return CELLS[cell](units, name=name)
-    cells = [CELLS[cell](units) for _ in range(layers)]
+        return CELLS[cell](units, name=name, kernel_initializer=kernel_initializer)
+    cells = [CELLS[cell](units, kernel_initializer=kernel_initializer)]
+    cells += [CELLS[cell](units) for _ in range(layers - 1)]
     if layers >= RESIDUAL_LAYERS:
         cells[1:] = map(ResidualCell, cells[1:])
     return keras.layers.StackedRNNCells(cells, name=name)

@@ -131,8 +131,17 @@ class AttentionDecoder(WordDecoder):
         self.attention_name = attention
 
         dense = keras.layers.Dense
-        self.overview = dense(embedding_size, name="overview")
-        self.recurrent = recurrent_cell(cell, units, layers, name="recurrent")
+        # Embeddings that are also the last projection are small: at first no cell would hear which
+        # word it reads. So it begins to listen as closely as it would to vectors sqrt(E) as large,
+        # and what it reads beside the word begins as small as the word.
+        louder, softer = (
+            keras.initializers.VarianceScaling(scale, "fan_avg", "uniform")
+            for scale in (embedding_size, 1 / embedding_size)
+        )
+        self.overview = dense(embedding_size, kernel_initializer=softer, name="overview")
+        self.recurrent = recurrent_cell(
+            cell, units, layers, name="recurrent", kernel_initializer=louder
+        )
         self.initial = [
             dense(size, activation="tanh", name=f"initial_{i}")
             for i, size in enumerate(flat_states(self.recurrent.state_size))

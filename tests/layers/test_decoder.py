@@ -146,6 +146,22 @@ def test_an_output_never_depends_on_later_words():
     assert np.abs(one[:, 2] - other[:, 2]).max() > 1e-3
 
 
+def test_at_first_a_word_is_heard_as_well_as_what_is_read_beside_it():
+    keras.utils.set_random_seed(0)
+    decoder = AttentionDecoder(50, 64, 32, layers=2)
+    annotations = numbers(8, 5, 16)
+    decoder.build((8, 3), annotations.shape)
+    words = decoder.embedding(np.arange(50))
+    overview = decoder.memory(annotations).overview
+    kernel = decoder.recurrent.cells[0].kernel
+    heard, beside = (np.std(np.array(x) @ np.array(kernel)) for x in (words, overview))
+    # 64 numbers from -0.05 to 0.05, as loud as if each were 8 times as large.
+    assert heard == pytest.approx(64 * 0.05 / 3**0.5 * (2 / (64 + 4 * 32)) ** 0.5, rel=0.1)
+    assert 1 / 4 < heard / beside < 4
+    above = np.std(np.array(decoder.recurrent.cells[1].kernel))
+    assert above == pytest.approx((2 / (32 + 4 * 32)) ** 0.5, rel=0.1)  # as Keras would
+
+
 def test_the_state_that_has_read_the_word_before_is_what_looks():
     keras.utils.set_random_seed(0)
     decoder = AttentionDecoder(10, 4, 6, 5, layers=2)
