@@ -36,6 +36,8 @@ def run(args: Namespace) -> int:
         from captioner.evaluation.calibration import calibrate
     datasets = list(zip(args.dataset, args.root, strict=True))
     for row in calibrate(args.weights or DEFAULT_PRESET, datasets, args.split):
+        for confidence, share, count in row.pop("bins"):
+            print(f"of {count:5} with confidence {confidence:.2f} right {share:13.4f}")
         for name, value in row.items():
             print(
                 f"{name:28}{value:>12.4f}" if isinstance(value, float) else f"{name:28}{value:>12}"

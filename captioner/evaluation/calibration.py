@@ -5,7 +5,7 @@ that are no function words, as many are in a reference, be it in the singular or
 answer is right if it is one of the references.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -74,30 +74,44 @@ def out_of_fold(inputs: np.ndarray, right: np.ndarray, groups: np.ndarray) -> np
     return found
 
 
-def bins(confidence: np.ndarray, right: np.ndarray) -> list[tuple[float, float, int]]:
+Bins = Sequence[tuple[float, float, int]]
+
+
+def bins(confidence: np.ndarray, right: np.ndarray) -> Bins:
     """Of each of `BINS` bins of equal width that holds any: the mean confidence, the share that is
     right, and how many there are."""
     which = np.minimum((confidence * BINS).astype(int), BINS - 1)
     members = [which == number for number in range(BINS)]
-    return [(confidence[m].mean(), right[m].mean(), int(m.sum())) for m in members if m.any()]
+    return [
+        (float(confidence[m].mean()), float(right[m].mean()), int(m.sum()))
+        for m in members
+        if m.any()
+    ]
 
 
-def expected_calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
+def expected_calibration_error(found: Bins) -> float:
     """The mean distance of confidence and share, weighed by the bins' sizes (Guo et al., 2017)."""
-    found = bins(confidence, right)
-    return sum(abs(c - share) * count for c, share, count in found) / len(confidence)
+    total = sum(count for _, _, count in found)
+    return sum(abs(c - share) * count for c, share, count in found) / total
 
 
-def reliability_diagram(confidence: np.ndarray, right: np.ndarray) -> Figure:
-    """The share that is right against the confidence: a diagonal where it can be trusted."""
-    figure = Figure(figsize=(4, 4), layout="constrained")
-    axes = figure.add_subplot()
-    means, shares, counts = zip(*bins(confidence, right), strict=True)
-    axes.plot([0, 1], [0, 1], color="0.7", linestyle="--")
-    axes.plot(means, shares, marker="o")
-    for mean, share, count in zip(means, shares, counts, strict=True):
-        axes.annotate(str(count), (mean, share), textcoords="offset points", xytext=(6, -10))
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share that is right")
+def reliability_diagram(found: Mapping[str, Bins]) -> Figure:
+    """The share that is right against the confidence: a diagonal where it can be trusted.
+
+    Args:
+        found: the `bins` of each task; beside each point stands how many there are.
+    """
+    figure = Figure(figsize=(4 * len(found), 4), layout="constrained")
+    for axes, (task, points) in zip(
+        figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True
+    ):
+        means, shares, _ = zip(*points, strict=True)
+        axes.plot([0, 1], [0, 1], color="0.7", linestyle="--")
+        axes.plot(means, shares, marker="o")
+        for mean, share, count in points:
+            axes.annotate(str(count), (mean, share), textcoords="offset points", xytext=(6, -10))
+        axes.set(xlim=(0, 1), ylim=(0, 1), title=task, xlabel="confidence")
+        axes.set_ylabel("share that is right")
     return figure
 
 
@@ -114,7 +128,8 @@ def calibrate(
 
     Returns:
         Of captions, and of answers, if there are any, a row: how many, the share that is right, and
-        out of fold the expected calibration error and the share that is right of the surer half.
+        out of fold the expected calibration error, the share that is right of the surer half, and
+        the `bins`.
 
     Raises:
         DatasetError, PresetError: the data or the weights cannot be read.
@@ -139,13 +154,15 @@ def calibrate(
         x, y = np.array(inputs[task]), np.array(right[task])
         confidence = out_of_fold(x, y, np.array(photographs[task]))
         fitted[task] = tuple(fit(x, y).tolist())
+        found_bins = bins(confidence, y)
         rows.append(
             {
                 "task": task,
                 "count": len(y),
                 "right": float(y.mean()),
-                "expected calibration error": expected_calibration_error(confidence, y),
+                "expected calibration error": expected_calibration_error(found_bins),
                 "right of the surer half": float(y[confidence >= np.median(confidence)].mean()),
+                "bins": found_bins,
             }
         )
     presets.write_calibration(weights, Calibration(**fitted), {split: rows})

@@ -69,8 +69,9 @@ def test_confidences_out_of_fold_are_calibrated_and_overconfident_ones_are_not(d
     x, right, true = drawn
     found = out_of_fold(x, right, np.arange(len(x)))
     assert np.abs(found - true).mean() < 0.02
-    assert expected_calibration_error(found, right) < 0.04
-    assert expected_calibration_error(np.where(true > 0.5, 0.99, 0.01), right) > 0.15
+    assert expected_calibration_error(bins(found, right)) < 0.04
+    overconfident = np.where(true > 0.5, 0.99, 0.01)
+    assert expected_calibration_error(bins(overconfident, right)) > 0.15
 
 
 def test_no_fold_learns_from_its_own_photographs():
@@ -82,13 +83,15 @@ def test_no_fold_learns_from_its_own_photographs():
 
 def test_the_error_by_hand():
     confidence, right = np.array([0.1, 0.15, 0.95, 1.0]), np.array([0, 1, 1, 1], bool)
-    assert [(round(c, 3), s, n) for c, s, n in bins(confidence, right)] == [
+    found = bins(confidence, right)
+    assert [(round(c, 3), s, n) for c, s, n in found] == [
         (0.125, 0.5, 2),
         (0.975, 1.0, 2),
     ]
-    assert expected_calibration_error(confidence, right) == pytest.approx((0.375 + 0.025) / 2)
-    line = reliability_diagram(confidence, right).axes[0].lines[1]
-    np.testing.assert_allclose(line.get_xydata(), [(0.125, 0.5), (0.975, 1.0)])
+    assert expected_calibration_error(found) == pytest.approx((0.375 + 0.025) / 2)
+    one, other = reliability_diagram({"captions": found, "answers": found[:1]}).axes
+    np.testing.assert_allclose(one.lines[1].get_xydata(), [(0.125, 0.5), (0.975, 1.0)])
+    assert other.get_title() == "answers" and [text.get_text() for text in other.texts] == ["2"]
 
 
 def test_the_command_writes_it_into_the_preset(toy, tmp_path, capsys):
@@ -104,7 +107,8 @@ def test_the_command_writes_it_into_the_preset(toy, tmp_path, capsys):
     assert Captioner.from_preset(tmp_path / "toy").caption(np.zeros((64, 64, 3))).confidence is None
     call = ["calibrate", "--dataset", "jsonl", "--root", str(folder), "--weights"]
     assert main([*call, str(tmp_path / "toy")]) == 0
-    assert "expected calibration error" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "expected calibration error" in out and "with confidence" in out
     model = Captioner.from_preset(tmp_path / "toy")
     caption = model.caption(np.zeros((64, 64, 3), "uint8"))
     probability = min(word.probability for word in caption.words)
@@ -116,6 +120,7 @@ def test_the_command_writes_it_into_the_preset(toy, tmp_path, capsys):
     rows = presets.read_metadata(tmp_path / "toy")["calibration"]["dev"]
     assert [(row["task"], row["count"]) for row in rows] == [("captions", 12), ("answers", 12)]
     assert calibration.BINS == 10
+    assert [sum(count for _, _, count in row["bins"]) for row in rows] == [12, 12]
 
 
 def test_what_the_confidence_depends_on():
