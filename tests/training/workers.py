@@ -1,7 +1,9 @@
-"""One loss curve on one device, on four, and on two processes: `python tests/training/workers.py`.
+"""One loss curve on one device, on four, on two processes, and on one and then two devices:
+`python tests/training/workers.py`.
 
 A toy is trained on JAX with the same batches each time. "Devices" are made out of the processor by
-XLA, and two processes, of two devices each, add their gradients over the network of the machine.
+XLA, and two processes, of two devices each, add their gradients over the network of the machine. A
+run that ends within an epoch goes on, on other devices, from where the epoch before left it.
 """
 
 import json
@@ -9,14 +11,16 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PHOTOGRAPHS, BATCH, EPOCHS = 44, 8, 3  # the last batch of an epoch is not full
 CHILD = """
 import json, os, sys
-sys.path[:0] = sys.argv[3:]
-workers, process = int(sys.argv[1]), sys.argv[2]
+from pathlib import Path
+sys.path[:0] = sys.argv[5:]
+workers, process, backup, last = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 import keras
 if process:
     keras.distribution.initialize()
@@ -25,6 +29,7 @@ import captioner.models.captioner as module
 from conftest import WORDS, with_toy_encoder
 from captioner.data.vocabulary import SPECIAL
 from captioner.models.config import CaptionerConfig
+from captioner.training.backup import Backup
 from captioner.training.batches import Batches, Photograph
 from captioner.training.distribution import data_parallel
 from captioner.training.fit import compile_model
@@ -50,6 +55,12 @@ class Shared(Batches):
         batch = super().__getitem__(index)
         return tuple({name: array[rows] for name, array in part.items()} for part in batch)
 
+def after_step(batch, logs):
+    curve.append(float(logs["loss"]))
+    if len(curve) == last:  # no more is done, least of all is anything put in order
+        print(json.dumps(curve), flush=True)
+        os._exit(0)
+
 with data_parallel(workers, BATCH):
     keras.utils.set_random_seed(0)
     model = module.Captioner([*SPECIAL, *WORDS], config)
@@ -59,20 +70,40 @@ with data_parallel(workers, BATCH):
     compile_model(model, data, Phase(name="frozen", epochs=EPOCHS, learning_rate=0.02))
     watch = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch),
-        on_train_batch_end=lambda batch, logs: curve.append(float(logs["loss"])),
+        on_train_batch_end=after_step,
     )
-    model.fit(data, epochs=EPOCHS, shuffle=False, verbose=0, callbacks=[watch])
+    keeps = [Backup(Path(backup))] if backup else []
+    done = len(keeps[0].history) if backup else 0
+    model.fit(
+        data, epochs=EPOCHS, initial_epoch=done, shuffle=False, verbose=0, callbacks=[watch, *keeps]
+    )
 print(json.dumps(curve))
 """
 
 
-def start(workers: int, devices: int, process: str = "", **more: str) -> "subprocess.Popen[str]":
-    """A training on so many workers, in a process that has so many devices."""
+def start(
+    workers: int,
+    devices: int,
+    process: str = "",
+    backup: str | Path = "",
+    last: int = 0,
+    **more: str,
+) -> "subprocess.Popen[str]":
+    """A training on so many workers, in a process that has so many devices.
+
+    Args:
+        workers: how many devices share a batch.
+        devices: how many there are.
+        process: its number, where there are several.
+        backup: the file that keeps what is done, and from which it goes on if it is there.
+        last: the step after which the process ends; 0 to train to the end.
+        more: of the environment.
+    """
     paths = [str(ROOT), str(ROOT / "tests")]
     flags = f"--xla_force_host_platform_device_count={devices}"
     settings = {"KERAS_BACKEND": "jax", "XLA_FLAGS": flags, "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(workers), process, *paths],
+        [sys.executable, "-c", CHILD, str(workers), process, str(backup), str(last), *paths],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **settings, **more},
@@ -90,6 +121,15 @@ def curve(child: "subprocess.Popen[str]") -> list[float]:
 def in_one_process(workers: int) -> list[float]:
     """The curve on so many devices."""
     return curve(start(workers, workers))
+
+
+def on_one_then_two(folder: Path) -> list[float]:
+    """The curve of a run that ends on one device, in the middle of its second epoch, and is started
+    again on two."""
+    epoch, backup = -(-PHOTOGRAPHS // BATCH), folder / "frozen.npz"
+    first = curve(start(1, 2, backup=backup, last=epoch + epoch // 2))
+    assert len(first) == epoch + epoch // 2
+    return first[:epoch] + curve(start(2, 2, backup=backup))
 
 
 def in_two_processes() -> list[float]:
@@ -125,6 +165,9 @@ def main() -> None:
     )
     print(f"4 devices: differs by {difference(whole, in_one_process(4)):.1g} at most", flush=True)
     print(f"2 processes of 2 devices: by {difference(whole, in_two_processes()):.1g}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        resumed = on_one_then_two(Path(folder))
+    print(f"1 device, interrupted, then 2: by {difference(whole, resumed):.1g}", flush=True)
 
 
 if __name__ == "__main__":
