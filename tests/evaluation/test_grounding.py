@@ -188,6 +188,7 @@ def test_photographs_of_which_nothing_is_named(tmp_path, model):
     assert found["named"] == 0 and math.isnan(found["pointing"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "measure"), [(1, "pointing"), (2, "pointing of two")])
 def test_photographs_of_scenes_give_what_the_scenes_give(tmp_path, model, count, measure):
     def says(picture):

@@ -58,6 +58,7 @@ def test_the_autoregression_finds_a_linear_rule():
     np.testing.assert_allclose(found, 0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", forecast.CELLS)
 def test_a_network_goes_on_from_values_that_it_never_saw(line, cell):
     found = forecast.errors(line, forecast.network(line, cell, units=4, epochs=20))

@@ -75,6 +75,7 @@ def test_scores_of_words_of_ambiguous_words_and_of_whole_entities():
     assert tagging.scores(test, found, {"paris", "post"}) == pytest.approx((0.8, 0.5, 0.5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("context", tagging.CONTEXTS)
 def test_a_network_sees_what_it_is_told_to_see(context):
     train = [(["a", "x", "b"], ["O", "B-ORG", "O"]), (["b", "x"], ["O", "O"])] * 5

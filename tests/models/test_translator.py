@@ -46,7 +46,13 @@ def test_attention_beyond_the_sentence_is_zero(learned):
             assert word.attention.sum() == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize(("cell", "layers"), [*((cell, 1) for cell in sorted(CELLS)), ("lstm", 4)])
+@pytest.mark.parametrize(
+    ("cell", "layers"),
+    [
+        *((cell, 1) for cell in sorted(CELLS)),
+        pytest.param("lstm", 4, marks=pytest.mark.slow),
+    ],
+)
 def test_every_cell_trains_saves_loads_and_decodes(cell, layers, tmp_path):
     model = translator(cell=cell, layers=layers, attention="dot")
     before = model.get_weights()

@@ -129,6 +129,7 @@ def test_the_mouse_lights_the_region_of_a_word(opened):
     assert is_red(image)
 
 
+@pytest.mark.parametrize("opened", [SIZES["portrait"]], indirect=True)
 def test_the_keyboard_lights_the_region_of_a_word(opened):
     browser, buttons, shown = opened
     for key, position, region in (
