@@ -29,7 +29,7 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     *({"cell": cell, "layers": layers} for layers in (1, 2) for cell in CELLS),
     {"attention": "dot"},
     {"attention": "mean"},
-    # As many parameters as the LSTM; each of its many sub-layers drops something out.
+    # About as many parameters as the others; each of its many sub-layers drops something out.
     {"decoder": "transformer", "layers": 3, "units": 256, "dropout": 0.2},
 )
 SEED = 0
