@@ -31,9 +31,9 @@ def with_toy_encoder(build):
     """`build_encoder` with one encoder more: "toy", a single convolution."""
     import keras
 
-    def build_encoder(name, image_size, weights=None):
+    def build_encoder(name, image_size, weights=None, settings=None):
         if name != "toy":
-            return build(name, image_size, weights)
+            return build(name, image_size, weights, settings)
         photographs = keras.Input((image_size, image_size, 3))
         maps = keras.layers.Conv2D(12, 32, strides=32)(photographs / 255)
         return keras.Model(photographs, maps)

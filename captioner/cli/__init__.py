@@ -27,6 +27,7 @@ from captioner.cli.console import report
 EXTRAS = {
     "fsspec": "bulk",
     "keras": "train",
+    "keras_hub": "hub",
     "markdown_it": "describe",
     "multipart": "web",
     "onnx": "export",

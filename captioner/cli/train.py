@@ -28,7 +28,9 @@ def add(subcommands: Subcommands) -> None:
         help="a setting of the recipe, such as phases.frozen.epochs=4; may be repeated",
     )
     add_dataset(parser, action="append", required=False)
-    parser.add_argument("--encoder", metavar="NAME", help="a CNN of keras.applications")
+    parser.add_argument(
+        "--encoder", metavar="NAME", help="a CNN of keras.applications, or hub:PRESET of KerasHub"
+    )
     parser.add_argument(
         "--encoder-weights",
         metavar="imagenet|FILE|PRESET",

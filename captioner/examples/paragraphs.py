@@ -29,7 +29,7 @@ from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.evaluation.caption_metrics import bleu, cider
 from captioner.examples import SEED, learn
 from captioner.generation.batching import BATCH, batched
-from captioner.generation.results import OUTPUTS, caption_of
+from captioner.generation.results import OUTPUTS, Caption, caption_of
 from captioner.generation.samplers import Beam
 from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
@@ -134,8 +134,8 @@ class ParagraphModel(ConditionalLanguageModel):
                 line[:] = self.vocabulary.encode(text, self.steps)
         return tokens
 
-    def write(self, features: np.ndarray) -> list[Paragraph]:
-        """A paragraph for each of `float[N, R, C]`, up to the sentence that is last."""
+    def write(self, features: np.ndarray) -> list[list[Caption]]:
+        """The sentences about each of `float[N, R, C]`, up to the one that is last."""
         found, sentences = [], self.config.sentences
         for batch in batched(features):
             inputs = {"features": np.stack(batch).astype("float32")}
@@ -145,10 +145,10 @@ class ParagraphModel(ConditionalLanguageModel):
             sampler = Beam(BEAM_WIDTH).inputs(self.steps, len(batch) * sentences)
             outputs = self.search({**inputs, **sampler})
             searches = zip(*(outputs[name] for name in OUTPUTS), strict=True)
-            texts = [caption_of(self, True, *search).text for search in searches]
+            written = [caption_of(self, True, *search) for search in searches]
             for i, ends in enumerate(ops.convert_to_numpy(last) > 0):
                 count = int(ends.argmax()) + 1 if ends.any() else sentences
-                found.append(texts[i * sentences :][:count])
+                found.append(written[i * sentences :][:count])
         return found
 
     def detokenize(self, words: Sequence[str], asked: bool) -> str:
@@ -178,6 +178,11 @@ def read(root: Path) -> dict[Path, list[Paragraph]]:
     if not found:
         raise DatasetError(f"{path}: none of its photographs has a paragraph")
     return found
+
+
+def texts_of(written: Sequence[Sequence[Caption]]) -> list[Paragraph]:
+    """What a model wrote, as text."""
+    return [[sentence.text for sentence in sentences] for sentences in written]
 
 
 def flat(paragraphs: Sequence[Paragraph]) -> list[Paragraph]:
@@ -256,9 +261,9 @@ def main() -> None:
     whole = {"sentences": 1, "max_words": SENTENCES * (WORDS + 1)}
     written = {}
     model = learned(vocabulary, sizes, features[rows], paragraphs)
-    written["hierarchical"] = model.write(features[aside])
+    written["hierarchical"] = texts_of(model.write(features[aside]))
     model = learned(vocabulary, whole, features[rows], flat(paragraphs))
-    written["flat"] = unflat(model.write(features[aside]))
+    written["flat"] = unflat(texts_of(model.write(features[aside])))
     for name, found in written.items():
         row = scores(found, true)
         print(f"{name:14}" + "".join(f"  {what} {value:.1f}" for what, value in row.items()))

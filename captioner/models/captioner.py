@@ -60,7 +60,9 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
         super().__init__(vocabulary, config, **kwargs)
         config = self.config
         self.rules = Rules.of(self.vocabulary, config.caption_words)
-        self.encoder = build_encoder(config.encoder, config.image_size, encoder_weights)
+        self.encoder = build_encoder(
+            config.encoder, config.image_size, encoder_weights, config.encoder_settings
+        )
         self.project = keras.layers.Dense(config.annotation_size, name="project")
         self.norm = keras.layers.LayerNormalization(name="norm")
         # Regions look alike wherever they are; "left of the bed" asks where they are. These vectors

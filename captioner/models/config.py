@@ -45,6 +45,7 @@ class CaptionerConfig(Config):
 
     Attributes:
         encoder: a network by name, see `captioner.layers.image_encoder`.
+        encoder_settings: what a network of KerasHub is rebuilt from, see `read_hub` there.
         image_size: side S of the squares that photographs are squashed to, in pixels.
         annotation_size: D, the size of the annotation vectors.
         embedding_size: E, the size of word vectors.
@@ -74,6 +75,7 @@ class CaptionerConfig(Config):
     model: ClassVar[str] = "Captioner"
 
     encoder: str = "MobileNetV2"
+    encoder_settings: dict[str, Any] | None = None
     image_size: int = 224
     annotation_size: int = 512
     embedding_size: int = 256

@@ -31,7 +31,8 @@ from typing import Any, TypeVar, get_type_hints
 from captioner.models.config import CaptionerConfig
 
 QUESTION_UNITS = 256  # of a model that is trained on questions
-FROM_DATA = {"caption_words", "concepts"}  # settings of the model that the data decide
+# Settings of the model that the data, or the encoder, decide.
+FROM_DATA = {"caption_words", "concepts", "encoder_settings"}
 
 Settings = TypeVar("Settings")
 
@@ -164,7 +165,7 @@ class Recipe:
             f"model.{name}": value
             for name, value in asdict(self.model).items()
             if name not in FROM_DATA
-        }
+        } | {"model.encoder": Path(self.model.encoder).name}
         for phase in self.phases:
             found |= {
                 f"phases.{phase.name}.{name}": value

@@ -18,6 +18,7 @@ import keras
 
 from captioner import presets
 from captioner.data.check import Checks
+from captioner.layers.image_encoder import HUB, read_hub
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
 from captioner.training import phases
@@ -62,6 +63,7 @@ def train(
         workers: devices that share each batch; more than one need Keras on JAX.
 
     Raises:
+        EncoderError: there is no such encoder, or its weights cannot be had.
         TrainingError: the output folder holds a run with other settings, the preset has another
             encoder, the settings contradict each other, or there are fewer workers.
         PresetError: there is neither a file nor a preset of the name of the encoder's weights, or
@@ -169,24 +171,33 @@ def _check(recipe: Recipe, names: Sequence[str]) -> None:
 def new_model(data: Data) -> tuple[Captioner, dict[str, Any]]:
     """A model for the data, and where its encoder comes from; for the errors see `train`."""
     recipe, weights = data.recipe, data.recipe.encoder_weights
-    encoder = recipe.model.encoder
-    origin: dict[str, Any] = {"name": encoder, "weights": Path(weights).name}
+    settings: dict[str, Any] = {"encoder": recipe.model.encoder}
+    origin: dict[str, Any] = {"name": Path(recipe.model.encoder).name}
+    origin["weights"] = Path(weights).name
+    from_hub = settings["encoder"].startswith(HUB)
     from_preset = weights != "imagenet" and not Path(weights).is_file()
     if weights != "imagenet" and not from_preset:
         presets.check_weights(Path(weights))
+        origin["sha256"] = presets.sha256(weights)
+    if from_hub:
+        settings, given = read_hub(settings["encoder"], recipe.model.image_size)
     config = replace(
         recipe.model,
+        **settings,
         question_units=recipe.model.question_units or (QUESTION_UNITS if data.asks else 0),
         caption_words=data.caption_words,
         concepts=data.concepts,
     )
-    model = Captioner(data.vocabulary, config, encoder_weights=None if from_preset else weights)
+    unknown = from_preset or (from_hub and weights == "imagenet")
+    model = Captioner(data.vocabulary, config, encoder_weights=None if unknown else weights)
     if from_preset:
         source = Captioner.from_preset(weights)
-        if source.config.encoder != encoder:
-            raise TrainingError(f"{weights}: has {source.config.encoder}, not {encoder}")
+        if source.config.encoder != config.encoder:
+            raise TrainingError(f"{weights}: has {source.config.encoder}, not {config.encoder}")
+        if source.config.encoder_settings != config.encoder_settings:
+            raise TrainingError(f"{weights}: has another {config.encoder}, with other settings")
         model.encoder.set_weights(source.encoder.get_weights())
         origin["preset"] = presets.read_metadata(weights)
-    elif weights != "imagenet":
-        origin["sha256"] = presets.sha256(weights)
+    elif unknown:
+        model.encoder.set_weights(given)
     return model, origin
