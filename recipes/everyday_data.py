@@ -3,11 +3,13 @@
     python recipes/everyday_data.py DATA
 
 reads `DATA/world/captions.jsonl`, `qa.jsonl`, and `text/`, and writes beside them `coco.jsonl`,
-`things.jsonl` and `text/texts.jsonl.gz`. A line of `captions.jsonl` has `image`, `captions`,
-`kind`, `objects`, `coco_id` (null where there is none), `split`, and of rooms also `descriptions`
-and `scene`. Sentences that no person wrote as a caption (narratives, descriptions, templates of a
-class) are read for the things that they name; of the questions made from a template six a
-photograph are taken.
+`things.jsonl` and `text/texts.jsonl.gz`; of the captions of `DATA/flickr8k` it makes
+`flickr8k/questions/{train,dev}.jsonl`, as `captioner questions` does and with what that needs.
+
+A line of `captions.jsonl` has `image`, `captions`, `kind`, `objects`, `coco_id` (null where there
+is none), `split`, and of rooms also `descriptions` and `scene`. Sentences that no person wrote as a
+caption (narratives, descriptions, templates of a class) are read for the things that they name; of
+the questions made from a template six a photograph are taken.
 """
 
 import argparse
@@ -17,6 +19,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from captioner.data.readers import load_dataset
+from captioner.questions.generate import write_questions
 
 TEMPLATE, MOST = "ade_objects_template", 6
 SPOKEN = "human"  # the kind whose captions are captions
@@ -81,6 +86,9 @@ def main() -> None:
             if text["coco_id"] not in shown
         ),
     )
+    for split in ("train", "dev"):
+        captions = load_dataset("flickr8k", args.data / "flickr8k", split, verify=False)
+        write_questions(captions, output.parent / "flickr8k" / "questions" / f"{split}.jsonl")
 
 
 if __name__ == "__main__":
