@@ -23,9 +23,9 @@ SHOWN = 4  # photographs
 class DevScores(keras.callbacks.Callback):
     """Writes about the dev photographs by beam search after every epoch, and scores it.
 
-    Adds to the logs `val_cider`, `val_bleu4` and `val_accuracy`, the mean over the data sets of
-    questions, and `val_score`, the sum of CIDEr and accuracy, as far as the data have captions
-    and questions. Writes the preset when `val_score` is the best so far.
+    Adds to the logs `val_cider`, `val_bleu4` and `val_accuracy`, over the questions of all data
+    sets, and `val_score`, the sum of CIDEr and accuracy, as far as the data have captions and
+    questions. Writes the preset when `val_score` is the best so far.
 
     Args:
         model: the `Captioner` that writes.
@@ -84,16 +84,19 @@ class DevScores(keras.callbacks.Callback):
         """Write, score, and keep the preset if it is the best so far."""
         captions, answers = self.write()
         scores = self.captions.score(captions) if self.captions else {}
-        rates = []
+        rates, counts = [], []
         for name, scorer in self.answers.items():
             said = {example: answers[example] for example in scorer.references}
             rates.append(scorer.score(said, with_wups=False)["accuracy"])
+            counts.append(len(said))
             scores[f"accuracy/{name}"] = rates[-1]
-        scores["score"] = scores.get("cider", 0.0) + float(np.mean(rates) if rates else 0.0)
+        # Not the mean over data sets: a set of few questions would choose the epoch by chance.
+        accuracy = float(np.average(rates, weights=counts)) if rates else 0.0
+        scores["score"] = scores.get("cider", 0.0) + accuracy
         if captions:
             logs["val_cider"], logs["val_bleu4"] = scores["cider"], scores["bleu4"]
         if rates:
-            logs["val_accuracy"] = np.mean(rates)
+            logs["val_accuracy"] = accuracy
         logs["val_score"] = scores["score"]
         if self.output is not None and scores["score"] > self.best:
             self.best = scores["score"]

@@ -1,0 +1,27 @@
+"""What an epoch is chosen by."""
+
+from pathlib import Path
+
+import pytest
+
+from captioner.data.records import Example
+from captioner.training.batches import photographs_of
+from captioner.training.dev_scores import DevScores
+
+
+def asked(name, count):
+    """Questions whose answer is their number."""
+    return [
+        Example(Path(f"{name}.jpg"), name, (str(i),), question="which?", question_id=i)
+        for i in range(count)
+    ]
+
+
+def test_a_question_counts_as_much_in_a_large_data_set_as_in_a_small_one(monkeypatch):
+    data = {"large": asked("large", 8), "small": asked("small", 2)}
+    scores = DevScores(None, data, photographs_of(data), None, None, {}, -1.0)
+    said = {e: e.references[0] for e in data["large"]} | {e: "none" for e in data["small"]}
+    monkeypatch.setattr(scores, "write", lambda: ({}, said))
+    logs = {"loss": 1.0}
+    scores.on_epoch_end(0, logs)
+    assert logs["val_accuracy"] == logs["val_score"] == pytest.approx(0.8)
