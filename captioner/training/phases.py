@@ -176,14 +176,13 @@ CARRIED_OUT: dict[str, Callable[[Work], None]] = {
 }
 
 
-def on_features(
-    work: Work, batch_size: int
-) -> tuple[Batches, ReadRows, list[Photograph], ReadOne]:
+def on_features(work: Work, batch_size: int) -> tuple[Batches, ReadRows, list[Photograph], ReadOne]:
     """What a decoder learns from while the encoder is frozen.
 
     Returns:
-        Its `Batches` of so many photographs; what reads features of dev photographs; the photographs, of which those that
-        nobody captioned may have the captions of others; and what reads the features of these.
+        Its `Batches` of so many photographs; what reads features of dev photographs; the
+        photographs, of which those that nobody captioned may have the captions of others; and what
+        reads the features of these.
     """
     model, data, recipe = work.model, work.data, work.data.recipe
     photographs = data.photographs

@@ -20,7 +20,7 @@ def asked(name, count):
 def test_a_question_counts_as_much_in_a_large_data_set_as_in_a_small_one(monkeypatch):
     data = {"large": asked("large", 8), "small": asked("small", 2)}
     scores = DevScores(None, data, photographs_of(data), None, None, {}, -1.0)
-    said = {e: e.references[0] for e in data["large"]} | {e: "none" for e in data["small"]}
+    said = {e: e.references[0] for e in data["large"]} | {e: "wrong" for e in data["small"]}
     monkeypatch.setattr(scores, "write", lambda: ({}, said))
     logs = {"loss": 1.0}
     scores.on_epoch_end(0, logs)
