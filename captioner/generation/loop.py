@@ -188,7 +188,9 @@ def draw(
     (groups, beams), size = ops.shape(drawn), log_probs.shape[-1]
     # In rows: what converts this to other formats follows no shapes into a branch.
     logits = ops.reshape(log_probs, (groups * beams, size)) / temperature
-    cumulative = ops.cumsum(ops.softmax(nucleus(logits, top_p)), axis=-1)
+    # Of all tokens nothing need be left out, and sorting them takes as long as all else.
+    logits = ops.cond(top_p < 1, lambda: nucleus(logits, top_p), lambda: logits)
+    cumulative = ops.cumsum(ops.softmax(logits), axis=-1)
     drawn = ops.reshape(drawn, (groups * beams, 1))
     below = cumulative <= drawn * ops.max(cumulative, axis=-1, keepdims=True)
     tokens = ops.sum(ops.cast(below, "int32"), axis=-1)
@@ -197,14 +199,13 @@ def draw(
 
 
 def nucleus(logits: Tensor, top_p: Tensor | float) -> Tensor:
-    """Keep of `float[N, V]` the likeliest tokens that together reach `top_p`."""
+    """Keep of `float[N, V]` the likeliest tokens that together reach `top_p`, below 1."""
     probabilities = ops.softmax(logits)
     ordered, _ = ops.top_k(probabilities, probabilities.shape[-1])
     # A token stays if those before it do not reach top_p by themselves; the first always does.
     before = ops.cumsum(ordered, axis=-1) - ordered
     smallest = ops.min(ops.where(before < top_p, ordered, 1.0), axis=-1, keepdims=True)
-    kept = ops.logical_or(top_p >= 1, probabilities >= smallest)
-    return ops.where(kept, logits, IMPOSSIBLE)
+    return ops.where(probabilities >= smallest, logits, IMPOSSIBLE)
 
 
 def is_finished(tokens: Tensor) -> Tensor:
