@@ -25,6 +25,9 @@ SIZES = {
 }
 
 
+pytestmark = pytest.mark.slow  # a preset is exported first
+
+
 @pytest.fixture(scope="module")
 def preset(tmp_path_factory):
     """A preset with graphs: a toy with all parts of the one that ships."""
@@ -123,7 +126,6 @@ def test_a_damaged_graph_is_refused(preset, name):
         (preset / name).write_bytes(content)
 
 
-@pytest.mark.slow
 def test_new_weights_leave_no_graph_behind(both, preset, tmp_path):
     model, _ = both
     model.save_to_preset(tmp_path / "copy")
@@ -135,7 +137,6 @@ def test_new_weights_leave_no_graph_behind(both, preset, tmp_path):
         OnnxCaptioner.from_preset(tmp_path / "copy")
 
 
-@pytest.mark.slow
 def test_the_command_writes_a_folder_once(preset, tmp_path, capsys):
     call = ["export", "--weights", str(preset), "--output", str(tmp_path / "out")]
     assert main(call) == 0
@@ -152,14 +153,12 @@ def test_other_formats_need_a_folder(capsys):
     assert capsys.readouterr().err.endswith("--format litert needs --output DIR\n")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(FORMATS) - {"onnx"}))
 def test_every_format_agrees(preset, tmp_path, name):
     assert export(preset, name, tmp_path / "out") < check.TOLERANCE
     assert any((tmp_path / "out").iterdir())
 
 
-@pytest.mark.slow
 def test_a_transformer_is_exported_too(tmp_path, toy_encoder):
     config = CaptionerConfig(encoder="toy", decoder="transformer", layers=2, **SIZES)
     model = Captioner(Vocabulary([*SPECIAL, *conftest.WORDS]), config)

@@ -101,6 +101,7 @@ def test_a_model_learns_in_bfloat16(toy, features):
     assert np.isfinite(loss)
 
 
+@pytest.mark.slow
 def test_fit_learns_two_photographs_by_heart(toy, features):
     model = toy(dropout=0.0, units=32, annotation_size=16)
     x = {"features": features(model, batch=2)}

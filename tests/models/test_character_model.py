@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
 from captioner.data.vocabulary import END, START
@@ -40,6 +41,7 @@ def test_the_states_are_carried_from_window_to_window_until_a_text_begins():
     assert np.abs(other[:, 0] - expected[:, 4]).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_it_learns_hello_and_says_it():
     keras.utils.set_random_seed(0)
     model = CharacterModel(

@@ -419,6 +419,7 @@ def test_the_command_writes_what_the_reader_reads(data, tmp_path, capsys):
     assert read == [tuple(line[key] for key in keys) for line in lines]
 
 
+@pytest.mark.slow
 def test_the_same_captions_make_the_same_bytes(data, tmp_path):
     contents = []
     for seed in ("1", "2"):
