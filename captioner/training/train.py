@@ -119,10 +119,11 @@ def _carry_out(recipe: Recipe, output: Path) -> None:
         "records": digest([data.photographs, data.dev_photographs, data.texts]),
         "vocabulary": digest(data.vocabulary.words),
     }
-    run = Run(output, settings)
-    checks.save()  # not before: where a run is refused, nothing is written
     keras.utils.set_random_seed(recipe.seed)
     model, origin = new_model(data)
+    # Not before: a run that is refused, or has no such encoder, writes nothing.
+    run = Run(output, settings)
+    checks.save()
     story: dict[str, Any] = {
         "data": data.story(),
         "encoder_started_from": origin,

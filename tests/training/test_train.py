@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from captioner import presets
+from captioner.layers.image_encoder import EncoderError
 from captioner.models.captioner import Captioner
 from captioner.training import dev_scores
 from captioner.training import train as training
@@ -62,6 +63,13 @@ def run(dataset, output, encoder_weights, **settings):
 def log(output, phase):
     with open(output / "logs" / f"{phase}.csv") as file:
         return list(csv.DictReader(file))
+
+
+def test_where_there_is_no_such_encoder_the_folder_stays_free(dataset, tmp_path):
+    output = tmp_path / "run"
+    with pytest.raises(EncoderError, match="unknown encoder 'MobileNetV9'"):
+        train([("captions-csv", dataset)], output, encoder="MobileNetV9")
+    assert not output.exists()
 
 
 def test_two_phases_end_in_a_preset(dataset, tmp_path, encoder_weights):
