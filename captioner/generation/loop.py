@@ -188,7 +188,7 @@ def draw(
     (groups, beams), size = ops.shape(drawn), log_probs.shape[-1]
     # In rows: what converts this to other formats follows no shapes into a branch.
     logits = ops.reshape(log_probs, (groups * beams, size)) / temperature
-    # Of all tokens nothing need be left out, and sorting them takes as long as all else.
+    # Sorting all words takes long, and where nothing is left out it need not be done.
     logits = ops.cond(top_p < 1, lambda: nucleus(logits, top_p), lambda: logits)
     cumulative = ops.cumsum(ops.softmax(logits), axis=-1)
     drawn = ops.reshape(drawn, (groups * beams, 1))

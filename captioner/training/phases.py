@@ -126,7 +126,7 @@ def find_concepts(work: Work) -> None:
 
 def freeze(work: Work) -> None:
     """The decoder learns on features of the frozen encoder, which are computed once."""
-    known, read_dev, _, _ = on_features(work, work.data.recipe.batch_size)
+    known, read_dev, _, _ = on_features(work)
     compile_model(work.model, known, work.phase)
     fit(work.model, work.phase, known, work.progress(read_dev))
 
@@ -148,8 +148,7 @@ def fine_tune(work: Work) -> None:
 def self_critical(work: Work) -> None:
     """The decoder learns from the rewards of captions that it draws, on the same features."""
     model, phase = work.model, work.phase
-    # Half a batch of what is known is enough beside what is drawn.
-    known, read_dev, photographs, read = on_features(work, work.data.recipe.batch_size // 2 or 1)
+    known, read_dev, photographs, read = on_features(work)
     rewarded = [i for i in range(len(photographs)) if reinforce.can_be_judged(photographs[i])]
     chosen = [photographs[i] for i in rewarded]
     none = np.random.default_rng(0)  # nothing is drawn where nothing is augmented
@@ -176,13 +175,12 @@ CARRIED_OUT: dict[str, Callable[[Work], None]] = {
 }
 
 
-def on_features(work: Work, batch_size: int) -> tuple[Batches, ReadRows, list[Photograph], ReadOne]:
+def on_features(work: Work) -> tuple[Batches, ReadRows, list[Photograph], ReadOne]:
     """What a decoder learns from while the encoder is frozen.
 
     Returns:
-        Its `Batches` of so many photographs; what reads features of dev photographs; the
-        photographs, of which those that nobody captioned may have the captions of others; and what
-        reads the features of these.
+        Its `Batches`; what reads features of dev photographs; the photographs, of which those that
+        nobody captioned may have the captions of others; and what reads the features of these.
     """
     model, data, recipe = work.model, work.data, work.data.recipe
     photographs = data.photographs
@@ -200,7 +198,7 @@ def on_features(work: Work, batch_size: int) -> tuple[Batches, ReadRows, list[Ph
             sentences = imagined_sentences(model, data, odds)
     photographs = spoken_of(photographs)
     batches = Batches(
-        *(photographs, read, "features", model, batch_size, recipe.seed, sentences),
+        *(photographs, read, "features", model, recipe.batch_size, recipe.seed, sentences),
         workers=1,  # features are read faster than they are gone through
     )
     return batches, read_dev, photographs, read

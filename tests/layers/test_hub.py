@@ -76,7 +76,7 @@ def test_a_captioner_learns_on_it_and_opens_without_the_preset(theirs, tmp_path)
     assert model.caption(tmp_path / "Images" / "0.png").text
 
 
-def test_what_is_no_cnn_of_theirs_is_refused(theirs, tmp_path):
+def test_what_is_no_cnn_of_theirs_is_refused():
     with pytest.raises(EncoderError, match="hub:nobodys: no CNN that KerasHub has"):
         read_hub("hub:nobodys", 64)
     with pytest.raises(EncoderError, match="hub:Nobodys: no network of KerasHub"):
