@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -68,6 +68,25 @@ def targets(
                     if other in places and not row[places[other], 0]:
                         row[places[other], 1] = 0
     return wanted
+
+
+def train_last(encoder: keras.Model, count: int) -> None:
+    """Let the last `count` layers with weights of an encoder learn, and no other; 0 for all.
+
+    The first layers work on the largest maps and take most of the time; the edges and textures that
+    they find change least.
+    """
+    for layer in list(_layers(encoder))[: -count if count else 0]:
+        layer.trainable = False
+
+
+def _layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers with weights, in the order of the forward pass."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+        elif layer.weights:
+            yield layer
 
 
 def detector(model: Captioner) -> keras.Model:

@@ -28,6 +28,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from captioner.data.vocabulary import MIN_COUNT
 from captioner.models.config import CaptionerConfig
 
 QUESTION_UNITS = 256  # of a model that is trained on questions
@@ -71,6 +72,8 @@ class Phase:
         samples: of self-critical training, captions drawn for each photograph.
         cross_entropy: what the loss of the phase before weighs in it.
         named: what a caption that names an object of the photograph adds to the reward.
+        encoder_layers: of the phase concepts, how many of the last convolutions of the encoder
+            learn; 0 for all.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Phase:
     samples: int = 5
     cross_entropy: float = 0.15
     named: float = 0.0
+    encoder_layers: int = 0
 
 
 CONCEPTS = Phase(name="concepts", epochs=3, learning_rate=1e-4)
@@ -107,9 +111,15 @@ class Recipe:
             model with concepts.
         retrieve: whether photographs without a caption learn from captions of others that fit
             what is known to be in them; only for a model with concepts.
-        encoder_weights: what the encoder starts from: "imagenet", a weights file, or a preset, by
-            name or folder, whose encoder goes on learning.
-        batch_size: photographs in a batch, each with up to five captions and six questions.
+        weights: a preset, by name or folder, that the whole model starts from. Words and concepts
+            that it does not know start with new weights. "" for a new model.
+        encoder_weights: what the encoder of a new model starts from: "imagenet", a weights file, or
+            a preset, by name or folder.
+        min_count: how often a word must occur in captions to enter the vocabulary.
+        asked_min_count: how often a word must occur in questions and answers to enter it.
+        mirrored: whether the decoder also learns from features of mirrored photographs. Without
+            them, the cache of features takes half the time and space.
+        batch_size: photographs in a batch.
         seed: of the initial weights, the order and the augmentation.
     """
 
@@ -119,7 +129,11 @@ class Recipe:
     concepts: int = 0
     texts: Path | None = None
     retrieve: bool = False
+    weights: str = ""
     encoder_weights: str = "imagenet"
+    min_count: int = MIN_COUNT
+    asked_min_count: int = 3
+    mirrored: bool = True
     batch_size: int = 32
     seed: int = 0
 
@@ -153,7 +167,11 @@ class Recipe:
             "concepts": self.concepts,
             "texts": self.texts and self.texts.name,
             "retrieve": self.retrieve,
+            "weights": Path(self.weights).name,
             "encoder_weights": Path(self.encoder_weights).name,
+            "min_count": self.min_count,
+            "asked_min_count": self.asked_min_count,
+            "mirrored": self.mirrored,
             "batch_size": self.batch_size,
             "seed": self.seed,
             "phases": [phase.name for phase in self.phases],

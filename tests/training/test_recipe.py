@@ -84,7 +84,7 @@ def test_changes_take_the_place_of_what_the_file_says(path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("epochs=3", "no setting epochs; there are batch_size, concepts"),
+        ("epochs=3", "no setting epochs; there are asked_min_count, batch_size"),
         ("phases.frozen.rate=3", r"no setting phases\.frozen\.rate; there are answers, average"),
         ("phases.thaw.epochs=3", "no phase 'thaw'; there are concepts, frozen, fine-tune"),
         ("phases.frozen.epochs=three", "epochs is 'three', which is no int"),
