@@ -156,7 +156,7 @@ def _entries(content: bytes, mpf: _Segment) -> Iterator[tuple[int, int, int]]:
                     raise Refused("its list of pictures (MPF) is damaged")
                 for entry in range(header + place, header + place + length, 16):
                     size, distance = struct.unpack_from(order + "II", content, entry + 4)
-                    if header + distance + size <= len(content):
+                    if (distance and header + distance) + size <= len(content):
                         yield entry, size, distance
     except struct.error as error:
         raise Refused("its list of pictures (MPF) is damaged") from error
