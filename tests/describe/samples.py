@@ -49,11 +49,13 @@ def encoded(format, image=None, **settings):
     return file.getvalue()
 
 
-def exif(**more):
-    """EXIF data of a camera, as Pillow takes them."""
+def exif(comment=None, **more):
+    """EXIF data of a camera, as Pillow takes them, with a user comment and tags such as tag10E."""
     data = Image.Exif()
     data[0x010F], data[0x0110] = "Canon", "EOS"
     data.get_ifd(0x8769)[0x829A] = 0.01
+    if comment is not None:
+        data.get_ifd(0x8769)[0x9286] = comment
     for tag, value in more.items():
         data[int(tag.removeprefix("tag"), 16)] = value
     return data
