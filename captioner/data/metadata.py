@@ -17,6 +17,7 @@ IPTC_CAPTION = (2, 120)
 PNG_TEXTS = ("Description", "Comment")
 # Encodings of a user comment, by its first eight bytes; others are the maker's own.
 USER_COMMENTS = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16", b"JIS\0\0\0\0\0": "iso2022_jp"}
+_PACKET = re.compile(rb"<x:xmpmeta.*</x:xmpmeta>", re.DOTALL)
 # Texts of cameras and programs, in the place of a caption.
 _DEFAULTS = re.compile(
     r"[\w ]*DIGITAL (STILL )?CAMERA|SONY DSC|SAMSUNG.*|OLYMPUS|Exif_JPEG_PICTURE|DCIM\\.*|AppleMark"
@@ -50,6 +51,8 @@ def xmp_of(content: bytes) -> bytes | None:
         return None
     _load_png(image)
     packet = image.info.get("xmp")
+    if image.format == "GIF" and (found := _PACKET.search(content)):  # which Pillow does not read
+        packet = found[0]
     return packet if isinstance(packet, bytes) else None
 
 

@@ -61,10 +61,17 @@ def test_pages_tell_pixels_apart():
 
 def test_pages_that_cannot_be_decoded():
     assert pages_of(encoded("TIFF", 3)[:-40])[1:] != pages_of(encoded("TIFF", 3))[1:]
-    assert pages_of(encoded("JPEG")[:-12])[-1] == ("OSError",)
+    assert pages_of(encoded("JPEG")[:-2])[-1] == ("OSError",)
 
 
 @pytest.mark.parametrize("format", ["AVIF", "JPEG", "WEBP"])
 def test_xmp_of_any_format(format):
     content = encoded(format, xmp=b"<x/>")
     assert xmp_of(content) == b"<x/>"
+
+
+def test_xmp_of_a_gif():
+    packet = b"<x:xmpmeta></x:xmpmeta>"
+    block = b"!\xff\x0bXMP DataXMP" + packet + b"\1" + bytes(range(255, -1, -1)) + bytes(1)
+    assert xmp_of(encoded("GIF")) is None
+    assert xmp_of(encoded("GIF")[:-1] + block + b";") == packet
