@@ -125,13 +125,9 @@ def plan_undo(photograph: Path, sidecar: bool = False) -> Plan:
     for name in [name for name in CAPTIONS if target.packet.is_ours(name)]:
         target.packet.take_out(name)
     target.packet.mark(None)
-    removes = sidecar and target.packet.is_empty()
+    content = target.changed()
     return Plan(
-        photograph,
-        target.place,
-        Outcome.UNDONE,
-        content=None if removes else target.changed(),
-        removes=removes,
+        photograph, target.place, Outcome.UNDONE, content=content, removes=sidecar and not content
     )
 
 
@@ -151,8 +147,6 @@ class _Target:
         self._content = self.original
         if sidecar:
             self._content = self.place.read_bytes() if self.place.exists() else b""
-        if self.place.exists():
-            check_replaceable(self.place)
         try:
             self._container: Container = Sidecar() if sidecar else container_of(self.original)
             packet = self._container.read(self._content)
@@ -162,7 +156,9 @@ class _Target:
             raise self._refusal(error) from error
 
     def changed(self) -> bytes:
-        """The content of the file with the packet as it is now."""
+        """The content of the file with the packet as it is now; it may be replaced."""
+        if self.place.exists():
+            check_replaceable(self.place)
         empty = self.packet.is_empty()
         try:
             packet = None if empty else self.packet.to_bytes(at_least=self._size)

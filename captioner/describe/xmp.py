@@ -62,8 +62,8 @@ class Packet:
         )
         try:
             self._root = etree.fromstring(content, parser)
-        except (etree.XMLSyntaxError, ValueError) as error:
-            raise Refused(f"its XMP is broken ({' '.join(str(error).split())[:80]})") from error
+        except etree.XMLSyntaxError as error:
+            raise Refused(f"its XMP is broken ({' '.join(str(error.msg).split())[:80]})") from error
         self._declared = content.removeprefix(b"\xef\xbb\xbf").startswith(b"<?xml ")
         rdf = list(self._root.iter(f"{{{RDF}}}RDF"))
         if len(rdf) != 1:

@@ -67,6 +67,19 @@ def test_a_change_elsewhere_is_found(name):
         verify(container, before, after[:place] + b"\0" + after[place + 1 :])
 
 
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        *(("plain.jpg", b"\xff\xdb"), ("xmp.jpg", b"\xff\xdb"), ("plain.png", b"IDAT")),
+        *(("plain.webp", b"VP8 "), ("lossless.webp", b"VP8L"), ("pages.tif", b"\n\0\0\1")),
+    ],
+)
+def test_the_picture_stays_the_same_byte_for_byte(name, begins):
+    before = FILES[name]
+    after = container_of(before).write(before, described(before))
+    assert before[before.index(begins) :] in after
+
+
 ORDERS = [
     o for n in (2, 3) for o in itertools.permutations(("exif", "xmp", "mpf"), n) if "mpf" in o
 ]

@@ -279,6 +279,8 @@ def test_a_file_that_may_not_be_replaced_is_refused_by_the_plan(photo):
     sidecar_of(path).chmod(0o444)
     with pytest.raises(OSError, match="read-only"):
         plan_undo(path, sidecar=True)
+    assert plan(path, TEXT, sidecar=True).outcome is Outcome.SAME
+    assert plan_undo(path).outcome is Outcome.NOTHING
 
 
 def test_the_time_of_a_photograph_stays_and_that_of_a_sidecar_does_not(photo):
