@@ -41,6 +41,7 @@ class Plan:
         texts: for each property its text, or the reason for skipping it.
         content: the new content of the place; None for no change.
         removes: whether the place is removed instead.
+        stamp: the place as it was read, see `stamp_of`.
     """
 
     photograph: Path
@@ -49,6 +50,7 @@ class Plan:
     texts: dict[str, str | Skipped] = field(default_factory=dict)
     content: bytes | None = None
     removes: bool = False
+    stamp: tuple[int, int, int] | None = None
 
     def carry_out(self) -> None:
         """Make the change.
@@ -58,8 +60,11 @@ class Plan:
         read it again.
 
         Raises:
-            OSError: it cannot be written; everything is as it was.
+            OSError: it cannot be written, or another program has changed it since it was read;
+                everything is as it was.
         """
+        if self.content is not None and stamp_of(self.place) != self.stamp:
+            raise OSError(f"{self.place}: was changed meanwhile; run it again")
         if self.removes:
             self.place.unlink()
         elif self.content is not None:
@@ -75,6 +80,14 @@ def sidecar_of(photograph: Path) -> Path:
     names = (f"{photograph.name}{suffix}" for suffix in (".xmp", ".XMP"))
     found = [path for path in map(photograph.with_name, names) if path.exists()]
     return found[0] if found else photograph.with_name(f"{photograph.name}.xmp")
+
+
+def stamp_of(path: Path) -> tuple[int, int, int] | None:
+    """The identity, size and time of a file, by which a change is noticed; None for no file."""
+    if not path.exists():
+        return None
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def plan(photograph: Path, text: str, sidecar: bool = False, overwrite: bool = False) -> Plan:
@@ -109,7 +122,8 @@ def plan(photograph: Path, text: str, sidecar: bool = False, overwrite: bool = F
             target.packet.put(name, text)
     target.packet.mark(text)
     outcome = Outcome.PARTLY if kinds & {Skipped.PERSON, Skipped.ELSEWHERE} else Outcome.WRITTEN
-    return Plan(photograph, target.place, outcome, texts, target.changed())
+    content = target.changed()
+    return Plan(photograph, target.place, outcome, texts, content, stamp=target.stamp)
 
 
 def plan_undo(photograph: Path, sidecar: bool = False) -> Plan:
@@ -127,7 +141,12 @@ def plan_undo(photograph: Path, sidecar: bool = False) -> Plan:
     target.packet.mark(None)
     content = target.changed()
     return Plan(
-        photograph, target.place, Outcome.UNDONE, content=content, removes=sidecar and not content
+        photograph,
+        target.place,
+        Outcome.UNDONE,
+        content=content,
+        removes=sidecar and not content,
+        stamp=target.stamp,
     )
 
 
@@ -138,15 +157,16 @@ class _Target:
         photograph: the photograph.
         place: itself or its sidecar.
         packet: its XMP, to be changed.
+        stamp: the place as it was read, see `stamp_of`.
     """
 
     def __init__(self, photograph: Path, sidecar: bool) -> None:
         self.photograph = photograph
-        self.original = photograph.read_bytes()
         self.place = sidecar_of(photograph) if sidecar else photograph
-        self._content = self.original
+        self.stamp = stamp_of(self.place)
+        self.original = self._content = photograph.read_bytes()
         if sidecar:
-            self._content = self.place.read_bytes() if self.place.exists() else b""
+            self._content = self.place.read_bytes() if self.place.is_file() else b""
         try:
             self._container: Container = Sidecar() if sidecar else container_of(self.original)
             packet = self._container.read(self._content)
@@ -201,7 +221,7 @@ def _other_packets(target: _Target) -> list[Packet]:
     names = [f"{base}{s}" for base in (photograph.name, photograph.stem) for s in (".xmp", ".XMP")]
     packets = []
     for path in dict.fromkeys([photograph, *map(photograph.with_name, names)]):
-        if path == target.place or not path.exists():
+        if path == target.place or not path.is_file():
             continue
         try:
             if path == photograph:

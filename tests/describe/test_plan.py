@@ -260,6 +260,26 @@ def test_a_name_that_is_not_utf_8(photo, tmp_path):
     assert described(path, sidecar=True, text="Another.").outcome is Outcome.WRITTEN
 
 
+@pytest.mark.parametrize("sidecar", [False, True])
+def test_a_change_by_another_program_is_not_lost(photo, sidecar):
+    path = photo(jpeg("exif"))
+    planned = plan(path, TEXT, sidecar=sidecar)
+    place = photo(xmp(), sidecar_of(path).name) if sidecar else photo(jpeg("exif", "xmp"))
+    before = place.read_bytes()
+    with pytest.raises(OSError, match="was changed meanwhile"):
+        planned.carry_out()
+    assert place.read_bytes() == before
+
+
+def test_a_sidecar_that_is_no_file(photo, tmp_path):
+    path = photo(jpeg("exif"))
+    os.mkfifo(tmp_path / "dog.xmp")  # whoever opens it waits forever
+    assert described(path).outcome is Outcome.WRITTEN
+    (tmp_path / "dog.jpg.xmp").mkdir()
+    with pytest.raises(OSError, match="is not a regular file"):
+        plan(path, TEXT, sidecar=True)
+
+
 def test_a_change_that_is_found_to_do_damage_is_not_made(photo, monkeypatch):
     path = photo(pages(3), "dog.tif")
     before = path.read_bytes()
