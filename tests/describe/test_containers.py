@@ -113,7 +113,7 @@ def test_an_offset_in_maker_notes_is_not_broken():
     content = jpeg("exif") + preview
     header = content.index(b"Exif\0\0") + 6
     offset = struct.pack("<I", len(content) - len(preview) - header)
-    pointing = jpeg("exif", more=b"").replace(b"Canon", offset + b"n") + preview
+    pointing = jpeg("exif").replace(b"Canon", offset + b"n") + preview
     assert jpegs.write(content, NEW).endswith(preview)
     with pytest.raises(Refused, match="refer to a picture that would move"):
         jpegs.write(pointing, NEW)
