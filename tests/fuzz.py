@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import h5py
 import numpy as np
+from describe.samples import folder as described_folder
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -28,9 +29,12 @@ from captioner import presets
 from captioner.cli.requests import requests_of
 from captioner.data.check import check_images
 from captioner.data.images import ImageError, load_image
+from captioner.data.metadata import pages_of
 from captioner.data.readers import READERS
 from captioner.data.records import DatasetError
 from captioner.data.vocabulary import SPECIAL, Vocabulary
+from captioner.describe.errors import DescriptionError
+from captioner.describe.plan import plan, plan_undo
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
 from captioner.training.run import Run, TrainingError
@@ -185,6 +189,25 @@ def read_run(name: str, content: bytes) -> None:
             pass
 
 
+def describe(name: str, content: bytes) -> None:
+    """A description that is written and taken out again, or DescriptionError."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / name
+        photograph = place.with_suffix("") if place.suffix == ".xmp" else place
+        photograph.write_bytes(PHOTOGRAPHS.get(photograph.name, content))
+        place.write_bytes(content)
+        is_sidecar = place != photograph
+        try:
+            plan(photograph, "A dog.", is_sidecar).carry_out()
+            pages = pages_of(content)
+            assert pages_of(place.read_bytes()) == pages
+            plan_undo(photograph, is_sidecar).carry_out()
+            assert not place.exists() or pages_of(place.read_bytes()) == pages
+        except DescriptionError:
+            assert place.read_bytes() == content
+
+
+PHOTOGRAPHS = described_folder()
 PRESET = preset_files()
 TARGETS: dict[str, tuple[Callable[[str, bytes], None], dict[str, bytes]]] = {
     "images": (read_image, image_files()),
@@ -192,6 +215,7 @@ TARGETS: dict[str, tuple[Callable[[str, bytes], None], dict[str, bytes]]] = {
     "data sets": (read_dataset, DATASETS),
     "presets": (read_preset, PRESET),
     "runs": (read_run, RUN),
+    "photographs and XMP": (describe, PHOTOGRAPHS),
 }
 
 

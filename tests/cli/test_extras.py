@@ -10,7 +10,7 @@ from captioner.cli import EXTRAS, main
 @pytest.mark.parametrize(
     ("arguments", "package", "module"),
     [
-        (["describe", "photo.jpg"], "captioner.describe.xmp", "pyexiv2"),
+        (["describe", "photo.jpg"], "captioner.describe", "lxml"),
         (["alt", "page.html"], "captioner.describe.alt", "markdown_it"),
         (["serve"], "captioner.web", "uvicorn"),
         (["serve"], "captioner.web", "starlette"),
