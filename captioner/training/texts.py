@@ -158,7 +158,9 @@ def imagined(
     for start in range(0, len(said), 500):
         rows = slice(start, start + 500)
         share = said[rows]
-        near = np.argpartition(-(share * weights) @ vectors.T, LIKE, axis=1)[:, :LIKE]
+        near = np.argpartition(-(share * weights) @ vectors.T, min(LIKE, len(vectors) - 1), axis=1)[
+            :, :LIKE
+        ]
         for version in range(VERSIONS):
             like = near[np.arange(len(near)), rng.integers(0, near.shape[1], len(near))]
             there, alike = share > 0, shown[like] > 0

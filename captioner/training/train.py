@@ -16,15 +16,14 @@ from typing import Any
 
 import keras
 
-from captioner import presets
 from captioner.data.check import Checks
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
 from captioner.training import phases
-from captioner.training.initial import initial_model
 from captioner.training.data import Data
 from captioner.training.distribution import data_parallel
 from captioner.training.fit import CLIP_NORM, WEIGHT_DECAY
+from captioner.training.initial import initial_model
 from captioner.training.recipe import FINE_TUNE, FROZEN, Recipe, Source
 from captioner.training.run import Run, TrainingError, digest
 
