@@ -5,13 +5,13 @@ import os
 import warnings
 from argparse import Namespace
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.cli.arguments import Subcommands, add_least, add_weights
 from captioner.cli.console import prepare_stdout, printable, report
 from captioner.cli.output import is_unsure
-from captioner.describe.files import replacement
 
 if TYPE_CHECKING:
     from captioner.describe.alt import Gap
@@ -24,12 +24,24 @@ def add(subcommands: Subcommands) -> None:
         "alt",
         help="fill in the alternative text of images in HTML and Markdown",
         description="Give the images of pages that have no alternative text a caption, and mark it "
-        'for review. Nothing else in a page is touched; images that are decoration (alt="") are '
-        "left alone, and those of other sites are not fetched.",
+        "for review. Nothing else in a page is changed. Images that are decoration "
+        '(alt="") are left alone, and those of other sites are not fetched.',
     )
     parser.add_argument("pages", nargs="+", type=Path, metavar="PAGE", help=".html or .md")
     add_weights(parser)
     add_least(parser)
+    parser.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help='the root folder of the site, for images such as "/images/a.jpg"',
+    )
+    parser.add_argument(
+        "--no-mark",
+        dest="mark",
+        action="store_false",
+        help="do not mark the texts; for MDX and figures of pandoc, which comments break",
+    )
     parser.add_argument("--dry-run", action="store_true", help="only show the difference")
     parser.set_defaults(run=run)
 
@@ -37,15 +49,15 @@ def add(subcommands: Subcommands) -> None:
 def run(args: Namespace) -> int:
     """Fill page after page; 1 if some page or image failed."""
     from captioner.cli.models import load_calibrated
-    from captioner.describe.alt import PageError
+    from captioner.describe.pages import PageError
 
     prepare_stdout(as_json=False)
     _, model = load_calibrated(args.weights, args.min_confidence)
     sound, counts = True, Counter[str]()
     with warnings.catch_warnings(action="ignore", category=UserWarning):
-        for page in args.pages:
+        for path in args.pages:
             try:
-                sound &= _fill(page, model, args, counts)
+                sound &= _fill(path, model, args, counts)
             except (OSError, PageError) as error:
                 report(error)
                 sound = False
@@ -54,39 +66,51 @@ def run(args: Namespace) -> int:
     return int(not sound)
 
 
-def _fill(page: Path, model: "Searches", args: Namespace, counts: Counter[str]) -> bool:
+def _fill(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) -> bool:
     """Fill a page; whether all its images could be read."""
     from captioner.cli.models import captions
-    from captioner.describe.alt import filled, gaps_of, read_page
+    from captioner.describe.alt import filled, gaps_of
+    from captioner.describe.pages import read_page, replace_page
 
-    text = read_page(page)
-    here: list[tuple[Gap, Path]] = []
-    for gap in gaps_of(page, text):
-        if (file := gap.file(page)) is None:
-            counts["not fetched"] += 1
-        else:
-            here.append((gap, file))
+    page = read_page(path)
+    here = list(_photographs(gaps_of(page), path, args.root, counts))
     sound, written = True, []
     for (gap, _), caption in zip(here, captions(model, [f for _, f in here]), strict=True):
         if isinstance(caption, Exception):
-            report(f"{page}:{gap.line}: {caption}")
+            report(f"{path}:{gap.line}: {caption}")
             sound = False
         elif is_unsure(caption, args.min_confidence):
             counts["left out, for their confidence is less"] += 1
         else:
             written.append((gap, caption.text))
-    counts["filled in"] += 0 if args.dry_run else len(written)
-    changed = filled(text, written)
-    if args.dry_run:
-        name = os.fspath(page)
-        old, new = (
-            t.encode("latin-1").decode("utf-8", "replace").splitlines(True) for t in (text, changed)
-        )
-        print("".join(difflib.unified_diff(old, new, name, name)), end="")
+    if not written:
         return sound
-    if written:
-        with replacement(page) as copy:
-            copy.write_bytes(changed.encode("latin-1"))
+    changed = filled(page, written, args.mark)
+    if args.dry_run:
+        name = os.fspath(path)
+        lines = page.text.splitlines(), changed.text.splitlines()
+        print(*difflib.unified_diff(*lines, name, name, lineterm=""), sep="\n")
+        return sound
+    replace_page(page, changed)
+    counts["filled in"] += len(written)
     for gap, said in written:
-        print(f"{printable(os.fspath(page))}:{gap.line}\t{said}")
+        print(f"{printable(os.fspath(path))}:{gap.line}\t{said}")
     return sound
+
+
+def _photographs(
+    gaps: "Iterable[Gap]", page: Path, root: Path | None, counts: Counter[str]
+) -> "Iterator[tuple[Gap, Path]]":
+    """The gaps whose photograph lies on this computer, with its file; the others are counted."""
+    for gap in gaps:
+        file = gap.file(page, root)
+        if gap.path is None:
+            counts["not fetched"] += 1
+        elif file is None:
+            counts["not found without --root"] += 1
+        elif file.suffix.lower() in (".svg", ".svgz"):
+            counts["drawings in SVG"] += 1
+        elif os.path.exists(file) and not os.path.isfile(file):  # a named pipe would wait forever
+            counts["not regular files"] += 1
+        else:
+            yield gap, file

@@ -1,5 +1,7 @@
 """`captioner alt`, with a small double in the place of the model."""
 
+import os
+
 import pytest
 from cli.test_describe import photos
 from PIL import Image
@@ -33,11 +35,13 @@ def test_a_page_is_filled_and_what_fails_is_named(page, capsys):
 
 def test_a_dry_run_shows_the_difference(photos, capsys):
     page = photos / "notes.md"
-    page.write_text("A\n\n![](bright.png)\n")
-    assert main(["alt", str(page), "--dry-run"]) == 0
-    shown = capsys.readouterr().out.splitlines()
-    assert shown[-2:] == ["-![](bright.png)", "+![Red 204.](bright.png)<!-- alt by captioner -->"]
-    assert page.read_text() == "A\n\n![](bright.png)\n"
+    for text in ("A\n\n![](bright.png)\n", "A\r\r![](bright.png)"):
+        page.write_bytes(text.encode())
+        assert main(["alt", str(page), "--dry-run"]) == 0
+        shown = capsys.readouterr().out.splitlines()
+        new = "![Red 204.](bright.png)<!-- alt by captioner -->"
+        assert shown[-2:] == ["-![](bright.png)", f"+{new}"]
+        assert page.read_bytes() == text.encode()
 
 
 def test_one_bad_page_does_not_stop_the_others(page, capsys):
@@ -46,3 +50,51 @@ def test_one_bad_page_does_not_stop_the_others(page, capsys):
     captured = capsys.readouterr()
     assert "nowhere.html: No such file" in captured.err and "a.txt: no page" in captured.err
     assert captured.out.count("\n") == 3
+
+
+def test_a_page_that_is_a_named_pipe_does_not_stop_the_others(page, capsys):
+    os.mkfifo(page.parent / "pipe.html")
+    (page.parent / "broken.html").write_text("<![ endif]><img src='//[x'>")
+    (page.parent / "good.html").write_text("<img src=bright.png>")
+    names = [str(page.parent / f"{name}.html") for name in ("pipe", "broken", "good")]
+    assert main(["alt", *names]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == f"{names[2]}:1\tRed 204.\n"
+    assert captured.err.splitlines() == [
+        f"captioner: {names[0]}: not a regular file",
+        "captioner: 1 not fetched, 1 filled in",
+    ]
+
+
+def test_what_is_no_photograph_is_counted(photos, capsys):
+    os.mkfifo(photos / "pipe.jpg")
+    page = photos / "notes.md"
+    page.write_text("![](pipe.jpg) ![](logo.SVG) ![](/bright.png) ![](https://x.y/a.jpg)")
+    assert main(["alt", str(page)]) == 0
+    assert capsys.readouterr() == (
+        "",
+        "captioner: 1 not regular files, 1 drawings in SVG, 1 not found without --root, "
+        "1 not fetched\n",
+    )
+
+
+def test_images_below_the_root_of_the_site(photos, capsys):
+    page = photos / "posts" / "notes.md"
+    page.parent.mkdir()
+    page.write_text("![](/bright.png){width=50%}")
+    assert main(["alt", str(page), "--root", str(photos), "--no-mark"]) == 0
+    assert page.read_text() == "![Red 204.](/bright.png){width=50%}"
+
+
+def test_a_page_that_would_change_otherwise_is_left_as_it_was(page, capsys, monkeypatch):
+    """As if a caption ended the paragraph."""
+    monkeypatch.setattr(
+        "captioner.describe.alt._escaped", lambda text: text.replace("Red", "\n\nRed")
+    )
+    notes = page.parent / "notes.md"
+    notes.write_text("![](bright.png)")
+    Image.new("RGB", (8, 8)).save(page.parent / "broken.jpg", "PNG")
+    assert main(["alt", str(notes), str(page)]) == 1
+    assert notes.read_text() == "![](bright.png)" and "Red 204." in page.read_text()
+    said = f"captioner: {notes}: its markup is not clear enough to be changed; left as it is"
+    assert capsys.readouterr().err.splitlines()[0] == said
