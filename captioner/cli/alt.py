@@ -14,7 +14,7 @@ from captioner.cli.console import prepare_stdout, printable, report
 from captioner.cli.output import is_unsure
 
 if TYPE_CHECKING:
-    from captioner.describe.alt import Gap
+    from captioner.describe.alt import PageImage
     from captioner.generation.batching import Searches
 
 
@@ -42,22 +42,30 @@ def add(subcommands: Subcommands) -> None:
         action="store_false",
         help="do not mark the texts; for MDX and figures of pandoc, which comments break",
     )
-    parser.add_argument("--dry-run", action="store_true", help="only show the difference")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--dry-run", action="store_true", help="only show the difference")
+    only.add_argument(
+        "--check",
+        action="store_true",
+        help="change nothing; name texts that are missing, that say nothing, or that have nothing "
+        "in common with their photograph",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
-    """Fill page after page; 1 if some page or image failed."""
+    """Fill or check page after page; 1 if some page or image failed, or a text has a fault."""
     from captioner.cli.models import load_calibrated
     from captioner.describe.pages import PageError
 
     prepare_stdout(as_json=False)
     _, model = load_calibrated(args.weights, args.min_confidence)
     sound, counts = True, Counter[str]()
+    work = _check if args.check else _fill
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         for path in args.pages:
             try:
-                sound &= _fill(path, model, args, counts)
+                sound &= work(path, model, args, counts)
             except (OSError, PageError) as error:
                 report(error)
                 sound = False
@@ -98,9 +106,35 @@ def _fill(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) 
     return sound
 
 
+def _check(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) -> bool:
+    """Print the faults of the texts of a page; whether there are none, and all could be read."""
+    from captioner.cli.models import captions
+    from captioner.describe.alt import images_of
+    from captioner.describe.pages import read_page
+    from captioner.describe.review import MIN_CONFIDENCE, Reviewer
+
+    images = [image for image in images_of(read_page(path)) if image.text != ""]
+    here = list(_photographs(images, path, args.root, counts))
+    least = MIN_CONFIDENCE if args.min_confidence is None else args.min_confidence
+    reviewer = Reviewer(model.vocabulary.words)
+    seen, faultless = {}, True
+    for (image, _), caption in zip(here, captions(model, [f for _, f in here]), strict=True):
+        if isinstance(caption, Exception):
+            report(f"{path}:{image.line}: {caption}")
+            faultless = False
+        elif not is_unsure(caption, least):
+            sentences = [candidate.text for candidate in caption.candidates]
+            seen[image] = [*sentences, *(concept.word for concept in caption.concepts)]
+    for image in images:
+        for fault in reviewer.faults(image.text, seen.get(image, [])):
+            print(f"{printable(os.fspath(path))}:{image.line}:{image.column}: {printable(fault)}")
+            faultless = False
+    return faultless
+
+
 def _photographs(
-    gaps: "Iterable[Gap]", page: Path, root: Path | None, counts: Counter[str]
-) -> "Iterator[tuple[Gap, Path]]":
+    gaps: "Iterable[PageImage]", page: Path, root: Path | None, counts: Counter[str]
+) -> "Iterator[tuple[PageImage, Path]]":
     """The gaps whose photograph lies on this computer, with its file; the others are counted."""
     for gap in gaps:
         file = gap.file(page, root)

@@ -1,4 +1,4 @@
-"""Images without alternative text in HTML and Markdown, and pages in which they have one.
+"""The images of pages in HTML and Markdown, and pages in which each has an alternative text.
 
 Texts are inserted; nothing is written anew. A page is rendered before and after: if anything but
 the texts and their marks differs, it is refused.
@@ -17,30 +17,34 @@ from captioner.describe.places import Place, places_of
 from captioner.describe.rendering import (
     MARK,
     MARK_COMMENT,
-    alternative,
     differ_only_in,
-    lacks_text,
+    is_open,
+    name_of,
+    probe,
+    probed,
     rendered,
 )
 
-_PROBE = "captioner probe {}"
-
 
 @dataclass(frozen=True)
-class Gap:
-    """An image without alternative text.
+class PageImage:
+    """An image of a page.
 
     Attributes:
         source: the URL of the image, as in the page.
         base: the URL that `<base>` gives; empty without one.
-        place: where in the page its alternative text goes.
+        text: what a screen reader calls it: empty for decoration, None if nothing is given.
+        place: where in the page it is.
         line: of the file, from 1.
+        column: in the line, in characters from 1.
     """
 
     source: str
     base: str
+    text: str | None
     place: Place
     line: int
+    column: int
 
     @property
     def path(self) -> str | None:
@@ -72,42 +76,51 @@ class Gap:
         return root / posixpath.normpath(path).lstrip("/") if root else None
 
 
-def gaps_of(page: Page) -> list[Gap]:
-    """The images of a page that lack an alternative text, in their order.
-
-    An empty one (`alt=""`) says that an image is decoration, and is left alone. Markdown has no
-    such sign: `![](image.png)` lacks its text. Images that have another name, that are hidden, or
-    whose text a program sets, are left alone too.
-    """
+def images_of(page: Page) -> list[PageImage]:
+    """The images of a page in their order, but for hidden ones and those that a program sets."""
     places = places_of(page.body, page.is_markdown)
-    texts = [_PROBE.format(n) for n in range(len(places))]
-    document = rendered(_with_texts(page, list(zip(places, texts, strict=True)), mark=False))
-    found = {alternative(image): image for image in document.css("img")}
+    signs = [
+        (place.text, probe(number, place.is_markdown).encode())
+        for number, place in enumerate(places)
+    ]
+    document = rendered(page.inserted(signs))
     base = document.css_first("base[href]")
+    href = (base.attributes.get("href") or "") if base else ""
+    found = probed(document)
     return [
-        Gap(
-            found[text].attributes.get("src") or "",
-            (base.attributes.get("href") or "") if base else "",
+        PageImage(
+            found[number].attributes.get("src") or "",
+            href,
+            name_of(found[number], place.is_markdown),
             place,
-            page.line(place.start),
+            *page.position(place.start),
         )
-        for place, text in zip(places, texts, strict=True)
-        if text in found and lacks_text(found[text], place.is_markdown)
+        for number, place in enumerate(places)
+        if number in found and is_open(found[number], place.is_markdown)
     ]
 
 
-def filled(page: Page, captions: Sequence[tuple[Gap, str]], mark: bool = True) -> Page:
-    """A page with captions in its gaps.
+def gaps_of(page: Page) -> list[PageImage]:
+    """The images of a page that lack an alternative text, in their order.
+
+    An empty one (`alt=""`) says that an image is decoration, and is left alone. Markdown has no
+    such sign: `![](image.png)` lacks its text.
+    """
+    return [image for image in images_of(page) if image.text is None]
+
+
+def filled(page: Page, captions: Sequence[tuple[PageImage, str]], mark: bool = True) -> Page:
+    """A page in which images have captions as their alternative texts.
 
     Args:
         page: the page.
-        captions: gaps and their texts.
+        captions: images without text, and the text of each.
         mark: whether each gets a mark for the person who reviews it.
 
     Raises:
         PageError: this would change more than the images.
     """
-    texts = [(gap.place, caption) for gap, caption in captions]
+    texts = [(image.place, caption) for image, caption in captions]
     changed = _with_texts(page, texts, mark)
     if not differ_only_in(page, changed, [caption for _, caption in captions]):
         raise PageError(f"{page.path}: its markup is not clear enough to be changed; left as it is")

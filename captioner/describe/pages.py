@@ -50,9 +50,11 @@ class Page:
         """The text of the file."""
         return self.content.decode(self.encoding)
 
-    def line(self, place: int) -> int:
-        """The line of the file, from 1, of an offset in the body."""
-        return self.head.count(b"\n") + self.body.count(b"\n", 0, place) + 1
+    def position(self, place: int) -> tuple[int, int]:
+        """The line and the column in the file, from 1, of an offset in the body."""
+        line = self.head.count(b"\n") + self.body.count(b"\n", 0, place) + 1
+        before = self.body[self.body.rfind(b"\n", 0, place) + 1 : place]
+        return line, len(before.decode()) + 1
 
     def inserted(self, insertions: Iterable[tuple[int, bytes]]) -> "Page":
         """The page with ASCII inserted.

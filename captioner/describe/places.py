@@ -1,4 +1,4 @@
-"""Places in the text of a page where the alternative text of an image may go.
+"""Places in a page where images are, and where their alternative texts go.
 
 tree-sitter gives the range of bytes of each image. Its grammars tolerate errors and do not read
 everything as a browser does, so that a place is a proposal: `rendering` decides.
@@ -33,11 +33,11 @@ _NAMED = re.compile(rb"\b(?:alt|role|aria-\w+)\s*=")
 
 @dataclass(frozen=True)
 class Place:
-    """A place for an alternative text.
+    """The place of an image.
 
     Attributes:
-        start: where the image begins, an offset in the body of the page.
-        text: where the text goes.
+        start: where it begins, an offset in the body of the page.
+        text: where an alternative text goes, or is continued.
         end: where the image and its attributes end.
         is_markdown: whether the text goes between brackets; otherwise it becomes an attribute.
     """
@@ -49,7 +49,7 @@ class Place:
 
 
 def places_of(body: bytes, is_markdown: bool) -> list[Place]:
-    """The places in a page where images have no alternative text, in their order."""
+    """The places of the images in the body of a page, in their order."""
     places = set(_markdown_places(body) if is_markdown else _html_places(body))
     code = list(_code(body))
     return sorted(
@@ -121,10 +121,10 @@ def _inline_places(text: bytes, offset: int) -> Iterator[Place]:
     for tag in found.get("html", []):
         yield from _html_places(text[tag.start_byte : tag.end_byte], offset + tag.start_byte)
     for image in found.get("image", []):
-        described = [child for child in image.children if child.type == "image_description"]
-        if any((child.text or b"").strip() for child in described):
-            continue
-        bracket = next(child for child in image.children if child.type == "]")
+        parts = {child.type: child for child in reversed(image.children)}  # the first of each type
+        bracket = parts["]"]
+        if "image_description" in parts and not {"(", "link_label"} & parts.keys():
+            continue  # its text is the name of its target too
         attributes = _ATTRIBUTES.match(text, image.end_byte)
         if attributes is None or not _NAMED.search(attributes[0]):
             end = attributes.end() if attributes else image.end_byte

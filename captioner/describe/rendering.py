@@ -16,8 +16,9 @@ from captioner.describe.pages import Page
 MARK = "captioner"  # the author of a text, for the person who reviews it
 MARK_COMMENT = f"<!-- alt by {MARK} -->"
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-# Attributes that a framework binds (`:alt`, `[alt]`, `data-bind`), or that a template writes.
-_BOUND = re.compile(r"\balt\b|bind|[{}<>%]")
+# Attributes that a program binds (`:alt`, `[src]`, `data-src`), or that a template writes.
+_BOUND = re.compile(r"\b(alt|src)\b|bind|[{}<>%]")
+_PROBE = re.compile(r"\s*captioner probe (\d+)")
 _TEMPLATE = re.compile(r"\{\{|\{%|<%|<\?|\$\{|^\{")
 
 
@@ -29,27 +30,54 @@ def rendered(page: Page) -> LexborHTMLParser:
     return LexborHTMLParser(body)
 
 
+def probe(number: int, is_markdown: bool) -> str:
+    """A sign at the place of an image, by which the image is known when the page is rendered."""
+    return f" captioner probe {number}" if is_markdown else f' data-captioner-probe="{number}"'
+
+
+def probed(document: LexborHTMLParser) -> dict[int, LexborNode]:
+    """The images that have a probe, by its number."""
+    images = {}
+    for image in document.css("img"):
+        numbers = _PROBE.findall(image.attributes.get("alt") or "")  # images inside of a text first
+        number = numbers[-1] if numbers else image.attributes.get("data-captioner-probe")
+        if number:
+            images[int(number)] = image
+    return images
+
+
 def alternative(image: LexborNode) -> str:
-    """The alternative text of an image; empty if there is none."""
-    return (image.attributes.get("alt") or "").strip()
+    """The alternative text of an image, without probes; empty if there is none."""
+    return _PROBE.sub("", image.attributes.get("alt") or "").strip()
 
 
-def lacks_text(image: LexborNode, is_markdown: bool) -> bool:
-    """Whether an image needs an alternative text, which nothing else in the page gives it.
+def name_of(image: LexborNode, is_markdown: bool) -> str | None:
+    """What a screen reader calls an image: empty for decoration, None if it has no name.
 
     Args:
-        image: one to which an alternative text was given for a trial.
+        image: the image.
         is_markdown: whether its syntax is that of Markdown, which gives every image an `alt`.
     """
     given = image.attributes
+    if not {"none", "presentation"}.isdisjoint((given.get("role") or "").split()):
+        return ""
+    if given.get("aria-labelledby"):
+        return ""  # an element that has a text of its own
+    if given.get("aria-label"):
+        return given["aria-label"]
+    if is_markdown:
+        return alternative(image) or None
+    return alternative(image) if "alt" in given else given.get("title") or None
+
+
+def is_open(image: LexborNode, is_markdown: bool) -> bool:
+    """Whether an image is shown, and no program sets its attributes."""
+    given = image.attributes
     source = unquote(given.get("src") or "")
-    bound = not is_markdown and any(_BOUND.search(name) for name in given.keys() - {"alt"})
-    if not source or _TEMPLATE.search(source) or bound:
-        return False
-    named = any(given.get(name) for name in ("aria-label", "aria-labelledby"))
-    named |= bool(given.get("title")) and not is_markdown
-    decoration = not {"none", "presentation"}.isdisjoint((given.get("role") or "").split())
-    return not named and not decoration and not any(map(_is_hidden, _with_ancestors(image)))
+    names = given.keys() - {"alt", "src", "data-alt-by"}
+    bound = not is_markdown and any(map(_BOUND.search, names))
+    bound |= bool(_TEMPLATE.search(source) or _TEMPLATE.search(given.get("alt") or ""))
+    return bool(source) and not bound and not any(map(_is_hidden, _with_ancestors(image)))
 
 
 def _with_ancestors(node: LexborNode | None) -> Iterator[LexborNode]:

@@ -1,17 +1,45 @@
 """`captioner alt`, with a small double in the place of the model."""
 
 import os
+import tomllib
+from pathlib import Path
 
 import pytest
-from cli.test_describe import photos
+import yaml
+from cli.double import Candidate, Caption, Double
 from PIL import Image
 
-from captioner.cli import main
+from captioner.cli import build_parser, main
+from captioner.data.vocabulary import SPECIAL, Vocabulary
 
-__all__ = ["photos"]
 PAGE = (
     '<img src="bright.png">\n<img src="dark.png"><img src="broken.jpg">\n<img src="https://x.y/">\n'
 )
+
+
+class Calibrated(Double):
+    calibration = True
+    vocabulary = Vocabulary([*SPECIAL, "how", "lady", "red"])
+
+
+def caption(red):
+    text = f"Red {red}."
+    return Caption(text, 0.0, [], [Candidate(text, 0.0)], confidence=red / 255)
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """A folder of a bright and a dark photograph and a broken one."""
+
+    def generate(model, inputs, *, sampler):
+        return [[caption(int(image[0, 0, 0]))] for image in inputs["photographs"]]
+
+    monkeypatch.setattr("captioner.generation.batching.generate", generate)
+    monkeypatch.setattr("captioner.cli.models.load_captioner", lambda _: ("toy", Calibrated()))
+    for name, red in (("bright.png", 204), ("dark.png", 51)):
+        Image.new("RGB", (8, 8), (red, 0, 0)).save(tmp_path / name)
+    (tmp_path / "broken.jpg").write_bytes(b"none")
+    return tmp_path
 
 
 @pytest.fixture
@@ -98,3 +126,46 @@ def test_a_page_that_would_change_otherwise_is_left_as_it_was(page, capsys, monk
     assert notes.read_text() == "![](bright.png)" and "Red 204." in page.read_text()
     said = f"captioner: {notes}: its markup is not clear enough to be changed; left as it is"
     assert capsys.readouterr().err.splitlines()[0] == said
+
+
+CHECKED = """<img src="bright.png" alt="Red 204"><p>é <img src="dark.png" title="Image of red">
+<img src="https://x.y/"><img src=x.svg alt="a.jpg"><img src="missing.jpg" alt="Red">
+<img src="bright.png" alt="How is a lady?" data-alt-by="captioner"><img :src="x" src=a alt="a.jpg">
+<img src=broken.jpg alt=""><img src="dark.png" alt="How is a lady?">
+"""
+
+
+def test_a_check_names_each_fault_and_changes_nothing(photos, capsys):
+    page = photos / "page.html"
+    page.write_text(CHECKED)
+    assert main(["alt", "--check", str(page)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [
+        f'{page}:1:42: begins with "Image of", which screen readers say already; leave it out',
+        f"{page}:2:1: no alternative text",
+        f'{page}:2:25: "a.jpg" is the name of a file; describe the image',
+        f'{page}:3:1: "How is a lady?" has nothing in common with the photograph; '
+        'perhaps "Red 204."',
+    ]
+    error, counts = captured.err.splitlines()
+    assert f"{page}:2: " in error and "missing.jpg" in error
+    assert counts == "captioner: 1 not fetched, 1 drawings in SVG"
+    assert page.read_text() == CHECKED
+
+
+def test_a_check_without_faults(photos, capsys):
+    (photos / "notes.md").write_text("![Red](bright.png) ![*A* red wall](dark.png) [![a][r]](x)\n")
+    assert main(["alt", "--check", str(photos / "notes.md")]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_hook_installs_what_the_extra_does():
+    root = Path(__file__).parents[2]
+    (hook,) = yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text())
+    described = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert set(hook["additional_dependencies"]) <= set(
+        described["optional-dependencies"]["describe"]
+    )
+    arguments = hook["entry"].split()
+    assert arguments[0] in described["scripts"]
+    assert build_parser()[0].parse_args([*arguments[1:], "a.md"]).check

@@ -213,7 +213,14 @@ def test_paths_from_the_root_of_the_site():
             for attribute in (
                 *(":alt=x", "v-bind:alt=x", "[alt]=x", "[attr.alt]=x", "th:alt=x", "alt.bind=x"),
                 *("v-bind=x", "data-bind='attr: {alt: x}'", "{...props}", "{alt}", "alt={x}"),
-                *("data-alt=x", "{{ attributes }}", "{% if x %}alt=y{% endif %}", "<?= $alt ?>"),
+                *(
+                    "data-alt=x",
+                    ":src=x",
+                    "data-src=x",
+                    "{{ attributes }}",
+                    "{% if x %}alt=y{% endif %}",
+                    "<?= $alt ?>",
+                ),
                 *("alt", "alt=''", "alt= ", "aria-label=x", "aria-labelledby=x", "title=x"),
                 *("hidden", "aria-hidden=true", "role=none", "role='img presentation'"),
                 *("style='DISPLAY: none'", "style=visibility:hidden"),

@@ -35,7 +35,7 @@ def test_front_matter_is_apart(mark, end, front):
     text = f"{mark}{front}\n![](b)\n---\n".replace("\n", end)
     page = parse_page(Path("a.md"), text.encode())
     assert page.head.decode().replace("\r\n", "\n").rstrip("\r") == mark + front
-    assert page.line(page.body.index(b"!")) == front.count("\n") + 2
+    assert page.position(page.body.index(b"(b")) == (front.count("\n") + 2, 4)
 
 
 @pytest.mark.parametrize("text", ["", "text\n---\n![](a)\n---\n", "---\n![](a)\n", "----\n\n---\n"])
