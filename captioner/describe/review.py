@@ -50,11 +50,12 @@ class Reviewer:
         if _DECORATION.fullmatch(text):
             yield f'"{text}" is read aloud; give decoration an empty text'
             return
-        if kind := _KIND.match(text):
+        kind = _KIND.match(text)
+        if kind:
             yield f'begins with "{kind[0]}", which screen readers say already; leave it out'
         if len(text) > LONGEST:
             yield f"{len(text)} characters; give at most {LONGEST}, and the rest in the page"
-        words = _content(text)
+        words = _content(text[kind.end() :] if kind else text)
         if seen and len(words & self._known) >= COMPARABLE and not words & _content(*seen):
             yield f'"{text}" has nothing in common with the photograph; perhaps "{seen[0]}"'
 
