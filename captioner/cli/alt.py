@@ -83,14 +83,14 @@ def _fill(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) 
     page = read_page(path)
     here = list(_photographs(gaps_of(page), path, args.root, counts))
     sound, written = True, []
-    for (gap, _), caption in zip(here, captions(model, [f for _, f in here]), strict=True):
+    for (image, _), caption in zip(here, captions(model, [f for _, f in here]), strict=True):
         if isinstance(caption, Exception):
-            report(f"{path}:{gap.line}: {caption}")
+            report(f"{path}:{image.line}: {caption}")
             sound = False
         elif is_unsure(caption, args.min_confidence):
             counts["left out, for their confidence is less"] += 1
         else:
-            written.append((gap, caption.text))
+            written.append((image, caption.text))
     if not written:
         return sound
     changed = filled(page, written, args.mark)
@@ -101,8 +101,8 @@ def _fill(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) 
         return sound
     replace_page(page, changed)
     counts["filled in"] += len(written)
-    for gap, said in written:
-        print(f"{printable(os.fspath(path))}:{gap.line}\t{said}")
+    for image, said in written:
+        print(f"{printable(os.fspath(path))}:{image.line}\t{said}")
     return sound
 
 
@@ -133,12 +133,12 @@ def _check(path: Path, model: "Searches", args: Namespace, counts: Counter[str])
 
 
 def _photographs(
-    gaps: "Iterable[PageImage]", page: Path, root: Path | None, counts: Counter[str]
+    images: "Iterable[PageImage]", page: Path, root: Path | None, counts: Counter[str]
 ) -> "Iterator[tuple[PageImage, Path]]":
-    """The gaps whose photograph lies on this computer, with its file; the others are counted."""
-    for gap in gaps:
-        file = gap.file(page, root)
-        if gap.path is None:
+    """The images whose photograph is on this computer, with its file. The others are counted."""
+    for image in images:
+        file = image.file(page, root)
+        if image.path is None:
             counts["not fetched"] += 1
         elif file is None:
             counts["not found without --root"] += 1
@@ -147,4 +147,4 @@ def _photographs(
         elif os.path.exists(file) and not os.path.isfile(file):  # a named pipe would wait forever
             counts["not regular files"] += 1
         else:
-            yield gap, file
+            yield image, file

@@ -18,7 +18,7 @@ from captioner.describe.rendering import (
     MARK,
     MARK_COMMENT,
     differ_only_in,
-    is_open,
+    is_shown,
     name_of,
     probe,
     probed,
@@ -96,7 +96,7 @@ def images_of(page: Page) -> list[PageImage]:
             *page.position(place.start),
         )
         for number, place in enumerate(places)
-        if number in found and is_open(found[number], place.is_markdown)
+        if number in found and is_shown(found[number], place.is_markdown)
     ]
 
 

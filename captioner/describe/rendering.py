@@ -5,6 +5,7 @@ conforms to the HTML standard. Neither knows where in the file something is.
 """
 
 import re
+import uuid
 from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
@@ -18,7 +19,8 @@ MARK_COMMENT = f"<!-- alt by {MARK} -->"
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 # Attributes that a program binds (`:alt`, `[src]`, `data-src`), or that a template writes.
 _BOUND = re.compile(r"\b(alt|src)\b|bind|[{}<>%]")
-_PROBE = re.compile(r"\s*captioner probe (\d+)")
+_SIGN = f"probe-{uuid.uuid4().hex}"  # which no page contains
+_PROBE = re.compile(rf"\s*{_SIGN}-(\d+)")
 _TEMPLATE = re.compile(r"\{\{|\{%|<%|<\?|\$\{|^\{")
 
 
@@ -32,7 +34,7 @@ def rendered(page: Page) -> LexborHTMLParser:
 
 def probe(number: int, is_markdown: bool) -> str:
     """A sign at the place of an image, by which the image is known when the page is rendered."""
-    return f" captioner probe {number}" if is_markdown else f' data-captioner-probe="{number}"'
+    return f" {_SIGN}-{number}" if is_markdown else f' {_SIGN}="{number}"'
 
 
 def probed(document: LexborHTMLParser) -> dict[int, LexborNode]:
@@ -40,7 +42,7 @@ def probed(document: LexborHTMLParser) -> dict[int, LexborNode]:
     images = {}
     for image in document.css("img"):
         numbers = _PROBE.findall(image.attributes.get("alt") or "")  # images inside of a text first
-        number = numbers[-1] if numbers else image.attributes.get("data-captioner-probe")
+        number = numbers[-1] if numbers else image.attributes.get(_SIGN)
         if number:
             images[int(number)] = image
     return images
@@ -70,8 +72,8 @@ def name_of(image: LexborNode, is_markdown: bool) -> str | None:
     return alternative(image) if "alt" in given else given.get("title") or None
 
 
-def is_open(image: LexborNode, is_markdown: bool) -> bool:
-    """Whether an image is shown, and no program sets its attributes."""
+def is_shown(image: LexborNode, is_markdown: bool) -> bool:
+    """Whether an image is visible, and no program sets its attributes."""
     given = image.attributes
     source = unquote(given.get("src") or "")
     names = given.keys() - {"alt", "src", "data-alt-by"}

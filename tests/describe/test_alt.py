@@ -161,6 +161,7 @@ def test_attributes_stay_beside_their_image(attributes):
         ("<p>1 < 2 and {% if a < b %} <img src=a.jpg>", "a.jpg"),
         ("<![ endif]><img src=a.jpg>", "a.jpg"),
         ("<table><img src=a.jpg><tr>", "a.jpg"),
+        ("<img data-captioner-probe=x src=a.jpg>", "a.jpg"),
         ("<base href=img/x><img src=a.jpg>", "img/a.jpg"),
         ("<base><base href=../><base href=y/><img src=a.jpg>", "../a.jpg"),
         ("<base href=/img/><img src=a.jpg>", "/img/a.jpg"),
