@@ -33,7 +33,9 @@ from captioner.data.metadata import pages_of
 from captioner.data.readers import READERS
 from captioner.data.records import DatasetError
 from captioner.data.vocabulary import SPECIAL, Vocabulary
+from captioner.describe.alt import filled, gaps_of
 from captioner.describe.errors import DescriptionError
+from captioner.describe.pages import PageError, parse_page
 from captioner.describe.plan import plan, plan_undo
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
@@ -208,6 +210,34 @@ def describe(name: str, content: bytes) -> None:
 
 
 PHOTOGRAPHS = described_folder()
+
+
+PAGES = {
+    "page.html": b"""---\nhero: <img src=a>\n---\n<!DOCTYPE html><base href=img/>
+<!-- <img src=a> --><p title='<img src=b>'><img src="c.jpg" /><IMG SRC=d.jpg>
+<textarea><img src=e></textarea><table hidden><tr><td><img src='f&amp;.jpg'></table>{{ x }}
+<script>`<img src=g>`</script><p>caf\xc3\xa9 1 < 2 <a href=h><img src=h.jpg></a><svg><p>
+<img src="i.jpg" alt=""><![ endif]>""",
+    "page.md": b"""+++\nhero = "![](a)"\n+++\n# A ![](b.jpg)\n
+> - ![](<c (1).jpg> "t)"){.x}\n>   <img\n>   src=d>\n
+| ![](e\\|.jpg) | `![](f)` |\n|---|---|\n| [![][r]](g) | $![](h)$ |\n\n    ![](i)\n
+<div hidden>\n<img src=j>\n\n*![ ](caf\xc3\xa9.jpg)*\n\n</div>\r\r```\n![](k)\n```\n
+[r]: <l m.jpg> 'x'\n""",
+}
+INSERTED = re.compile(rb'( alt=")?A dog\.(" data-alt-by="captioner")?|<!-- alt by captioner -->')
+
+
+def read_page(name: str, content: bytes) -> None:
+    """A page in which nothing is changed but its alternative texts, or PageError."""
+    try:
+        page = parse_page(Path(name), content)
+        changed = filled(page, [(gap, "A dog.") for gap in gaps_of(page)])
+    except PageError:
+        return
+    assert INSERTED.sub(b"", changed.content) == content
+    assert not gaps_of(changed)
+
+
 PRESET = preset_files()
 TARGETS: dict[str, tuple[Callable[[str, bytes], None], dict[str, bytes]]] = {
     "images": (read_image, image_files()),
@@ -216,6 +246,7 @@ TARGETS: dict[str, tuple[Callable[[str, bytes], None], dict[str, bytes]]] = {
     "presets": (read_preset, PRESET),
     "runs": (read_run, RUN),
     "photographs and XMP": (describe, PHOTOGRAPHS),
+    "pages": (read_page, PAGES),
 }
 
 

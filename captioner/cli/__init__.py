@@ -36,10 +36,14 @@ EXTRAS = {
     "pyarrow": "bulk",
     "python_multipart": "web",
     "ray": "ray",
+    "selectolax": "describe",
     "starlette": "web",
     "tensorflow": "train",
     "textblob": "questions",
     "tf2onnx": "export",
+    "tree_sitter": "describe",
+    "tree_sitter_html": "describe",
+    "tree_sitter_markdown": "describe",
     "uvicorn": "web",
 }
 

@@ -11,7 +11,11 @@ from captioner.cli import EXTRAS, main
     ("arguments", "package", "module"),
     [
         (["describe", "photo.jpg"], "captioner.describe", "lxml"),
-        (["alt", "page.html"], "captioner.describe.alt", "markdown_it"),
+        (["alt", "page.html"], "captioner.describe", "markdown_it"),
+        (["alt", "page.html"], "captioner.describe", "selectolax"),
+        (["alt", "page.html"], "captioner.describe", "tree_sitter"),
+        (["alt", "page.html"], "captioner.describe", "tree_sitter_html"),
+        (["alt", "page.html"], "captioner.describe", "tree_sitter_markdown"),
         (["serve"], "captioner.web", "uvicorn"),
         (["serve"], "captioner.web", "starlette"),
         (["bulk", "photos", "--output", "out"], "captioner.bulk", "pyarrow"),
