@@ -214,7 +214,7 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
             words before and V: "captions" `float[B, K, T, V]`, "captions_12" `float[N, 12, V]`.
         """
         memory = self.memory(inputs, training)
-        texts = self.text_memory(inputs) if "concepts" in inputs else None
+        texts = self.text_memory(inputs) if "concepts" in inputs else memory
         logits, looks = {}, []
         # In this order always, or runs of one seed would draw other dropout.
         for name in sorted(filter(SEQUENCES.fullmatch, inputs)):

@@ -150,14 +150,15 @@ class ConceptBatches(keras.utils.PyDataset):
         workers: int,
     ) -> None:
         super().__init__(workers=workers)
-        self.count, self.wanted, self.read = len(photographs), wanted, read
+        self.wanted, self.read = wanted, read
+        self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
 
     def __len__(self) -> int:
-        return math.ceil(self.count / self.batch_size)
+        return math.ceil(len(self.indices) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.count)
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.indices)
         rng = np.random.default_rng((self.seed, self.epoch, index))
         rows = order[index * self.batch_size : (index + 1) * self.batch_size]
         read = [self.read(i, bool(rng.integers(2)), rng) for i in rows]

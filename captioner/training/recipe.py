@@ -21,12 +21,13 @@ The tables of `data` and `phases` are read in their order. What is not given is 
 `Source`, `Phase` and `CaptionerConfig`.
 """
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_origin, get_type_hints
 
 from captioner.data.vocabulary import MIN_COUNT
 from captioner.models.config import CaptionerConfig
@@ -34,6 +35,29 @@ from captioner.models.config import CaptionerConfig
 QUESTION_UNITS = 256  # of a model that is trained on questions
 # Settings of the model that the data, or the encoder, decide.
 FROM_DATA = {"caption_words", "concepts", "encoder_settings"}
+
+# The least and the greatest value of settings; of the others 0 is the least.
+LIMITS: dict[str, tuple[float, float]] = {
+    "annotation_size": (1, math.inf),
+    "attention_size": (1, math.inf),
+    "average": (0, 0.9999),
+    "batch_size": (1, math.inf),
+    "cross_entropy": (0, 1),
+    "dropout": (0, 0.95),
+    "embedding_size": (1, math.inf),
+    "epochs": (1, math.inf),
+    "heads": (1, math.inf),
+    "image_size": (32, math.inf),  # the stride of most networks
+    "layers": (1, math.inf),
+    "learning_rate": (1e-8, 1),
+    "max_question_words": (1, math.inf),
+    "max_words": (1, math.inf),
+    "min_count": (1, math.inf),
+    "question_layers": (1, math.inf),
+    "samples": (2, math.inf),  # captions are judged by each other
+    "times": (1, math.inf),
+    "units": (1, math.inf),
+}
 
 Settings = TypeVar("Settings")
 
@@ -216,7 +240,9 @@ def _recipe(content: dict[str, Any], folder: Path) -> Recipe:
     if not tables["data"]:
         raise RecipeError("no data; give a table such as [data.flickr8k]")
     data = {
-        name: _read(Source(format=name, root=Path(name)), _table(table, f"data.{name}"), "data")
+        name: _read(
+            Source(format=name, root=Path(name)), _table(table, f"data.{name}"), f"data.{name}"
+        )
         for name, table in tables["data"].items()
     }
     phases = []
@@ -254,12 +280,21 @@ def _read(defaults: Settings, table: dict[str, Any], where: str) -> Settings:
 def _typed(name: str, value: Any, expected: Any) -> Any:
     """A value of the type that a setting has."""
     allowed = [t for t in getattr(expected, "__args__", (expected,)) if t is not type(None)]
+    if get_origin(expected) is Literal:
+        if value not in allowed:
+            raise RecipeError(f"{name} is {value!r}; there are {', '.join(map(repr, allowed))}")
+        return value
     if allowed[0] is float and type(value) is int:
-        return float(value)
+        value = float(value)
     if allowed[0] is Path and isinstance(value, str):
         return Path(value)
     if type(value) not in allowed:
         raise RecipeError(f"{name} is {value!r}, which is no {allowed[0].__name__}")
+    if type(value) in (int, float):
+        least, most = LIMITS.get(name.rpartition(".")[2], (0, math.inf))
+        if not least <= value <= most:
+            upper = "" if most == math.inf else f" to {most}"
+            raise RecipeError(f"{name} is {value}; give {least}{upper or ' or more'}")
     return value
 
 
