@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import pickle
+import secrets
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ def on_ray(job: Job, parts: list[Part], load: "Callable[[], Searches]") -> Itera
     if not parts:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    # The secret of a cluster of this process, which Ray would keep in the home folder.
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     import ray.data
 
     if not ray.is_initialized():

@@ -16,7 +16,7 @@ from captioner.generation.confidence import Calibration
 from captioner.generation.photographs import WritesAboutPhotographs
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
-from captioner.runtime.graph import Graph
+from captioner.runtime.graph import Graph, read_weights
 
 SEARCHED = 8  # photographs that a thread writes about together
 
@@ -46,8 +46,9 @@ class OnnxCaptioner(WritesAboutPhotographs):
         try:
             about = json.loads((folder / presets.GRAPHS).read_text(encoding="utf-8"))
             self.grid = tuple(about["grid"])
+            weights = folder / presets.WEIGHTS
             self._encoder, self._search = (
-                Graph(folder / name, about["weights"][name], folder / presets.WEIGHTS)
+                Graph(folder / name, read_weights(weights, about["weights"][name]))
                 for name in (presets.ENCODER_GRAPH, presets.SEARCH_GRAPH)
             )
         except Exception as error:  # onnxruntime has many
