@@ -24,6 +24,10 @@ class Graph:
     Args:
         path: the `.onnx` file.
         weights: the weights that the file lacks, by their names.
+
+    Attributes:
+        inputs: the shape of each input, by its name; a size that is free is a text.
+        outputs: likewise.
     """
 
     def __init__(self, path: Path, weights: Mapping[str, np.ndarray]) -> None:
@@ -39,12 +43,13 @@ class Graph:
         self._session = onnxruntime.InferenceSession(
             path.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
-        self._outputs = [output.name for output in self._session.get_outputs()]
+        self.inputs = {item.name: item.shape for item in self._session.get_inputs()}
+        self.outputs = {item.name: item.shape for item in self._session.get_outputs()}
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The outputs by their names, of the inputs by theirs; from any thread."""
-        outputs = self._session.run(self._outputs, dict(inputs))
-        return dict(zip(self._outputs, outputs, strict=True))
+        outputs = self._session.run(list(self.outputs), dict(inputs))
+        return dict(zip(self.outputs, outputs, strict=True))
 
 
 def read_weights(path: Path, places: Mapping[str, Any]) -> dict[str, np.ndarray]:
