@@ -44,7 +44,7 @@ def rows_of(entry: dict[str, Any], questions: list[dict[str, Any]]) -> Iterable[
     yield {**same, "captions": entry["captions"] if spoken else [], "objects": objects}
     made = [q for q in questions if q["type"] == TEMPLATE][:MOST]
     for question in [*made, *(q for q in questions if q["type"] != TEMPLATE)]:
-        answers = question.get("answers", [question["answer"]])
+        answers = question["answers"] if "answers" in question else [question["answer"]]
         yield {**same, "question": question["question"], "answers": answers}
 
 

@@ -34,7 +34,7 @@ def test_each_photograph_says_what_people_said_and_else_what_is_there(tmp_path, 
         common | {"image": "2.jpg", "descriptions": ["a lamp"]} | told,
     )
     template = {"type": "ade_objects_template", "question": "is there a cat?", "answer": "yes"}
-    person = {"type": "vqa2_human", "question": "how many?", "answer": "1", "answers": ["1", "2"]}
+    person = {"type": "vqa2_human", "question": "how many?", "answers": ["1", "2"]}
     asked = [{"image": "2.jpg"} | question for question in [template] * 7 + [person]]
     written(world / "qa.jsonl", *asked)
     sentences = [{"coco_id": i, "captions": [f"A cat {i}."]} for i in (1, 2)]
