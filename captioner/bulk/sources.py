@@ -132,7 +132,9 @@ def _names_in(file: str, column: str) -> Iterator[str]:
             else:
                 what = "not a list with a path a line"
                 yield from filter(None, (line.strip() for line in text))
-    except (ValueError, csv.Error) as error:  # also what pyarrow raises
+    except (OSError, ValueError, csv.Error) as error:  # also what pyarrow raises
+        if getattr(error, "filename", None) is not None:
+            raise  # of the file system, which names the file
         raise DatasetError(f"{file}: {what} ({reason(error)})") from error
 
 

@@ -62,6 +62,7 @@ def test_other_file_systems_name_urls(tmp_path):
         ("t.csv", b"a,b\n1,2\n", "no column 'path'; --column names one of a, b"),
         ("list.txt", b"\xff\n", "not a list with a path a line"),
         ("t.parquet", b"PAR1", "not a table with paths"),
+        ("t.parquet", b"PAR1\xff" + b"\1\0\0\0PAR1", "not a table with paths"),
     ],
 )
 def test_what_cannot_be_read_is_one_line_that_names_it(tmp_path, name, content, message):
