@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from captioner.generation.batching import Searches
 
+LOCAL = "local"  # what Ray calls a new cluster on this machine
 PATIENCE = 10.0  # seconds that a cluster may take to answer
 
 
@@ -43,14 +44,16 @@ def on_ray(job: Job, parts: list[Part], load: "Callable[[], Searches]") -> Itera
     if not parts:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-    # The secret of a cluster of this process, which Ray would keep in the home folder.
-    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    address = os.environ.get("RAY_ADDRESS", "local")
-    require_cluster(address)
+    address = os.environ.get("RAY_ADDRESS", LOCAL)
+    if address == LOCAL:
+        # The secret of its processes, which Ray would otherwise write into the home folder.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    else:
+        require_cluster(address)
     import ray.data
 
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -81,7 +84,7 @@ def require_cluster(address: str) -> None:
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdecimal():
-        return  # "auto" and "local"
+        return  # "auto", which Ray looks for
     try:
         socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
     except (OSError, OverflowError) as error:
