@@ -67,7 +67,7 @@ class Watched:
     def run(self, *calls: list[str]) -> str:
         """What they wrote on stdout."""
         process = self.start(*calls)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=900)
         assert process.returncode == 0, err
         return out
 

@@ -5,7 +5,8 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from captioner.bulk.sources import Row, list_source, parts_of, read, rows_of
+from captioner.bulk.shards import Row
+from captioner.bulk.sources import list_source, parts_of, read, rows_of
 from captioner.data.images import ImageError
 from captioner.data.records import DatasetError
 

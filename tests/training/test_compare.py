@@ -45,6 +45,7 @@ def interrupted(*_):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:unclosed file .*frozen.csv:ResourceWarning")  # by Keras
 @pytest.mark.parametrize("moment", ["after the first epoch", "before the row is written"])
 def test_an_interruption_changes_no_row(dataset, small, tmp_path, monkeypatch, moment):
     monkeypatch.setattr(compare, "VARIANTS", ({"cell": "gru"},))
