@@ -1,6 +1,6 @@
 """`captioner evaluate`."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from captioner.cli.arguments import Subcommands, add_dataset, add_weights, positive
@@ -30,6 +30,12 @@ def add(subcommands: Subcommands) -> None:
         "--record", action="store_true", help="write the scores into the metadata of the preset"
     )
     parser.set_defaults(run=run)
+
+
+def check(parser: ArgumentParser, args: Namespace) -> None:
+    """Refuse what the parser let pass."""
+    if args.record and args.weights is None:
+        parser.error("--record writes into a preset; give --weights")
 
 
 def run(args: Namespace) -> int:

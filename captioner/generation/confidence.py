@@ -34,9 +34,7 @@ class Calibration:
         Raises:
             ValueError: it is not that.
         """
-        if not isinstance(content, dict) or any(
-            weights is not None and len(weights) != FEATURES for weights in content.values()
-        ):
+        if not isinstance(content, dict) or not all(map(_are_weights, content.values())):
             raise ValueError(f"not {FEATURES} weights for captions and for answers")
         return cls(**{task: weights and tuple(weights) for task, weights in content.items()})
 
@@ -46,6 +44,13 @@ class Calibration:
         if weights is None:
             return None
         return float(1 / (1 + np.exp(-features(caption) @ np.array(weights))))
+
+
+def _are_weights(value: Any) -> bool:
+    """Whether a value of JSON is what `Calibration` has for captions, or for answers."""
+    if not isinstance(value, list | tuple):
+        return value is None
+    return len(value) == FEATURES and all(type(number) in (int, float) for number in value)
 
 
 def features(caption: "Caption") -> np.ndarray:

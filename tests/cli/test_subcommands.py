@@ -110,6 +110,51 @@ def test_train_and_evaluate_take_these_arguments():
     inspect.signature(evaluate).bind("flickr8k", "data", "dev", **dict.fromkeys(names.split()))
 
 
+def wrong_call(capsys, *call):
+    """The last line of stderr."""
+    with pytest.raises(SystemExit) as left:
+        main(call)
+    assert left.value.code == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "caption a.png",
+        "describe a.png",
+        "alt a.html",
+        "serve",
+        "bulk a.png --output out",
+        "evaluate --dataset d --root r --split dev",
+        "calibrate --dataset d --root r",
+        "compare --dataset d --root r --output out --epochs 1",
+        "export --output out",
+    ],
+)
+@pytest.mark.parametrize("name", ["", " "])
+def test_weights_of_no_name_are_a_wrong_call(capsys, call, name):
+    """And not the preset that ships."""
+    said = wrong_call(capsys, *call.split(), "--weights", name)
+    assert said.endswith("argument --weights: is empty; name a preset or its folder")
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        ("export", "writes into a preset; give --weights, or --output DIR"),
+        (
+            "evaluate --dataset d --root r --split dev --record",
+            "--record writes into a preset; give --weights",
+        ),
+        ("calibrate --dataset d --root r", "required: --weights"),
+    ],
+)
+def test_what_writes_into_a_preset_asks_which(capsys, call, says):
+    """It does not change the preset that ships unasked."""
+    assert wrong_call(capsys, *call.split()).endswith(says)
+
+
 def test_a_defect_keeps_its_traceback(photos, monkeypatch):
     monkeypatch.setattr(Double, "about", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
