@@ -1,4 +1,4 @@
-"""Fits the reranking of candidates to CIDEr, on photographs that the decoder has not learned from."""
+"""Fits the reranking of candidates to CIDEr, on photographs outside the training data."""
 
 from collections.abc import Sequence
 
@@ -32,8 +32,7 @@ def fit(searches: Sequence[Search]) -> tuple[float, ...]:
 
 
 def gains(searches: Sequence[Search]) -> np.ndarray:
-    """`float[N]`: by how much the CIDEr of the reranked caption exceeds that of the first candidate,
-    each photograph with weights that were fitted to the other folds."""
+    """The gain `float[N]` in CIDEr of each photograph over the first candidate, out of fold."""
     folds = np.arange(len(searches)) % FOLDS
     found = np.empty(len(searches))
     for fold in range(FOLDS):
