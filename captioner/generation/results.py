@@ -87,6 +87,7 @@ def caption_of(
     log_probs: np.ndarray,
     attention: np.ndarray,
     concepts: tuple[Concept, ...] = (),
+    photograph: float = 1.0,
 ) -> Caption:
     """What one search has found, as a `Caption` of all its candidates.
 
@@ -97,6 +98,7 @@ def caption_of(
         log_probs: `float[K, T]` of these tokens.
         attention: `float[K, T, R]`.
         concepts: of the photograph.
+        photograph: how likely it is to be one.
     """
     lengths = (tokens != PAD).sum(axis=-1)
     best_first = np.argsort(-log_probs.sum(axis=-1) / lengths, kind="stable")
@@ -106,7 +108,7 @@ def caption_of(
     caption = Caption(*candidates[0], candidates, None, concepts)
     if model.calibration is None:
         return caption
-    return caption._replace(confidence=model.calibration.confidence(caption, asked))
+    return caption._replace(confidence=model.calibration.confidence(caption, asked, photograph))
 
 
 def concepts_of(model: Writer, ids: np.ndarray, odds: np.ndarray) -> tuple[Concept, ...]:
