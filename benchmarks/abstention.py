@@ -30,7 +30,7 @@ def samples() -> Iterator[tuple[str, np.ndarray]]:
     from skimage import data, img_as_ubyte
 
     for name in SAMPLES:
-        yield "scikit-image", img_as_ubyte(getattr(data, name)())
+        yield name, img_as_ubyte(getattr(data, name)())
 
 
 def shown(model: OnnxCaptioner, pictures: Iterator[tuple[str, np.ndarray]]) -> dict[str, float]:
@@ -72,7 +72,7 @@ def main() -> None:
             print(f"  {kind:20}{share:8.1%}")
     for dataset, root in zip(args.dataset, args.root, strict=True):
         count, share = lost_of(model, dataset, root, args.split)
-        print(f"{dataset} {root}: of {count} right captions below it {share:8.1%}")
+        print(f"{dataset} {root}: of {count} captions that are right, with less {share:.1%}")
 
 
 if __name__ == "__main__":
