@@ -46,8 +46,6 @@ _KINDS = (
 _COMPOUNDS = frozenset(
     [
         ("microwave", "oven"),
-        ("oven", "stove"),
-        ("stove", "oven"),
         ("desk", "chair"),
         ("desk", "chairs"),
         ("desk", "lamp"),
@@ -97,11 +95,12 @@ def with_commas(words: Sequence[str]) -> list[str]:
     """
     after: set[int] = set()  # numbers of the words that a comma follows
     for number, word in enumerate(words):
-        if word == "and" and _begins_item(words, number + 1, words[number - 1]):
+        if word == "and" and number and _begins_item(words, number + 1, words[number - 1]):
             after |= _commas_before(words, number)
-    return [
-        part for i, word in enumerate(words) for part in ([word, ","] if i in after else [word])
-    ]
+    written: list[str] = []
+    for number, word in enumerate(words):
+        written += [word, ","] if number in after else [word]
+    return written
 
 
 def _begins_item(words: Sequence[str], start: int, other: str) -> bool:
