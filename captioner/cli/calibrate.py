@@ -12,9 +12,9 @@ def add(subcommands: Subcommands) -> None:
         "calibrate",
         help="measure how sure a model may be",
         description="Fit the confidence of a preset to what is right on splits of data sets: a "
-        "caption two thirds of which people say as well, an answer that is one of the references. "
-        "Write it into the preset. Several data sets go together: give --dataset and --root of "
-        "each.",
+        "caption half of which people say as well, an answer that is one of the references. The "
+        "confidence is low for pictures that are no photographs. Write it into the preset. Several "
+        "data sets go together: give --dataset and --root of each.",
     )
     add_dataset(parser, action="append")
     parser.add_argument("--split", default="dev", help="default: dev")

@@ -27,6 +27,12 @@ def add(subcommands: Subcommands) -> None:
     )
     parser.add_argument("--beam", type=positive, default=BEAM_WIDTH, metavar="K", help="beam width")
     parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="FILE",
+        help="print by how much the beam search exceeds another results file",
+    )
+    parser.add_argument(
         "--record", action="store_true", help="write the scores into the metadata of the preset"
     )
     parser.set_defaults(run=run)
@@ -39,12 +45,12 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Score a model on a split of a dataset, as a table on stdout."""
+    """Score a model on a split of a dataset, as tables on stdout."""
     with quiet_import():
         from captioner.evaluation import evaluate
     from captioner.presets import DEFAULT_PRESET
 
-    scores = evaluate.evaluate(
+    report = evaluate.evaluate(
         args.dataset,
         args.root,
         args.split,
@@ -52,7 +58,8 @@ def run(args: Namespace) -> int:
         weights=args.weights or DEFAULT_PRESET,
         output=args.output,
         beam=args.beam,
+        against=args.against,
         record=args.record,
     )
-    print(evaluate.table(scores), flush=True)
+    print(report, flush=True)
     return 0

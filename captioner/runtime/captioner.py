@@ -13,9 +13,9 @@ import h5py
 import numpy as np
 
 from captioner import presets
-from captioner.data.tokenizer import phrase, sentence
 from captioner.generation.confidence import Calibration
 from captioner.generation.photographs import WritesAboutPhotographs
+from captioner.generation.prose import text_of
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
 from captioner.runtime.graph import Graph, read_weights
@@ -129,4 +129,4 @@ class OnnxCaptioner(WritesAboutPhotographs):
 
     def detokenize(self, words: Sequence[str], asked: bool) -> str:
         """The text of words written: an answer where a question was `asked`, else a sentence."""
-        return phrase(words) if asked else sentence(words)
+        return text_of(words, asked)

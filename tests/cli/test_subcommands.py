@@ -76,23 +76,24 @@ def test_train_reports_errors_in_one_line(training, capsys):
     assert capsys.readouterr() == ("", "captioner: taken: holds another run\n")
 
 
-def test_evaluate_passes_its_arguments_on_and_prints_the_table(monkeypatch, capsys):
+def test_evaluate_passes_its_arguments_on_and_prints_the_report(monkeypatch, capsys):
     calls = []
 
     def evaluate(*split, **settings):
         calls.append((*split, settings))
         return "scores"
 
-    table = "table of {}".format
-    module = stub(monkeypatch.setitem, "evaluation.evaluate", evaluate=evaluate, table=table)
+    module = stub(monkeypatch.setitem, "evaluation.evaluate", evaluate=evaluate)
     monkeypatch.setattr(captioner.evaluation, "evaluate", module, raising=False)
     options = ["--weights", "mine", "--output", "results", "--beam", "5", "--record"]
-    options += ["--task", "vqa"]
+    options += ["--task", "vqa", "--against", "old.json"]
     assert main(["evaluate", *REQUIRED, "--split", "dev"]) == 0
-    assert capsys.readouterr() == ("table of scores\n", "")
+    assert capsys.readouterr() == ("scores\n", "")
     assert main(["evaluate", *REQUIRED, "--split", "test", *options]) == 0
-    plain = {"weights": DEFAULT_PRESET, "output": None, "beam": 3, "record": False}
-    given = {"weights": "mine", "output": Path("results"), "beam": 5, "record": True}
+    plain = {"weights": DEFAULT_PRESET, "output": None, "beam": 3}
+    plain |= {"against": None, "record": False}
+    given = {"weights": "mine", "output": Path("results"), "beam": 5}
+    given |= {"against": Path("old.json"), "record": True}
     assert calls == [
         ("flickr8k", Path("data"), "dev", {"task": "captions", **plain}),
         ("flickr8k", Path("data"), "test", {"task": "vqa", **given}),
