@@ -11,6 +11,7 @@ from captioner.cli import main
 from captioner.data.records import Example
 from captioner.evaluation import calibration
 from captioner.evaluation.calibration import (
+    best,
     bins,
     expected_calibration_error,
     fit,
@@ -19,9 +20,11 @@ from captioner.evaluation.calibration import (
     lost,
     out_of_fold,
     reliability_diagram,
+    searches,
 )
+from captioner.generation import reranking
 from captioner.generation.confidence import UNSEEN, Calibration, features
-from captioner.generation.results import Caption, Concept, Word
+from captioner.generation.results import Candidate, Caption, Concept, Word, caption_of
 from captioner.models.captioner import Captioner
 
 
@@ -168,6 +171,45 @@ def test_what_the_confidence_depends_on():
     np.testing.assert_allclose(
         features(caption), [1, -0.7, np.log(0.25), (0.8 + UNSEEN) / 2, UNSEEN]
     )
+
+
+def test_a_ranking_chooses_another_candidate_for_captions_alone(toy):
+    candidates = [
+        Candidate("A dog.", -0.4, [Word("dog", 0.6, None)]),
+        Candidate("A cat sits.", -0.5, [Word("cat", 0.5, None), Word("sits", 0.4, None)]),
+    ]
+    weights = [0.0] * len(reranking.FEATURES)
+    weights[reranking.FEATURES.index("concepts named")] = 1.0
+    calibration = Calibration(ranking=tuple(weights))
+    concepts = (Concept("cat", 0.9),)
+    assert [c.text for c in calibration.ranked(candidates, concepts)] == ["A cat sits.", "A dog."]
+    assert calibration.ranked(candidates[:1], concepts) == candidates[:1]
+    assert Calibration().ranked(candidates, concepts) == candidates
+    caption = Caption(*candidates[0], candidates, None, concepts)
+    assert best(caption, calibration).text == "A cat sits."
+    tokens = np.array([[7, 2, 0], [6, 8, 2]])
+    log_probs = np.log([[0.6, 0.9, 1], [0.5, 0.4, 0.9]])
+    model = toy()
+    model.calibration = calibration
+    words = model.vocabulary.words
+    cat = (Concept(words[6], 0.9),)
+    for asked, first in ((False, 6), (True, 7)):
+        found = caption_of(model, asked, tokens, log_probs, np.zeros((2, 3, model.regions)), cat)
+        assert found.words[0].word == words[first]
+
+
+def test_searches_have_the_cider_of_each_candidate():
+    words = [Word("x", 0.5, None)]
+    found = searches(
+        [
+            Caption("", 0, words, [Candidate(t, -0.5, words) for t in texts])
+            for texts in (["A dog runs.", "A cat sits."], ["A cat sits."])
+        ],
+        [Example("", i, (text,)) for i, text in enumerate(["a dog runs", "a cat sits"])],
+    )
+    assert [inputs.shape for inputs, _ in found] == [(2, 10), (1, 10)]
+    (right, wrong), (other,) = (cider for _, cider in found)
+    assert right > 5 > wrong == 0 and other == pytest.approx(right)
 
 
 def test_a_calibration_survives_json():
