@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from captioner.bulk.output import Tally
+from captioner.bulk.shards import reason
 from captioner.bulk.sources import Part
 from captioner.bulk.worker import Job, Worker
 
@@ -38,7 +39,8 @@ def on_ray(job: Job, parts: list[Part], load: "Callable[[], Searches]") -> Itera
     is captioned by others.
 
     Raises:
-        ConnectionError: nothing answers at that address, or the cluster has no processors.
+        ConnectionError: nothing answers at that address, Ray does not start, or the cluster has no
+            processors.
         OSError: a part cannot be written.
     """
     if not parts:
@@ -53,7 +55,11 @@ def on_ray(job: Job, parts: list[Part], load: "Callable[[], Searches]") -> Itera
     import ray.data
 
     if not ray.is_initialized():
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+        try:
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+        except Exception as error:  # Ray has many
+            said = f"Ray does not start ({reason(error)})"
+            raise ConnectionError(f"RAY_ADDRESS {address}: {said}") from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False

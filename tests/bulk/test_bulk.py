@@ -191,7 +191,9 @@ def test_a_cluster_that_does_not_answer_is_one_line(seventy, capsys, monkeypatch
     assert err.startswith(f"captioner: RAY_ADDRESS {address}: nothing answers there (")
 
 
-def test_a_cluster_without_processors_is_one_line(seventy, capsys, monkeypatch):
+@pytest.fixture
+def ray(monkeypatch):
+    """A double of Ray, whose cluster has no processors."""
     ray = types.ModuleType("ray")
     ray.data = types.ModuleType("ray.data")
     ray.data.DataContext = mock.Mock()
@@ -199,6 +201,18 @@ def test_a_cluster_without_processors_is_one_line(seventy, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", ray)
     monkeypatch.setitem(sys.modules, "ray.data", ray.data)
     monkeypatch.setenv("RAY_ADDRESS", "auto")
+    return ray
+
+
+def test_a_cluster_that_does_not_start_is_one_line(seventy, capsys, ray):
+    ray.is_initialized = lambda: False
+    ray.init = mock.Mock(side_effect=RuntimeError("no node\nanswers"))
+    assert bulk("--engine", "ray") == 1
+    says = "captioner: RAY_ADDRESS auto: Ray does not start (no node answers)\n"
+    assert capsys.readouterr() == ("", says)
+
+
+def test_a_cluster_without_processors_is_one_line(seventy, capsys, ray):
     assert bulk("--engine", "ray") == 1
     says = "captioner: RAY_ADDRESS auto: the cluster has no CPUs; add machines to it\n"
     assert capsys.readouterr() == ("", says)
