@@ -33,8 +33,10 @@ SUFFIXES = (
 # any library can move; this one stands by itself. A telephone's 200-megapixel photograph passes.
 # The memory holds such a photograph decoded, twice.
 LIMITS = Limits(pixels=220_000_000, memory=2 * 10**9)
-# Bytes that decoding takes at most for each pixel, measured with Pillow 13 and pi-heif 1.4.
-DECODING = {"JPEG": 4, "PNG": 4, "BMP": 4, "GIF": 4, "TIFF": 8, "WEBP": 16, "AVIF": 12, "HEIF": 12}
+# Bytes that decoding takes at most for each pixel, or for each of its channels (measured with
+# Pillow 13 and pi-heif 1.4).
+DECODING = {"JPEG": 4, "PNG": 4, "BMP": 4, "GIF": 4, "TIFF": 8, "WEBP": 16}
+CHANNEL = {"AVIF": 3, "HEIF": 3}
 PROGRESSIVE = 6  # the same, for each pixel of a JPEG whose coefficients are all kept
 
 AHEAD = 32  # photographs decoded while as many before them are written about
@@ -130,6 +132,15 @@ def squash(image: Image.Image, size: int) -> np.ndarray:
     # Bicubic: Pillow widens its filters when it shrinks, so this does not alias, and it rings less
     # than Lanczos at the hard edges of small squares. An image of that size comes back as it is.
     return np.array(image.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def small_jpeg(image: Image.Image, side: int) -> io.BytesIO:
+    """An RGB photograph as a JPEG whose sides are `side` pixels at most."""
+    small = image.reduce(max(1, max(image.size) // side))
+    small.thumbnail((side, side))
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=85)
+    return file
 
 
 def load_image(source: Source, size: int, limits: Limits = LIMITS) -> np.ndarray:
@@ -293,12 +304,14 @@ def _load(opener: Opener, file: BinaryIO, at_least: int | None, limits: Limits) 
 def _needed(image: Image.Image, whole: tuple[int, int], factor: int) -> int:
     """Bytes that it takes to decode an image, `whole` pixels of a file, and to make it RGB."""
     pixels = image.width * image.height
-    decoding = DECODING.get(image.format or "", 4) * pixels
+    name = image.format or ""
+    each = CHANNEL[name] * len(image.getbands()) if name in CHANNEL else DECODING.get(name, 4)
     if image.mode[0] in "IF":  # goes through an array
-        decoding *= 3
-    if image.format == "JPEG" and image.info.get("progressive"):
-        decoding += PROGRESSIVE * whole[0] * whole[1]
-    return decoding + 8 * pixels // factor**2  # as RGB, once more where it is turned
+        each = 3 * (2 if ";" in image.mode else 4)
+    needed = (each + 8 / factor**2) * pixels  # 8: as RGB, once more where it is turned
+    if name == "JPEG" and image.info.get("progressive"):
+        needed += PROGRESSIVE * whole[0] * whole[1]
+    return round(needed)
 
 
 def _deep(file: BinaryIO, at_least: int | None, limits: Limits) -> Image.Image:
