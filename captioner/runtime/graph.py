@@ -22,28 +22,25 @@ class Graph:
     """
 
     def __init__(self, path: Path, places: Mapping[str, Any], weights: Path) -> None:
-        # onnxruntime does not copy them: they must live as long as the session.
-        self._weights = dict(_read(weights, places))
-        self._graph = path.read_bytes()
-        self._session = PerProcess(self._new_session)
-
-    def _new_session(self) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors alone
         # A thread a photograph is faster than several threads for one, and takes less memory.
         options.intra_op_num_threads = 1
         options.enable_mem_pattern = False  # it plans for the largest batch, and keeps that
+        # onnxruntime does not copy them: they must live as long as the session.
+        self._weights = dict(_read(weights, places))
         values = map(onnxruntime.OrtValue.ortvalue_from_numpy, self._weights.values())
         options.add_external_initializers(list(self._weights), list(values))
-        return onnxruntime.InferenceSession(
-            self._graph, options, providers=["CPUExecutionProvider"]
+        graph, providers = path.read_bytes(), ["CPUExecutionProvider"]
+        self._session = PerProcess(
+            lambda: onnxruntime.InferenceSession(graph, options, providers=providers)
         )
+        self._outputs = [output.name for output in self._session().get_outputs()]
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The outputs by their names, of the inputs by theirs; from any thread."""
-        session = self._session()
-        names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+        outputs = self._session().run(self._outputs, dict(inputs))
+        return dict(zip(self._outputs, outputs, strict=True))
 
 
 def _read(path: Path, places: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
