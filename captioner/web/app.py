@@ -27,6 +27,7 @@ from captioner.generation.batching import Searches
 from captioner.generation.results import Caption, record_of
 from captioner.overlay.page import SIDE, look
 from captioner.web.batcher import Batcher, Busy
+from captioner.web.compatible import COMPLETIONS, Compatible, openai_error
 from captioner.web.uploads import LimitedBodies, Upload, read_upload
 
 HERE = Path(__file__).parent
@@ -130,7 +131,8 @@ class Server:
         """An error as JSON."""
         assert isinstance(error, HTTPException)
         self.counts["refused"] += 1
-        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+        told = openai_error(error) if request.url.path == COMPLETIONS else error.detail
+        return JSONResponse({"error": told}, error.status_code, error.headers)
 
     @contextlib.asynccontextmanager
     async def running(self, app: Starlette) -> AsyncIterator[None]:
@@ -169,6 +171,7 @@ def new_app(name: str, model: Searches, example: Path, hosts: Sequence[str]) -> 
             Route("/view", server.view, methods=["POST"]),
             Route("/v1/caption", server.caption, methods=["POST"]),
             Route("/v1/answer", server.answer, methods=["POST"]),
+            *Compatible(Path(name).name, server.write).routes(),
         ],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
