@@ -17,9 +17,10 @@ from captioner.data.tones import in_bands, reduction, rgb_image
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 # Bytes that decoding takes at most for each pixel, or for each of its channels (measured with
 # Pillow 13 and pi-heif 1.4).
-DECODING = {"JPEG": 4, "PNG": 4, "BMP": 4, "GIF": 4, "TIFF": 8, "WEBP": 16}
+DECODING = {"TIFF": 8, "WEBP": 16}  # 4 for other formats
 CHANNEL = {"AVIF": 3, "HEIF": 3}
-PROGRESSIVE = 6  # the same, for each pixel of a JPEG whose coefficients are all kept
+# Of a JPEG in several scans, as progressive ones are, the coefficients of the whole are kept.
+COEFFICIENTS = {"JPEG": 6, "MPO": 6}
 
 ORIENTATION = 0x0112  # in EXIF
 TURNS = {
@@ -112,8 +113,10 @@ def _load(opener: Opener, file: BinaryIO, at_least: int | None, limits: Limits) 
     whole = image.size
     limits.check(*whole)
     tags = getattr(image, "tag_v2", None)  # of TIFF alone
-    if tags is not None and tiff.is_deep(tags):
-        return _deep(file, at_least, limits)
+    if tags is not None:
+        tiff.check_tiles(tags)
+        if tiff.is_deep(tags):
+            return _deep(file, at_least, limits)
     if at_least is not None:
         image.draft(None, (at_least, at_least))
     factor = reduction(image.size, at_least)
@@ -130,9 +133,7 @@ def needed(image: Image.Image, whole: tuple[int, int], factor: int) -> int:
     if image.mode[0] in "IF":  # goes through an array
         each = 3 * (2 if ";" in image.mode else 4)
     total = (each + 8 / factor**2) * pixels  # 8: as RGB, once more where it is turned
-    if name == "JPEG" and image.info.get("progressive"):
-        total += PROGRESSIVE * whole[0] * whole[1]
-    return round(total)
+    return round(total) + COEFFICIENTS.get(name, 0) * whole[0] * whole[1]
 
 
 def _deep(file: BinaryIO, at_least: int | None, limits: Limits) -> Image.Image:

@@ -202,6 +202,8 @@ def _from_pillow(image: Image.Image, at_least: int | None, limits: Limits) -> Im
     with _decoding:
         limits.check(*image.size)
         tags = getattr(image, "tag_v2", None)
+        if tags is not None:
+            tiff.check_tiles(tags)
         if tags is not None and tiff.is_deep(tags):
             # What Pillow makes of these is not what they show.
             file = getattr(image, "fp", None)

@@ -54,6 +54,13 @@ def is_deep(tags: ImageFileDirectory_v2) -> bool:
     return max(_many(tags, BITSPERSAMPLE, 1)) > 8 or set(_many(tags, SAMPLEFORMAT, 1)) != {UNSIGNED}
 
 
+def check_tiles(tags: ImageFileDirectory_v2) -> None:
+    """Raise ValueError if a tile, which is decoded as a whole, is far larger than the picture."""
+    width, height = _one(tags, IMAGEWIDTH, 0), _one(tags, IMAGELENGTH, 0)
+    if _one(tags, TILEWIDTH, 0) * _one(tags, TILELENGTH, 0) > max(width, 1024) * max(height, 1024):
+        raise ValueError("tiles far larger than the picture")
+
+
 def read_tags(file: BinaryIO) -> ImageFileDirectory_v2:
     """The tags of the first picture in a file."""
     file.seek(0)
@@ -131,8 +138,7 @@ class _Layout:
     def _check(self) -> None:
         if min(self.width, self.height, self.columns, self.rows) < 1:
             raise ValueError("no pixels")
-        if self.columns * self.rows > 4 * max(self.width, 512) * max(self.height, 512):
-            raise ValueError("tiles far larger than the picture")
+        check_tiles(self.tags)
         if self.photometric not in COLOURS or self.samples < COLOURS[self.photometric]:
             raise UnsupportedTiff(f"colour space {self.photometric} in {self.samples} channels")
         if self.samples > 16:

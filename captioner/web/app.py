@@ -53,7 +53,7 @@ SECURITY = {
 }
 # What one upload may take, and all that are decoded at once: less than the container has.
 LIMITS = Limits(pixels=50_000_000, memory=460 * 10**6)
-DECODERS = 4  # threads at most: each holds a photograph while it is resampled
+DECODERS = 2  # threads at most: each holds a photograph while it is resampled
 
 
 class Server:

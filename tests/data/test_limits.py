@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from captioner.data import tones
@@ -80,6 +80,24 @@ def test_decoding_that_needs_more_memory_than_there_is_is_refused(tmp_path):
         LARGE[name].save(tmp_path / name)
         with pytest.raises(ImageError, match=r"decoding it takes 0 MB, more than 0; scale it down"):
             load_image(tmp_path / name, 8, Limits(10**6, 90 * 70 * 4))
+
+
+def test_the_coefficients_of_a_jpeg_are_counted(tmp_path):
+    Image.new("RGB", (1000, 900)).save(tmp_path / "a.jpg")
+    load_image(tmp_path / "a.jpg", 8, Limits(10**6, 5_600_000))
+    with pytest.raises(ImageError, match=r"decoding it takes 5 MB, more than 5; scale it down"):
+        load_image(tmp_path / "a.jpg", 8, Limits(10**6, 5_400_000))
+
+
+def test_a_tile_far_larger_than_the_picture_is_not_decoded(tmp_path, monkeypatch):
+    data = zlib.compress(bytes(2048 * 2048))
+    tags = ImageFileDirectory_v2()
+    tags[256], tags[257], tags[258], tags[259], tags[262] = 16, 16, 8, 8, 1
+    tags[322], tags[323], tags[324], tags[325] = 2048, 2048, 0, len(data)
+    (tmp_path / "a.tif").write_bytes(b"II*\0\x08\0\0\0" + tags.tobytes(8) + data)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("decoded"))
+    with pytest.raises(ImageError, match="tiles far larger than the picture"):
+        open_image(tmp_path / "a.tif")
 
 
 def test_decoding_waits_for_memory_that_others_hold():

@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[2]
 GIGABYTE = 10**9
 # The limit on data is nearest to that of a container: reserved addresses do not count.
 SERVE = f"""
-import resource, sys
+import os, resource, sys
+os.cpu_count = lambda: 2  # each thread of the model takes some memory
 resource.setrlimit(resource.RLIMIT_DATA, ({GIGABYTE}, {GIGABYTE}))
 from captioner.cli import main
 sys.exit(main(["serve", "--port", "0"]))
