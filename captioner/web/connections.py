@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST = 100  # connections; more are closed, before the process has no file descriptors left
+BACKLOG = 32  # connections that are accepted before the first of them is looked at
 HEAD = 10.0  # seconds that the head of a request may take, and a connection may be idle
 EXCHANGE = 180.0  # seconds after that in which the answer must have been read
 STOP = 10  # seconds that a clean stop may take
@@ -52,7 +53,7 @@ def new_server(app: ASGIApp) -> uvicorn.Server:
         app,
         http=LimitedConnection,
         ws="none",
-        backlog=MOST,
+        backlog=BACKLOG,
         log_level="error",
         server_header=False,
         timeout_graceful_shutdown=STOP,

@@ -24,6 +24,8 @@ import os, resource, sys
 os.cpu_count = lambda: 2  # each thread of the model takes some memory
 resource.setrlimit(resource.RLIMIT_DATA, ({GIGABYTE}, {GIGABYTE}))
 from captioner.cli import main
+from captioner.web import app
+app.SECONDS = 1000  # a busy machine is slow
 sys.exit(main(["serve", "--port", "0"]))
 """
 SIDE = (8160, 6120)  # 49.9 megapixels
@@ -64,7 +66,7 @@ def test_hostile_uploads_at_once_fit_into_a_gigabyte():
                     {"Content-Type": "multipart/form-data; boundary=x"},
                 )
                 try:
-                    return urllib.request.urlopen(request, timeout=300).status
+                    return urllib.request.urlopen(request, timeout=1000).status
                 except urllib.error.HTTPError as error:
                     return error.code
 
@@ -72,10 +74,7 @@ def test_hostile_uploads_at_once_fit_into_a_gigabyte():
                 answers = list(pool.map(ask, [content for content, _ in sent]))
             status = Path(f"/proc/{server.pid}/status").read_text()
             assert int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 < GIGABYTE
-            # A busy machine may be too slow for some; no other answer is due.
-            expected = [status for _, status in sent]
-            assert all(a in (e, 503) for a, e in zip(answers, expected, strict=True)), answers
-            assert 200 in answers
+            assert answers == [status for _, status in sent]
             with urllib.request.urlopen(f"{address}health", timeout=60) as health:
                 assert json.load(health)["status"] == "ok"
         finally:
