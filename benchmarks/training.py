@@ -21,7 +21,7 @@ from captioner.models.config import CaptionerConfig
 from captioner.presets import find, read_config
 from captioner.training.batches import Batches, Photograph
 from captioner.training.features import photograph_readers
-from captioner.training.fit import compile_model
+from captioner.training.fit import compile_model, new_optimizer
 from captioner.training.recipe import FINE_TUNE
 
 BATCH = 32
@@ -39,7 +39,7 @@ def records(folder: Path, words: list[str], count: int) -> list[Photograph]:
 
 def rate(model: Captioner, data: Batches, **settings: bool) -> float:
     """Photographs a second of `fit`, compilation left out."""
-    compile_model(model, data, FINE_TUNE, **settings)
+    compile_model(model, new_optimizer(FINE_TUNE, len(data)), data[0][1], **settings)
     seconds: list[float] = []
     timer = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: seconds.append(time.perf_counter())

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import h5py
 import numpy as np
+from describe.samples import folder as described_folder
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -31,9 +32,14 @@ from captioner import presets
 from captioner.cli.requests import requests_of
 from captioner.data.check import check_images
 from captioner.data.images import ImageError, load_image
+from captioner.data.metadata import pages_of
 from captioner.data.readers import READERS
 from captioner.data.records import DatasetError
 from captioner.data.vocabulary import SPECIAL, Vocabulary
+from captioner.describe.alt import filled, gaps_of
+from captioner.describe.errors import DescriptionError
+from captioner.describe.pages import PageError, parse_page
+from captioner.describe.plan import plan, plan_undo
 from captioner.generation.results import Candidate, Caption, Word
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
@@ -235,6 +241,53 @@ def read_run(name: str, content: bytes) -> None:
             pass
 
 
+def describe(name: str, content: bytes) -> None:
+    """A description that is written and taken out again, or DescriptionError."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / name
+        photograph = place.with_suffix("") if place.suffix == ".xmp" else place
+        photograph.write_bytes(PHOTOGRAPHS.get(photograph.name, content))
+        place.write_bytes(content)
+        is_sidecar = place != photograph
+        try:
+            plan(photograph, "A dog.", is_sidecar).carry_out()
+            pages = pages_of(content)
+            assert pages_of(place.read_bytes()) == pages
+            plan_undo(photograph, is_sidecar).carry_out()
+            assert not place.exists() or pages_of(place.read_bytes()) == pages
+        except DescriptionError:
+            assert place.read_bytes() == content
+
+
+PHOTOGRAPHS = described_folder()
+
+
+PAGES = {
+    "page.html": b"""---\nhero: <img src=a>\n---\n<!DOCTYPE html><base href=img/>
+<!-- <img src=a> --><p title='<img src=b>'><img src="c.jpg" /><IMG SRC=d.jpg>
+<textarea><img src=e></textarea><table hidden><tr><td><img src='f&amp;.jpg'></table>{{ x }}
+<script>`<img src=g>`</script><p>caf\xc3\xa9 1 < 2 <a href=h><img src=h.jpg></a><svg><p>
+<img src="i.jpg" alt=""><![ endif]>""",
+    "page.md": b"""+++\nhero = "![](a)"\n+++\n# A ![](b.jpg)\n
+> - ![](<c (1).jpg> "t)"){.x}\n>   <img\n>   src=d>\n
+| ![](e\\|.jpg) | `![](f)` |\n|---|---|\n| [![][r]](g) | $![](h)$ |\n\n    ![](i)\n
+<div hidden>\n<img src=j>\n\n*![ ](caf\xc3\xa9.jpg)*\n\n</div>\r\r```\n![](k)\n```\n
+[r]: <l m.jpg> 'x'\n""",
+}
+INSERTED = re.compile(rb'( alt=")?A dog\.(" data-alt-by="captioner")?|<!-- alt by captioner -->')
+
+
+def read_page(name: str, content: bytes) -> None:
+    """A page in which nothing is changed but its alternative texts, or PageError."""
+    try:
+        page = parse_page(Path(name), content)
+        changed = filled(page, [(gap, "A dog.") for gap in gaps_of(page)])
+    except PageError:
+        return
+    assert INSERTED.sub(b"", changed.content) == content
+    assert not gaps_of(changed)
+
+
 PRESET = preset_files()
 TARGETS: dict[str, tuple[Callable[[str, bytes], None], dict[str, bytes]]] = {
     "images": (read_image, image_files()),
@@ -243,6 +296,8 @@ TARGETS: dict[str, tuple[Callable[[str, bytes], None], dict[str, bytes]]] = {
     "presets": (read_preset, PRESET),
     "uploads": (send, UPLOADS),
     "runs": (read_run, RUN),
+    "photographs and XMP": (describe, PHOTOGRAPHS),
+    "pages": (read_page, PAGES),
 }
 
 

@@ -25,7 +25,7 @@ BELOW = {
         "data",
     },
     "bulk": {"generation", "data"},
-    "describe": set(),
+    "describe": {"data"},
     "web": {"overlay", "generation", "data"},
     "export": {"presets", "runtime", "models", "generation"},
     # Of the models only their settings: a test sees that Keras is not imported.

@@ -4,7 +4,11 @@ Nothing is imported here but the standard library: whoever reads a preset need n
 """
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
+
+AttentionName = Literal["additive", "dot", "mean"]
+CellName = Literal["rnn", "lstm", "gru", "peephole_lstm"]
+DecoderName = Literal["recurrent", "transformer"]
 
 FORMAT = 1  # of config.json; goes up when an older file would be misunderstood
 
@@ -81,9 +85,9 @@ class CaptionerConfig(Config):
     embedding_size: int = 256
     units: int = 512
     attention_size: int = 256
-    attention: str = "additive"
-    decoder: str = "recurrent"
-    cell: str = "lstm"
+    attention: AttentionName = "additive"
+    decoder: DecoderName = "recurrent"
+    cell: CellName = "lstm"
     layers: int = 1
     heads: int = 4
     positional: bool = True

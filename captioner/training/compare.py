@@ -20,7 +20,7 @@ from captioner.models.config import CaptionerConfig
 from captioner.training.batches import Batches, photographs_of
 from captioner.training.dev_scores import DevScores
 from captioner.training.features import cached_readers
-from captioner.training.fit import Progress, compile_model, fit
+from captioner.training.fit import Progress, compile_model, fit, new_optimizer
 from captioner.training.recipe import FROZEN
 from captioner.training.run import Run, TrainingError, digest
 
@@ -114,7 +114,7 @@ def compare(
         scores = Timed(model, dev, dev_photographs, read_dev, None, {}, best=float("inf"))
         folder = output / str(len(results))
         (folder / "logs").mkdir(parents=True, exist_ok=True)
-        compile_model(model, batches, phase)
+        compile_model(model, new_optimizer(phase, len(batches)), batches[0][1])
         fit(model, phase, batches, Progress(phase, folder, scores))
         results.append(
             {
