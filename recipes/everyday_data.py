@@ -3,7 +3,8 @@
     python recipes/everyday_data.py DATA
 
 reads `DATA/world/captions.jsonl`, `qa.jsonl`, and `text/`, and writes beside them `coco.jsonl`,
-`things.jsonl` and `text/texts.jsonl.gz`. From the captions of `DATA/flickr8k` it makes questions,
+`things.jsonl` and `text/texts.jsonl.gz`, and for the scores of the model card `coco_dev.jsonl` and
+`vqa_dev.jsonl`. From the captions of `DATA/flickr8k` it makes questions,
 `flickr8k/questions/train.jsonl`, as `captioner questions` does and with the same requirements.
 
 A line of `captions.jsonl` has `image`, `captions`, `kind`, `objects`, `coco_id` (null where there
@@ -26,6 +27,7 @@ from captioner.questions.generate import write_questions
 TEMPLATE, DIALOG, DEV = "ade_objects_template", "visdial_human", "vqa2_human"
 # Questions of a photograph from a template, whose "no" means that nobody annotated the object.
 TEMPLATES = 2
+CAPTIONS = 5  # or more, of a photograph whose caption is scored
 HUMAN = "human"  # the kind of photographs with captions by people
 YES_NO = {"yes", "no"}
 
@@ -96,6 +98,17 @@ def main() -> None:
             for row in rows_of(entry, asked[entry["image"]])
         )
         write(output / f"{name}.jsonl", rows)
+    # For the scores: photographs with five captions, and the questions about the others.
+    captioned, others = [], []
+    for entry in entries:
+        if entry["split"] == "dev":
+            photograph, *questions = rows_of(entry, asked[entry["image"]])
+            if len(entry["captions"]) >= CAPTIONS:
+                captioned.append(photograph)
+            else:
+                others += questions
+    write(output / "coco_dev.jsonl", captioned)
+    write(output / "vqa_dev.jsonl", others)
     write(output / "text" / "texts.jsonl.gz", texts(world / "text", entries))
     captions = load_dataset("flickr8k", args.data / "flickr8k", "train", verify=False)
     write_questions(captions, output.parent / "flickr8k" / "questions" / "train.jsonl")

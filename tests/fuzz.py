@@ -12,6 +12,7 @@ import json
 import logging
 import re
 import sys
+import tarfile
 import tempfile
 import time
 import warnings
@@ -22,13 +23,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import h5py
 import numpy as np
+import pyarrow
 from describe.samples import folder as described_folder
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pyarrow import parquet
 from starlette.testclient import TestClient
 
 from captioner import presets
+from captioner.bulk.shards import is_shard, rows_of_shard
+from captioner.bulk.sources import list_source
 from captioner.cli.requests import requests_of
 from captioner.data.check import check_images
 from captioner.data.images import ImageError, load_image
@@ -43,6 +48,7 @@ from captioner.describe.plan import plan, plan_undo
 from captioner.generation.results import Candidate, Caption, Word
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
+from captioner.training.recipe import Recipe, RecipeError
 from captioner.training.run import Run, TrainingError
 from captioner.web import batcher
 from captioner.web.app import new_app
@@ -288,6 +294,62 @@ def read_page(name: str, content: bytes) -> None:
     assert not gaps_of(changed)
 
 
+def shard_files() -> dict[str, bytes]:
+    """Two photographs in tar files and in a table."""
+    photographs = {"0.jpg": b"x" * 40, "1.jpg": b"y" * 700}
+    files = {}
+    for name in ("s.tar", "s.tgz"):
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w:gz" if name == "s.tgz" else "w") as tar:
+            for path, content in photographs.items():
+                member = tarfile.TarInfo(path)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+        files[name] = stream.getvalue()
+    stream = io.BytesIO()
+    images = [{"bytes": content, "path": path} for path, content in photographs.items()]
+    parquet.write_table(pyarrow.table({"image": images}), stream)
+    return files | {"t.parquet": stream.getvalue()}
+
+
+def read_shard(name: str, content: bytes) -> None:
+    """Photographs, and perhaps an error as the last row; or DatasetError."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        try:
+            names, _ = list_source(str(path), "image")
+        except DatasetError:
+            return
+        for shard in filter(is_shard, names):
+            rows = list(rows_of_shard(shard))
+            assert [row.row for row in rows] == list(range(len(rows)))
+
+
+RECIPE = b"""root = "data"
+seed = 0
+[model]
+encoder = "VGG16"
+dropout = 0.3
+[data.flickr8k]
+times = 3
+[phases.frozen]
+epochs = 8
+learning_rate = 1e-3
+"""
+
+
+def read_recipe(name: str, content: bytes) -> None:
+    """A recipe, or RecipeError."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        try:
+            Recipe.read(path, [])
+        except RecipeError:
+            pass
+
+
 PRESET = preset_files()
 TARGETS: dict[str, tuple[Callable[[str, bytes], None], dict[str, bytes]]] = {
     "images": (read_image, image_files()),
@@ -298,6 +360,8 @@ TARGETS: dict[str, tuple[Callable[[str, bytes], None], dict[str, bytes]]] = {
     "runs": (read_run, RUN),
     "photographs and XMP": (describe, PHOTOGRAPHS),
     "pages": (read_page, PAGES),
+    "shards": (read_shard, shard_files()),
+    "recipes": (read_recipe, {"r.toml": RECIPE}),
 }
 
 

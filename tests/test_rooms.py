@@ -66,6 +66,18 @@ def test_a_room_imports_only_from_below(room):
         assert found <= BELOW[room], f"{path.relative_to(PACKAGE)}: {found - BELOW[room]}"
 
 
+def test_one_module_imports_onnxruntime():
+    """It switches the telemetry off before."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.split(".")[0] == "onnxruntime" for name in names):
+                found.add(path.relative_to(PACKAGE).as_posix())
+    assert found == {"runtime/graph.py"}
+
+
 def test_every_room_is_known():
     rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} | {"presets"}
     assert rooms == set(BELOW)

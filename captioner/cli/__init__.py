@@ -138,6 +138,7 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         "calibrate": calibrate,
         "caption": caption,
         "describe": describe,
+        "evaluate": evaluate,
         "export": export,
         "train": train,
     }

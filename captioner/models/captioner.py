@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from captioner.data.tokenizer import phrase, sentence
 from captioner.data.vocabulary import END, PAD, Vocabulary
 from captioner.generation.photographs import WritesAboutPhotographs
+from captioner.generation.prose import text_of
 from captioner.generation.rules import Rules
 from captioner.layers.image_encoder import build_encoder
 from captioner.layers.memory import Memory, take
@@ -194,7 +194,7 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
 
     def detokenize(self, words: Sequence[str], asked: bool) -> str:
         """The text of words written: an answer where a question was `asked`, else a sentence."""
-        return phrase(words) if asked else sentence(words)
+        return text_of(words, asked)
 
     def call(self, inputs: Inputs, training: bool = False) -> dict[str, Tensor]:
         """Teacher-forced logits of captions, of answers, or of both.

@@ -54,6 +54,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "max_words": (1, math.inf),
     "min_count": (1, math.inf),
     "question_layers": (1, math.inf),
+    "share": (0.001, 1),
     "samples": (2, math.inf),  # captions are judged by each other
     "times": (1, math.inf),
     "units": (1, math.inf),
@@ -93,6 +94,8 @@ class Phase:
             0.998 is a mean over some 500 steps. It is scored and saved. 0 for the last weights.
         answers: what answers weigh in the loss, where captions weigh 1.
         texts: what sentences without a photograph weigh.
+        share: of self-critical training, the share of the photographs in an epoch. A small one
+            gives scores more often.
         samples: of self-critical training, captions drawn for each photograph.
         cross_entropy: what the loss of the phase before weighs in it.
         named: what a caption that names an object of the photograph adds to the reward.
@@ -106,6 +109,7 @@ class Phase:
     average: float = 0.0
     answers: float = 1.0
     texts: float = 0.6
+    share: float = 1.0
     samples: int = 5
     cross_entropy: float = 0.15
     named: float = 0.0

@@ -115,12 +115,16 @@ class Drawn:
         self.phase, self.seed, self.epoch = phase, seed, 0
         self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
 
-    def __len__(self) -> int:
+    @property
+    def batches(self) -> int:
+        """The batches of all photographs."""
         return math.ceil(len(self.indices) / BATCH)
 
+    def __len__(self) -> int:
+        return math.ceil(self.phase.share * self.batches)
+
     def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.indices)
-        rows = order[index * BATCH : (index + 1) * BATCH]
+        rows = self.rows(index)
         features = np.stack([self.read(i) for i in rows]).astype("float32")
         tokens = self._draw(features, np.random.default_rng((self.seed, self.epoch, index)))
         worth = np.array(
@@ -145,6 +149,12 @@ class Drawn:
         new_inputs, new_targets, new_weights = drawn
         inputs = inputs | new_inputs | {DRAWN + "features": features}
         return inputs, targets | new_targets, weights | new_weights
+
+    def rows(self, index: int) -> np.ndarray:
+        """The photographs of a batch. Epochs go on where the one before has stopped."""
+        turn, number = divmod(self.epoch * len(self) + index, self.batches)
+        order = np.random.default_rng((self.seed, turn)).permutation(self.indices)
+        return order[number * BATCH : (number + 1) * BATCH]
 
     def _draw(self, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """`int[B, K, T]`: captions, their ends included, then padding."""
@@ -185,8 +195,8 @@ def fit(
             inputs, targets, weights = data[step]
             logs = trainer.train_on_batch(inputs, targets, weights, return_dict=True)
         logs = {name: float(value) for name, value in logs.items()}
-        losses.append(logs["loss"])
         every.on_epoch_end(epoch, logs)
+        losses.append(logs["loss"])  # which a callback may have found to be none
         if trainer.stop_training or not np.isfinite(losses[-1]):
             break
     every.on_train_end()

@@ -113,13 +113,15 @@ def carry_out(recipe: Recipe, output: str | PathLike[str], workers: int = 1) -> 
 def _carry_out(recipe: Recipe, output: Path) -> None:
     checks = Checks(output / "cache" / "checks.json")
     data = Data.read(recipe, checks)
-    settings = {
-        **recipe.settings(),
-        "records": digest([data.photographs, data.dev_photographs, data.texts]),
-        "vocabulary": digest(data.vocabulary.words),
-    }
     keras.utils.set_random_seed(recipe.seed)
     model, origin = initial_model(data)
+    roots = {name: source.root for name, source in recipe.data.items()}
+    settings = {
+        **recipe.settings(),
+        "records": digest([data.photographs, data.dev_photographs, data.texts], roots),
+        "vocabulary": digest(data.vocabulary.words),
+        "initial weights": digest(origin),
+    }
     # Not before: a run that is refused, or has no such encoder, writes nothing.
     run = Run(output, settings)
     checks.save()

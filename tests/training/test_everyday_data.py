@@ -35,7 +35,7 @@ def test_each_photograph_says_what_people_said_and_else_what_is_there(tmp_path, 
         common | {"image": "3.jpg", "split": "dev", "kind": "objects_only", "captions": []},
     )
     template = {"type": "ade_objects_template", "question": "is there a cat?", "answer": "yes"}
-    person = {"type": "vqa2_human", "question": "how many?", "answer": "1", "answers": ["1", "2"]}
+    person = {"type": "vqa2_human", "question": "how many?", "answers": ["1", "2"]}
     yes_no = {"type": "vqa_yesno", "question": "is it?", "answer": "no"}
     dialog = {"type": "visdial_human", "question": "color?", "answers": ["red", "reddish"]}
     asked = [

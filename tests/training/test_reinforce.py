@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,16 @@ def test_what_is_drawn_weighs_what_it_is_better_than_the_others(drawn):
         np.testing.assert_array_equal(targets[name], again[name])
 
 
+def test_short_epochs_go_on_through_the_photographs(drawn, monkeypatch):
+    monkeypatch.setattr("captioner.training.reinforce.BATCH", 1)
+    drawn.phase = replace(drawn.phase, share=0.5)
+    assert (len(drawn), drawn.batches) == (2, 4)
+    seen = []
+    for drawn.epoch in range(2):
+        seen += [int(drawn.rows(index)[0]) for index in range(len(drawn))]
+    assert sorted(seen) == sorted(drawn.indices)
+
+
 @pytest.mark.slow
 def test_rewarded_captions_become_likelier(drawn):
     trainer = Trainer(drawn.model, SELF_CRITICAL.cross_entropy)
@@ -80,7 +92,7 @@ def test_rewarded_captions_become_likelier(drawn):
 
     def mean_reward():
         inputs, targets, _ = drawn[0]
-        order = np.random.default_rng((0, drawn.epoch)).permutation(drawn.indices)
+        order = drawn.rows(0)
         return np.mean(
             [
                 drawn.reward(order[row], caption[caption != PAD])
