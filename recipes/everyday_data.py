@@ -3,13 +3,14 @@
     python recipes/everyday_data.py DATA
 
 reads `DATA/world/captions.jsonl`, `qa.jsonl`, and `text/`, and writes beside them `coco.jsonl`,
-`things.jsonl` and `text/texts.jsonl.gz`; of the captions of `DATA/flickr8k` it makes
-`flickr8k/questions/{train,dev}.jsonl`, as `captioner questions` does and with what that needs.
+`things.jsonl` and `text/texts.jsonl.gz`, and for the scores of the model card `coco_dev.jsonl` and
+`vqa_dev.jsonl`. From the captions of `DATA/flickr8k` it makes questions,
+`flickr8k/questions/train.jsonl`, as `captioner questions` does and with the same requirements.
 
 A line of `captions.jsonl` has `image`, `captions`, `kind`, `objects`, `coco_id` (null where there
-is none), `split`, and of rooms also `descriptions` and `scene`. Sentences that no person wrote as a
-caption (narratives, descriptions, templates of a class) are read for the things that they name; of
-the questions made from a template six a photograph are taken.
+is none), `split`, and of rooms also `descriptions` and `scene`. Photographs with captions go into
+`coco.jsonl`. Other sentences (narratives, descriptions, templates of a class) are read for the
+names of objects in them. Dev questions are those of VQA v2 with ten answers.
 """
 
 import argparse
@@ -23,8 +24,12 @@ from typing import Any
 from captioner.data.readers import load_dataset
 from captioner.questions.generate import write_questions
 
-TEMPLATE, MOST = "ade_objects_template", 6
-SPOKEN = "human"  # the kind whose captions are captions
+TEMPLATE, DIALOG, DEV = "ade_objects_template", "visdial_human", "vqa2_human"
+# Questions of a photograph from a template, whose "no" means that nobody annotated the object.
+TEMPLATES = 2
+CAPTIONS = 5  # or more, of a photograph whose caption is scored
+HUMAN = "human"  # the kind of photographs with captions by people
+YES_NO = {"yes", "no"}
 
 
 def lines(path: Path) -> list[Any]:
@@ -35,17 +40,35 @@ def lines(path: Path) -> list[Any]:
 
 
 def rows_of(entry: dict[str, Any], questions: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
-    """The lines for a photograph: what is said of it and in it, and what is asked about it."""
+    """The lines of a photograph: its captions and objects, and its questions."""
     same = {"image": entry["image"], "split": entry["split"]}
-    spoken = entry["kind"] == SPOKEN
-    told = [] if spoken else entry["captions"]
-    told = [*told, *(entry.get("descriptions") or []), (entry.get("scene") or "").replace("_", " ")]
-    objects = [text for text in (*entry["objects"], *told) if text.strip()]
-    yield {**same, "captions": entry["captions"] if spoken else [], "objects": objects}
-    made = [q for q in questions if q["type"] == TEMPLATE][:MOST]
-    for question in [*made, *(q for q in questions if q["type"] != TEMPLATE)]:
-        answers = question.get("answers", [question["answer"]])
-        yield {**same, "question": question["question"], "answers": answers}
+    captioned = entry["kind"] == HUMAN
+    sentences = [] if captioned else [*entry["captions"], *(entry.get("descriptions") or [])]
+    scene = (entry.get("scene") or "").replace("_", " ")
+    objects = [text for text in (*entry["objects"], *sentences, scene) if text.strip()]
+    yield {**same, "captions": entry["captions"] if captioned else [], "objects": objects}
+    for question in chosen(questions, entry["split"]):
+        yield {**same, "question": question["question"], "answers": answers_of(question)}
+
+
+def chosen(questions: list[dict[str, Any]], split: str) -> list[dict[str, Any]]:
+    """The questions of a photograph to learn from, or to score.
+
+    At most two more yes/no questions than others, or most answers would be yes or no.
+    """
+    if split == "dev":
+        return [q for q in questions if q["type"] == DEV and len(answers_of(q)) == 10]
+    made = [q for q in questions if q["type"] == TEMPLATE][:TEMPLATES]
+    human = [q for q in questions if q["type"] != TEMPLATE]
+    others = [q for q in human if not YES_NO.intersection(answers_of(q))]
+    yes_no = [q for q in human if YES_NO.intersection(answers_of(q))]
+    return [*made, *others, *yes_no[: len(others) + 2]]
+
+
+def answers_of(question: dict[str, Any]) -> list[str]:
+    """The answers of people. Of VisDial only the first: the others rank lower."""
+    answers = question["answers"] if "answers" in question else [question["answer"]]
+    return answers[:1] if question["type"] == DIALOG else answers
 
 
 def write(path: Path, rows: Iterable[Any]) -> None:
@@ -67,28 +90,44 @@ def main() -> None:
     asked = defaultdict(list)
     for question in lines(world / "qa.jsonl"):
         asked[question["image"]].append(question)
-    for name, wanted in (("coco", True), ("things", False)):
+    for name, captioned in (("coco", True), ("things", False)):
         rows = (
             row
             for entry in entries
-            if (entry["coco_id"] is not None and bool(entry["captions"])) == wanted
+            if (entry["kind"] == HUMAN) == captioned
             for row in rows_of(entry, asked[entry["image"]])
         )
         write(output / f"{name}.jsonl", rows)
-    # No sentence about a photograph that is there, be it in train or in dev.
+    # For the scores: photographs with five captions, and the questions about the others.
+    captioned, others = [], []
+    for entry in entries:
+        if entry["split"] == "dev":
+            photograph, *questions = rows_of(entry, asked[entry["image"]])
+            if len(entry["captions"]) >= CAPTIONS:
+                captioned.append(photograph)
+            else:
+                others += questions
+    write(output / "coco_dev.jsonl", captioned)
+    write(output / "vqa_dev.jsonl", others)
+    write(output / "text" / "texts.jsonl.gz", texts(world / "text", entries))
+    captions = load_dataset("flickr8k", args.data / "flickr8k", "train", verify=False)
+    write_questions(captions, output.parent / "flickr8k" / "questions" / "train.jsonl")
+
+
+def texts(folder: Path, entries: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """Captions and questions of photographs that are neither in train nor in dev."""
     shown = {entry["coco_id"] for entry in entries}
-    objects = dict(lines(world / "text" / "coco_objects_by_id.jsonl.gz"))
-    write(
-        output / "text" / "texts.jsonl.gz",
-        (
-            {"captions": text["captions"], "objects": objects.get(text["coco_id"], [])}
-            for text in lines(world / "text" / "coco_captions_by_id.jsonl.gz")
-            if text["coco_id"] not in shown
-        ),
-    )
-    for split in ("train", "dev"):
-        captions = load_dataset("flickr8k", args.data / "flickr8k", split, verify=False)
-        write_questions(captions, output.parent / "flickr8k" / "questions" / f"{split}.jsonl")
+    objects = dict(lines(folder / "coco_objects_by_id.jsonl.gz"))
+    captions = {e["coco_id"]: e["captions"] for e in lines(folder / "coco_captions_by_id.jsonl.gz")}
+    questions = {e["coco_id"]: e["questions"] for e in lines(folder / "vqa_by_id.jsonl.gz")}
+    for number in sorted((captions.keys() | questions.keys()) - shown):
+        named = objects.get(number, [])
+        if number in captions or named:  # else nothing says what is in the photograph
+            asked = [
+                {"question": question["question"], "answers": answers_of(question)}
+                for question in questions.get(number, [])
+            ]
+            yield {"captions": captions.get(number, []), "objects": named, "questions": asked}
 
 
 if __name__ == "__main__":

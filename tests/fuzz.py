@@ -12,6 +12,7 @@ import json
 import logging
 import re
 import sys
+import tarfile
 import tempfile
 import time
 import warnings
@@ -22,21 +23,32 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import h5py
 import numpy as np
+import pyarrow
+from describe.samples import folder as described_folder
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pyarrow import parquet
 from starlette.testclient import TestClient
 
 from captioner import presets
+from captioner.bulk.shards import is_shard, rows_of_shard
+from captioner.bulk.sources import list_source
 from captioner.cli.requests import requests_of
 from captioner.data.check import check_images
 from captioner.data.images import ImageError, load_image
+from captioner.data.metadata import pages_of
 from captioner.data.readers import READERS
 from captioner.data.records import DatasetError
 from captioner.data.vocabulary import SPECIAL, Vocabulary
+from captioner.describe.alt import filled, gaps_of
+from captioner.describe.errors import DescriptionError
+from captioner.describe.pages import PageError, parse_page
+from captioner.describe.plan import plan, plan_undo
 from captioner.generation.results import Candidate, Caption, Word
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
+from captioner.training.recipe import Recipe, RecipeError
 from captioner.training.run import Run, TrainingError
 from captioner.web import batcher
 from captioner.web.app import new_app
@@ -235,6 +247,109 @@ def read_run(name: str, content: bytes) -> None:
             pass
 
 
+def describe(name: str, content: bytes) -> None:
+    """A description that is written and taken out again, or DescriptionError."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / name
+        photograph = place.with_suffix("") if place.suffix == ".xmp" else place
+        photograph.write_bytes(PHOTOGRAPHS.get(photograph.name, content))
+        place.write_bytes(content)
+        is_sidecar = place != photograph
+        try:
+            plan(photograph, "A dog.", is_sidecar).carry_out()
+            pages = pages_of(content)
+            assert pages_of(place.read_bytes()) == pages
+            plan_undo(photograph, is_sidecar).carry_out()
+            assert not place.exists() or pages_of(place.read_bytes()) == pages
+        except DescriptionError:
+            assert place.read_bytes() == content
+
+
+PHOTOGRAPHS = described_folder()
+
+
+PAGES = {
+    "page.html": b"""---\nhero: <img src=a>\n---\n<!DOCTYPE html><base href=img/>
+<!-- <img src=a> --><p title='<img src=b>'><img src="c.jpg" /><IMG SRC=d.jpg>
+<textarea><img src=e></textarea><table hidden><tr><td><img src='f&amp;.jpg'></table>{{ x }}
+<script>`<img src=g>`</script><p>caf\xc3\xa9 1 < 2 <a href=h><img src=h.jpg></a><svg><p>
+<img src="i.jpg" alt=""><![ endif]>""",
+    "page.md": b"""+++\nhero = "![](a)"\n+++\n# A ![](b.jpg)\n
+> - ![](<c (1).jpg> "t)"){.x}\n>   <img\n>   src=d>\n
+| ![](e\\|.jpg) | `![](f)` |\n|---|---|\n| [![][r]](g) | $![](h)$ |\n\n    ![](i)\n
+<div hidden>\n<img src=j>\n\n*![ ](caf\xc3\xa9.jpg)*\n\n</div>\r\r```\n![](k)\n```\n
+[r]: <l m.jpg> 'x'\n""",
+}
+INSERTED = re.compile(rb'( alt=")?A dog\.(" data-alt-by="captioner")?|<!-- alt by captioner -->')
+
+
+def read_page(name: str, content: bytes) -> None:
+    """A page in which nothing is changed but its alternative texts, or PageError."""
+    try:
+        page = parse_page(Path(name), content)
+        changed = filled(page, [(gap, "A dog.") for gap in gaps_of(page)])
+    except PageError:
+        return
+    assert INSERTED.sub(b"", changed.content) == content
+    assert not gaps_of(changed)
+
+
+def shard_files() -> dict[str, bytes]:
+    """Two photographs in tar files and in a table."""
+    photographs = {"0.jpg": b"x" * 40, "1.jpg": b"y" * 700}
+    files = {}
+    for name in ("s.tar", "s.tgz"):
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w:gz" if name == "s.tgz" else "w") as tar:
+            for path, content in photographs.items():
+                member = tarfile.TarInfo(path)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+        files[name] = stream.getvalue()
+    stream = io.BytesIO()
+    images = [{"bytes": content, "path": path} for path, content in photographs.items()]
+    parquet.write_table(pyarrow.table({"image": images}), stream)
+    return files | {"t.parquet": stream.getvalue()}
+
+
+def read_shard(name: str, content: bytes) -> None:
+    """Photographs, and perhaps an error as the last row; or DatasetError."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        try:
+            names, _ = list_source(str(path), "image")
+        except DatasetError:
+            return
+        for shard in filter(is_shard, names):
+            rows = list(rows_of_shard(shard))
+            assert [row.row for row in rows] == list(range(len(rows)))
+
+
+RECIPE = b"""root = "data"
+seed = 0
+[model]
+encoder = "VGG16"
+dropout = 0.3
+[data.flickr8k]
+times = 3
+[phases.frozen]
+epochs = 8
+learning_rate = 1e-3
+"""
+
+
+def read_recipe(name: str, content: bytes) -> None:
+    """A recipe, or RecipeError."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        try:
+            Recipe.read(path, [])
+        except RecipeError:
+            pass
+
+
 PRESET = preset_files()
 TARGETS: dict[str, tuple[Callable[[str, bytes], None], dict[str, bytes]]] = {
     "images": (read_image, image_files()),
@@ -243,6 +358,10 @@ TARGETS: dict[str, tuple[Callable[[str, bytes], None], dict[str, bytes]]] = {
     "presets": (read_preset, PRESET),
     "uploads": (send, UPLOADS),
     "runs": (read_run, RUN),
+    "photographs and XMP": (describe, PHOTOGRAPHS),
+    "pages": (read_page, PAGES),
+    "shards": (read_shard, shard_files()),
+    "recipes": (read_recipe, {"r.toml": RECIPE}),
 }
 
 

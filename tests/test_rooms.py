@@ -25,7 +25,7 @@ BELOW = {
         "data",
     },
     "bulk": {"generation", "data"},
-    "describe": set(),
+    "describe": {"data"},
     "web": {"overlay", "generation", "data"},
     "export": {"presets", "runtime", "models", "generation"},
     # Of the models only their settings: a test sees that Keras is not imported.
@@ -64,6 +64,18 @@ def test_a_room_imports_only_from_below(room):
     for path in filter(Path.is_file, paths):
         found = {name.split(".")[0] for name in imports_of(path)} - {room}
         assert found <= BELOW[room], f"{path.relative_to(PACKAGE)}: {found - BELOW[room]}"
+
+
+def test_one_module_imports_onnxruntime():
+    """It switches the telemetry off before."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.split(".")[0] == "onnxruntime" for name in names):
+                found.add(path.relative_to(PACKAGE).as_posix())
+    assert found == {"runtime/graph.py"}
 
 
 def test_every_room_is_known():

@@ -4,6 +4,8 @@ import contextlib
 import logging
 import os
 import pickle
+import secrets
+import socket
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from captioner.generation.batching import Searches
+
+LOCAL = "local"  # what Ray calls a new cluster on this machine
+PATIENCE = 10.0  # seconds that a cluster may take to answer
 
 
 def embedded(job: Job, parts: list[Part], model: "Searches") -> Iterator[Tally]:
@@ -31,18 +36,30 @@ def on_ray(job: Job, parts: list[Part], load: "Callable[[], Searches]") -> Itera
 
     The cluster is that of `RAY_ADDRESS`, or this machine. What a lost machine was about to caption
     is captioned by others.
+
+    Raises:
+        ConnectionError: nothing answers at that address, or the cluster has no processors.
+        OSError: a part cannot be written.
     """
     if not parts:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    address = os.environ.get("RAY_ADDRESS", LOCAL)
+    if address == LOCAL:
+        # The secret of its processes, which Ray would otherwise write into the home folder.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    else:
+        require_cluster(address)
     import ray.data
 
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    actors = min(len(parts), int(ray.cluster_resources()["CPU"]))
+    actors = min(len(parts), int(ray.cluster_resources().get("CPU", 0)))
+    if not actors:
+        raise ConnectionError(f"RAY_ADDRESS {address}: the cluster has no CPUs; add machines to it")
     # Pickled: names need not be text. A block for each part: a block is what is done again.
     rows = [{"part": pickle.dumps(part)} for part in parts]
     outcomes = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
@@ -57,6 +74,22 @@ def on_ray(job: Job, parts: list[Part], load: "Callable[[], Searches]") -> Itera
         if isinstance(outcome, OSError):
             raise outcome
         yield outcome
+
+
+def require_cluster(address: str) -> None:
+    """Refuse an address at which nothing listens: Ray would try for minutes.
+
+    Raises:
+        ConnectionError: it is one.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():
+        return  # "auto", which Ray looks for
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        said = f"nothing answers there ({getattr(error, 'strerror', None) or error})"
+        raise ConnectionError(f"RAY_ADDRESS {address}: {said}; start the cluster") from error
 
 
 class _Actor:

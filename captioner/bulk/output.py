@@ -14,6 +14,8 @@ from captioner.data.records import DatasetError
 
 MANIFEST = "_manifest.json"  # what begins so is not read with a folder of tables
 FORMATS = ("parquet", "jsonl")
+# Of a part of JSON lines. Readers pass over the space, without which a part is cut short.
+END = b" \n"
 
 Record = dict[str, Any]  # of one photograph
 
@@ -66,8 +68,8 @@ class Output:
     def write(self, number: int, records: list[Record]) -> Tally:
         """Write a part, whole or not at all."""
         if self.form == "jsonl":
-            lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
-            self._put(self._name(number), "".join(lines).encode())
+            lines = "\n".join(json.dumps(record, ensure_ascii=False) for record in records)
+            self._put(self._name(number), lines.encode() + END if records else b"")
         else:
             sink = pyarrow.BufferOutputStream()
             parquet.write_table(pyarrow.Table.from_pylist(records, self._schema()), sink)
@@ -99,7 +101,8 @@ class Output:
         try:
             data = self._system.cat_file(f"{self._root}/{self._name(number)}")
             if self.form == "jsonl":
-                return _count([json.loads(line) for line in data.splitlines()])
+                lines = data.splitlines() if data.endswith(END) else [b"cut short"]
+                return _count([json.loads(line) for line in lines])
             reader = pyarrow.BufferReader(data)
             return _count(parquet.read_table(reader, columns=["error"]).to_pylist())
         except (ValueError, OSError):  # pyarrow's are among them

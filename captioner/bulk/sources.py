@@ -1,7 +1,6 @@
 """What there is to caption: names out of folders, lists, tables and shards, and what they name."""
 
 import csv
-import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,12 +10,20 @@ from typing import IO
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from captioner.bulk.shards import (
+    COLUMN,
+    FIELDS,
+    Row,
+    file_of,
+    is_photograph,
+    is_shard,
+    reason,
+    rows_of_shard,
+)
 from captioner.data.folders import walk
-from captioner.data.images import SUFFIXES, ImageError
+from captioner.data.images import ImageError
 from captioner.data.records import DatasetError
 from captioner.generation.batching import batched
-
-SHARDS = (".tar", ".tar.gz", ".tgz")  # of WebDataset
 
 
 @dataclass(frozen=True)
@@ -28,23 +35,13 @@ class Part:
     names: list[str]
 
 
-@dataclass(frozen=True)
-class Row:
-    """A photograph of the source, or of a shard: its path, and its bytes or an error if known."""
-
-    row: int
-    path: str
-    data: bytes | None = None
-    error: ImageError | None = None
-
-
 def list_source(source: str, column: str) -> tuple[list[str], dict[str, int]]:
     """The names in a source, in an order that stays, and the number of other files by suffix.
 
     Args:
         source: a path or a URL of fsspec: of a folder, a photograph, a shard, a table `.csv` or
             `.parquet`, a list with a name a line, or a pattern of all these but a folder.
-        column: the column of a table that holds the names.
+        column: the column of a table that holds the names, or the photographs themselves.
 
     Raises:
         DatasetError: nothing is there, or a table or a list cannot be read.
@@ -59,7 +56,8 @@ def list_source(source: str, column: str) -> tuple[list[str], dict[str, int]]:
         raise DatasetError(f"{source}: no such file or folder")
     names = [name for file in files for name in _names_in(file, column)]
     # A package that is missing is told now, not in the place of every photograph.
-    for name in {name.split("://")[0]: name for name in names if "://" in name}.values():
+    files = [file_of(name) for name in names]
+    for name in {name.split("://")[0]: name for name in files if "://" in name}.values():
         file_system(name)
     if not names:
         raise DatasetError(f"{source}: names no photograph")
@@ -71,22 +69,22 @@ def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     try:
         return fsspec.url_to_fs(url)
     except (ImportError, ValueError) as error:
-        raise DatasetError(f"{url}: {_reason(error)}") from error
+        raise DatasetError(f"{url}: {reason(error)}") from error
 
 
 def parts_of(names: Iterable[str], size: int) -> Iterator[Part]:
     """Parts of `size` names, in order; a shard is a part of its own."""
     number = first = 0
-    for is_shard, neighbours in groupby(names, lambda name: name.endswith(SHARDS)):
-        for some in batched(neighbours, 1 if is_shard else size):
+    for alone, neighbours in groupby(names, is_shard):
+        for some in batched(neighbours, 1 if alone else size):
             yield Part(number, first, some)
             number, first = number + 1, first + len(some)
 
 
 def rows_of(part: Part) -> Iterator[Row]:
     """The photographs of a part; those of a shard with their bytes."""
-    if part.names[0].endswith(SHARDS):
-        yield from _members(part.names[0])
+    if is_shard(part.names[0]):
+        yield from rows_of_shard(part.names[0])
     else:
         yield from (Row(part.first + i, name) for i, name in enumerate(part.names))
 
@@ -97,7 +95,7 @@ def read(name: str) -> bytes:
         system, path = file_system(name)
         return system.cat_file(path)
     except Exception as error:  # every file system has its own
-        raise ImageError(f"{name}: cannot be read ({_reason(error)})") from error
+        raise ImageError(f"{name}: cannot be read ({reason(error)})") from error
 
 
 def _list_folder(source: str) -> tuple[list[str], dict[str, int]]:
@@ -109,7 +107,7 @@ def _list_folder(source: str) -> tuple[list[str], dict[str, int]]:
         names, passed_over = [*map(str, found.images), *unreadable], found.passed_over
     else:
         files = [_name(system, found) for found in sorted(system.find(path))]
-        names = list(filter(_is_photograph, files))
+        names = list(filter(is_photograph, files))
         others = len(files) - len(names)
         passed_over = {"of any suffix": others} if others else {}
     if not names:
@@ -117,33 +115,16 @@ def _list_folder(source: str) -> tuple[list[str], dict[str, int]]:
     return names, passed_over
 
 
-def _members(shard: str) -> Iterator[Row]:
-    """The photographs of a tar file, as it streams by; their labels beside them are passed over."""
-    row = 0
-    try:
-        with fsspec.open(shard, "rb") as file, tarfile.open(fileobj=file, mode="r|*") as tar:
-            for member in tar:
-                if member.isfile() and _is_photograph(member.name):
-                    content = tar.extractfile(member)
-                    assert content is not None  # for it is a file
-                    yield Row(row, f"tar://{member.name}::{shard}", content.read())
-                    row += 1
-    except Exception as error:  # of the file system, of the compression or of the tar
-        reason = f"cannot be read to its end ({_reason(error)}); get the file again"
-        yield Row(row, shard, error=ImageError(f"{shard}: {reason}"))
-
-
 def _names_in(file: str, column: str) -> Iterator[str]:
     """The names that a file gives: its own, or those it lists."""
-    if _is_photograph(file) or file.endswith(SHARDS):
+    if is_photograph(file) or is_shard(file):
         yield file
         return
     suffix = PurePosixPath(file).suffix.lower()
     what = "not a table with paths"
     try:
         if suffix == ".parquet":
-            with fsspec.open(file, "rb") as table:
-                yield from _parquet_column(table, column)
+            yield from _parquet_column(file, column)
             return
         with fsspec.open(file, "r", encoding="utf-8-sig", newline="") as text:
             if suffix == ".csv":
@@ -151,8 +132,10 @@ def _names_in(file: str, column: str) -> Iterator[str]:
             else:
                 what = "not a list with a path a line"
                 yield from filter(None, (line.strip() for line in text))
-    except (ValueError, csv.Error) as error:  # also what pyarrow raises
-        raise DatasetError(f"{file}: {what} ({_reason(error)})") from error
+    except (OSError, ValueError, csv.Error) as error:  # also what pyarrow raises
+        if getattr(error, "filename", None) is not None:
+            raise  # of the file system, which names the file
+        raise DatasetError(f"{file}: {what} ({reason(error)})") from error
 
 
 def _csv_column(text: IO[str], column: str) -> Iterator[str]:
@@ -161,14 +144,24 @@ def _csv_column(text: IO[str], column: str) -> Iterator[str]:
     yield from (row[column] or "" for row in rows)
 
 
-def _parquet_column(file: IO[bytes], column: str) -> Iterator[str]:
+def _parquet_column(file: str, column: str) -> Iterator[str]:
+    """The names in a column, or the column itself, as a shard, if it holds photographs."""
     import pyarrow
     from pyarrow import parquet
 
-    table = parquet.ParquetFile(file)
-    _require(column, table.schema_arrow.names)
-    for batch in table.iter_batches(columns=[column]):
-        yield from (name or "" for name in batch.column(0).cast(pyarrow.string()).to_pylist())
+    with fsspec.open(file, "rb") as opened:
+        table = parquet.ParquetFile(opened)
+        _require(column, table.schema_arrow.names)
+        kind = table.schema_arrow.field(column).type
+        if pyarrow.types.is_struct(kind) and set(FIELDS) & {field.name for field in kind}:
+            yield f"{COLUMN}{column}::{file}"
+            return
+        try:
+            for batch in table.iter_batches(columns=[column]):
+                names = batch.column(0).cast(pyarrow.string())
+                yield from (name or "" for name in names.to_pylist())
+        except pyarrow.ArrowNotImplementedError as error:
+            raise ValueError(f"column {column!r} holds {kind}, not paths") from error
 
 
 def _require(column: str, columns: Iterable[str]) -> None:
@@ -179,15 +172,3 @@ def _require(column: str, columns: Iterable[str]) -> None:
 def _name(system: fsspec.AbstractFileSystem, path: str) -> str:
     """What a path in a file system is called outside of it."""
     return path if isinstance(system, LocalFileSystem) else system.unstrip_protocol(path)
-
-
-def _is_photograph(name: str) -> bool:
-    path = PurePosixPath(name)
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):  # of which fsspec says no more than the name
-        return "no such file"
-    strerror = error.strerror if isinstance(error, OSError) else None
-    return strerror or " ".join(str(error).split()) or type(error).__name__

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from captioner.bulk.output import Output, Record, Tally
-from captioner.bulk.sources import Part, Row, read, rows_of
+from captioner.bulk.shards import Row
+from captioner.bulk.sources import Part, read, rows_of
 from captioner.data.images import ImageError, load_image
 from captioner.generation.batching import batched
 

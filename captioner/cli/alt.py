@@ -5,16 +5,16 @@ import os
 import warnings
 from argparse import Namespace
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.cli.arguments import Subcommands, add_least, add_weights
 from captioner.cli.console import prepare_stdout, printable, report
 from captioner.cli.output import is_unsure
-from captioner.describe.files import replacement
 
 if TYPE_CHECKING:
-    from captioner.describe.alt import Gap
+    from captioner.describe.alt import PageImage
     from captioner.generation.batching import Searches
 
 
@@ -24,28 +24,48 @@ def add(subcommands: Subcommands) -> None:
         "alt",
         help="fill in the alternative text of images in HTML and Markdown",
         description="Give the images of pages that have no alternative text a caption, and mark it "
-        'for review. Nothing else in a page is touched; images that are decoration (alt="") are '
-        "left alone, and those of other sites are not fetched.",
+        "for review. Nothing else in a page is changed. Images that are decoration "
+        '(alt="") are left alone, and those of other sites are not fetched.',
     )
     parser.add_argument("pages", nargs="+", type=Path, metavar="PAGE", help=".html or .md")
     add_weights(parser)
     add_least(parser)
-    parser.add_argument("--dry-run", action="store_true", help="only show the difference")
+    parser.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help='the root folder of the site, for images such as "/images/a.jpg"',
+    )
+    parser.add_argument(
+        "--no-mark",
+        dest="mark",
+        action="store_false",
+        help="do not mark the texts; for MDX and figures of pandoc, which comments break",
+    )
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--dry-run", action="store_true", help="only show the difference")
+    only.add_argument(
+        "--check",
+        action="store_true",
+        help="change nothing; name texts that are missing, that say nothing, or that have nothing "
+        "in common with their photograph",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
-    """Fill page after page; 1 if some page or image failed."""
+    """Fill or check page after page; 1 if some page or image failed, or a text has a fault."""
     from captioner.cli.models import load_calibrated
-    from captioner.describe.alt import PageError
+    from captioner.describe.pages import PageError
 
     prepare_stdout(as_json=False)
     _, model = load_calibrated(args.weights, args.min_confidence)
     sound, counts = True, Counter[str]()
+    work = _check if args.check else _fill
     with warnings.catch_warnings(action="ignore", category=UserWarning):
-        for page in args.pages:
+        for path in args.pages:
             try:
-                sound &= _fill(page, model, args, counts)
+                sound &= work(path, model, args, counts)
             except (OSError, PageError) as error:
                 report(error)
                 sound = False
@@ -54,39 +74,77 @@ def run(args: Namespace) -> int:
     return int(not sound)
 
 
-def _fill(page: Path, model: "Searches", args: Namespace, counts: Counter[str]) -> bool:
+def _fill(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) -> bool:
     """Fill a page; whether all its images could be read."""
     from captioner.cli.models import captions
-    from captioner.describe.alt import filled, gaps_of, read_page
+    from captioner.describe.alt import filled, gaps_of
+    from captioner.describe.pages import read_page, replace_page
 
-    text = read_page(page)
-    here: list[tuple[Gap, Path]] = []
-    for gap in gaps_of(page, text):
-        if (file := gap.file(page)) is None:
-            counts["not fetched"] += 1
-        else:
-            here.append((gap, file))
+    page = read_page(path)
+    here = list(_photographs(gaps_of(page), path, args.root, counts))
     sound, written = True, []
-    for (gap, _), caption in zip(here, captions(model, [f for _, f in here]), strict=True):
+    for (image, _), caption in zip(here, captions(model, [f for _, f in here]), strict=True):
         if isinstance(caption, Exception):
-            report(f"{page}:{gap.line}: {caption}")
+            report(f"{path}:{image.line}: {caption}")
             sound = False
         elif is_unsure(caption, args.min_confidence):
             counts["left out, for their confidence is less"] += 1
         else:
-            written.append((gap, caption.text))
-    counts["filled in"] += 0 if args.dry_run else len(written)
-    changed = filled(text, written)
-    if args.dry_run:
-        name = os.fspath(page)
-        old, new = (
-            t.encode("latin-1").decode("utf-8", "replace").splitlines(True) for t in (text, changed)
-        )
-        print("".join(difflib.unified_diff(old, new, name, name)), end="")
+            written.append((image, caption.text))
+    if not written:
         return sound
-    if written:
-        with replacement(page) as copy:
-            copy.write_bytes(changed.encode("latin-1"))
-    for gap, said in written:
-        print(f"{printable(os.fspath(page))}:{gap.line}\t{said}")
+    changed = filled(page, written, args.mark)
+    if args.dry_run:
+        name = os.fspath(path)
+        lines = page.text.splitlines(), changed.text.splitlines()
+        print(*difflib.unified_diff(*lines, name, name, lineterm=""), sep="\n")
+        return sound
+    replace_page(page, changed)
+    counts["filled in"] += len(written)
+    for image, said in written:
+        print(f"{printable(os.fspath(path))}:{image.line}\t{said}")
     return sound
+
+
+def _check(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) -> bool:
+    """Print the faults of the texts of a page; whether there are none, and all could be read."""
+    from captioner.cli.models import captions
+    from captioner.describe.alt import images_of
+    from captioner.describe.pages import read_page
+    from captioner.describe.review import MIN_CONFIDENCE, Reviewer
+
+    images = [image for image in images_of(read_page(path)) if image.text != ""]
+    here = list(_photographs(images, path, args.root, counts))
+    least = MIN_CONFIDENCE if args.min_confidence is None else args.min_confidence
+    reviewer = Reviewer(model.vocabulary.words)
+    seen, faultless = {}, True
+    for (image, _), caption in zip(here, captions(model, [f for _, f in here]), strict=True):
+        if isinstance(caption, Exception):
+            report(f"{path}:{image.line}: {caption}")
+            faultless = False
+        elif not is_unsure(caption, least):
+            sentences = [candidate.text for candidate in caption.candidates]
+            seen[image] = [*sentences, *(concept.word for concept in caption.concepts)]
+    for image in images:
+        for fault in reviewer.faults(image.text, seen.get(image, [])):
+            print(f"{printable(os.fspath(path))}:{image.line}:{image.column}: {printable(fault)}")
+            faultless = False
+    return faultless
+
+
+def _photographs(
+    images: "Iterable[PageImage]", page: Path, root: Path | None, counts: Counter[str]
+) -> "Iterator[tuple[PageImage, Path]]":
+    """The images whose photograph is on this computer, with its file. The others are counted."""
+    for image in images:
+        file = image.file(page, root)
+        if image.path is None:
+            counts["not fetched"] += 1
+        elif file is None:
+            counts["not found without --root"] += 1
+        elif file.suffix.lower() in (".svg", ".svgz"):
+            counts["drawings in SVG"] += 1
+        elif os.path.exists(file) and not os.path.isfile(file):  # a named pipe would wait forever
+            counts["not regular files"] += 1
+        else:
+            yield image, file

@@ -21,13 +21,23 @@ def add_dataset(parser: ArgumentParser, action: str = "store", required: bool = 
     )
 
 
-def add_weights(parser: ArgumentParser) -> None:
-    """Add --weights."""
+def add_weights(parser: ArgumentParser, required: bool = False) -> None:
+    """Add --weights, which a subcommand requires that writes into the preset."""
     parser.add_argument(
         "--weights",
+        type=named,
+        required=required,
         metavar="NAME_OR_DIR",
-        help="a preset by its name or its folder (default: the one that ships)",
+        help="a preset by its name or its folder"
+        + ("" if required else " (default: the one that ships)"),
     )
+
+
+def named(text: str) -> str:
+    """The type of an argument that is a name, which is not empty."""
+    if not text.strip():
+        raise ArgumentTypeError("is empty; name a preset or its folder")
+    return text
 
 
 def add_least(parser: ArgumentParser) -> None:

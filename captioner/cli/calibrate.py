@@ -12,13 +12,13 @@ def add(subcommands: Subcommands) -> None:
         "calibrate",
         help="measure how sure a model may be",
         description="Fit the confidence of a preset to what is right on splits of data sets: a "
-        "caption two thirds of which people say as well, an answer that is one of the references. "
-        "Write it into the preset. Several data sets go together: give --dataset and --root of "
-        "each.",
+        "caption half of which people say as well, an answer that is one of the references. The "
+        "confidence is low for pictures that are no photographs. Write it into the preset. Several "
+        "data sets go together: give --dataset and --root of each.",
     )
     add_dataset(parser, action="append")
     parser.add_argument("--split", default="dev", help="default: dev")
-    add_weights(parser)
+    add_weights(parser, required=True)
     parser.set_defaults(run=run)
 
 
@@ -30,12 +30,10 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
 
 def run(args: Namespace) -> int:
     """Calibrate, and print how far the confidence is off."""
-    from captioner.presets import DEFAULT_PRESET
-
     with quiet_import():
         from captioner.evaluation.calibration import calibrate
     datasets = list(zip(args.dataset, args.root, strict=True))
-    for row in calibrate(args.weights or DEFAULT_PRESET, datasets, args.split):
+    for row in calibrate(args.weights, datasets, args.split):
         for confidence, share, count in row.pop("bins"):
             print(f"of {count:5} with confidence {confidence:.2f} right {share:13.4f}")
         for name, value in row.items():

@@ -53,7 +53,8 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
 def run(args: Namespace) -> int:
     """Describe photograph after photograph; 1 if some failed."""
     from captioner.data.images import ImageError
-    from captioner.describe.xmp import DescriptionError, Outcome, describe, undo
+    from captioner.describe.errors import DescriptionError
+    from captioner.describe.plan import Outcome, plan, plan_undo
 
     prepare_stdout(as_json=False)
     outcomes: Counter[str] = Counter()
@@ -69,16 +70,16 @@ def run(args: Namespace) -> int:
                 raise caption
             path = Path(str(item.source))
             if caption is None:
-                outcome = undo(path, args.sidecar)
+                planned = plan_undo(path, args.sidecar)
             elif is_unsure(caption, args.min_confidence):
                 outcomes[UNSURE] += 1
                 return None
-            elif args.dry_run:
-                outcome = Outcome.WRITTEN
             else:
-                outcome = describe(path, caption.text, args.sidecar, args.overwrite)
-            outcomes[outcome.value] += not args.dry_run
-            if caption is None or outcome is not Outcome.WRITTEN:
+                planned = plan(path, caption.text, args.sidecar, args.overwrite)
+            if not args.dry_run:
+                planned.carry_out()
+            outcomes[planned.outcome.value] += 1
+            if caption is None or planned.outcome not in (Outcome.WRITTEN, Outcome.PARTLY):
                 return None
             return f"{printable(item.label or '')}\t{caption.text}"
 
@@ -94,7 +95,7 @@ def run(args: Namespace) -> int:
                     print(line, flush=True)
             bar.update(1)
     if counts := [f"{count} {outcome}" for outcome, count in outcomes.items() if count]:
-        report(", ".join(counts))
+        report("not written, a dry run: " * args.dry_run + ", ".join(counts))
     return int(failed)
 
 

@@ -1,6 +1,6 @@
 """`captioner evaluate`."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from captioner.cli.arguments import Subcommands, add_dataset, add_weights, positive
@@ -27,18 +27,30 @@ def add(subcommands: Subcommands) -> None:
     )
     parser.add_argument("--beam", type=positive, default=BEAM_WIDTH, metavar="K", help="beam width")
     parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="FILE",
+        help="print by how much the beam search exceeds another results file",
+    )
+    parser.add_argument(
         "--record", action="store_true", help="write the scores into the metadata of the preset"
     )
     parser.set_defaults(run=run)
 
 
+def check(parser: ArgumentParser, args: Namespace) -> None:
+    """Refuse what the parser let pass."""
+    if args.record and args.weights is None:
+        parser.error("--record writes into a preset; give --weights")
+
+
 def run(args: Namespace) -> int:
-    """Score a model on a split of a dataset, as a table on stdout."""
+    """Score a model on a split of a dataset, as tables on stdout."""
     with quiet_import():
         from captioner.evaluation import evaluate
     from captioner.presets import DEFAULT_PRESET
 
-    scores = evaluate.evaluate(
+    report = evaluate.evaluate(
         args.dataset,
         args.root,
         args.split,
@@ -46,7 +58,8 @@ def run(args: Namespace) -> int:
         weights=args.weights or DEFAULT_PRESET,
         output=args.output,
         beam=args.beam,
+        against=args.against,
         record=args.record,
     )
-    print(evaluate.table(scores), flush=True)
+    print(report, flush=True)
     return 0

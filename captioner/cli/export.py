@@ -30,6 +30,8 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
     """Refuse what the parser let pass."""
     if args.output is None and args.format != "onnx":
         parser.error(f"--format {args.format} needs --output DIR")
+    if args.output is None and args.weights is None:
+        parser.error("writes into a preset; give --weights, or --output DIR")
 
 
 def run(args: Namespace) -> int:

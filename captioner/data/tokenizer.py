@@ -10,7 +10,7 @@ from typing import Any
 # question marks after them.
 _PLAIN = re.compile(r" *(?:(?:[a-z0-9]+(?:-[a-z0-9]+)*[.,?]?|[.,?])(?: +|$))*")
 _NO_MARKS = str.maketrans(".,?", "   ")
-_PLAIN_WORDS = re.compile(r"[a-z0-9-]+(?: 's)?(?: [a-z0-9-]+(?: 's)?)*")
+_PLAIN_WORDS = re.compile(r"[a-z0-9-]+(?: (?:'s|,))*(?: [a-z0-9-]+(?: (?:'s|,))*)*")
 # Of what NLTK takes apart, or joins: "can not", "gon na", "lem me", "more 'n".
 _CONTRACTED = frozenset("cannot gimme gonna gotta lemme wanna whatcha whaddya".split())
 _CONTRACTIBLE = frozenset("cha dd me n na not ta ya ye".split())
@@ -68,11 +68,11 @@ def has_words(text: str) -> bool:
 
 
 def phrase(words: Iterable[str]) -> str:
-    """Words joined as they are written: "a man 's dog" becomes "a man's dog"."""
+    """Words and commas joined as they are written: "a man 's dog" becomes "a man's dog"."""
     words = list(words)
     text = " ".join(words)
     if _PLAIN_WORDS.fullmatch(text) and _CONTRACTIBLE.isdisjoint(words):
-        return text.replace(" 's", "'s")
+        return text.replace(" 's", "'s").replace(" ,", ",")
     from nltk.tokenize import TreebankWordDetokenizer
 
     return TreebankWordDetokenizer().detokenize(words)

@@ -51,8 +51,15 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
-        """Read a JSON list of words."""
-        return cls(json.loads(Path(path).read_text(encoding="utf-8")))
+        """Read a JSON list of words.
+
+        Raises:
+            ValueError: it is not that.
+        """
+        words = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+            raise ValueError("not a list of words")
+        return cls(words)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write a JSON list of words."""

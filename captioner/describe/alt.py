@@ -1,180 +1,145 @@
-"""Images without alternative text in HTML and Markdown, and where it would go.
+"""The images of pages in HTML and Markdown, and pages in which each has an alternative text.
 
-Pages are not written anew by a parser, which would change more than was asked: it says where an
-image is, and the text goes in there. What goes in is ASCII, so that every encoding that extends it
-stays.
+Texts are inserted; nothing is written anew. A page is rendered before and after: if anything but
+the texts and their marks differs, it is refused.
 """
 
 import html
+import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html.parser import HTMLParser
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-
-MARK = "captioner"  # who wrote a text, for whoever reviews it
-EXTENSIONS = {".html": "html", ".htm": "html", ".xhtml": "html", ".md": "md", ".markdown": "md"}
-_EMPTY_IMAGE = re.compile(r"!\[\s*\](?=[(\[])")
-_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
-
-
-class PageError(ValueError):
-    """A file that cannot be read as a page: names it and says why."""
+from captioner.describe.pages import Page, PageError
+from captioner.describe.places import Place, places_of
+from captioner.describe.rendering import (
+    MARK,
+    MARK_COMMENT,
+    differ_only_in,
+    is_shown,
+    name_of,
+    probe,
+    probed,
+    rendered,
+)
 
 
 @dataclass(frozen=True)
-class Gap:
-    """An image without alternative text.
+class PageImage:
+    """An image of a page.
 
     Attributes:
-        source: what it is of, as written.
-        place: where in the text of the page its alternative text goes.
-        end: where the image ends.
-        line: of the page, from 1.
-        kind: "html" or "md".
+        source: the URL of the image, as in the page.
+        base: the URL that `<base>` gives; empty without one.
+        text: what a screen reader calls it: empty for decoration, None if nothing is given.
+        place: where in the page it is.
+        line: of the file, from 1.
+        column: in the line, in characters from 1.
     """
 
     source: str
-    place: int
-    end: int
+    base: str
+    text: str | None
+    place: Place
     line: int
-    kind: str
+    column: int
 
-    def file(self, page: Path) -> Path | None:
-        """The file it is of; None for what lies elsewhere, or is no file."""
-        parts = urlsplit(self.source)
-        path = unquote(parts.path, errors="surrogateescape")
-        if parts.scheme or parts.netloc or not path or PurePosixPath(path).is_absolute():
+    @property
+    def path(self) -> str | None:
+        """The path of the image in the site, relative to the page or to the root (`/...`).
+
+        None if it belongs to another site or is not a file.
+        """
+        try:
+            source, base = urlsplit(self.source.strip()), urlsplit(self.base.strip())
+        except ValueError:  # such as //[x
             return None
-        return page.parent / path
+        path = posixpath.join(posixpath.dirname(base.path), source.path)
+        elsewhere = source.scheme or source.netloc or base.scheme or base.netloc
+        path = unquote(path, errors="surrogateescape")
+        return path if source.path and not elsewhere and "\0" not in path else None
+
+    def file(self, page: Path, root: Path | None = None) -> Path | None:
+        """The file of the image; None if it is unknown.
+
+        Args:
+            page: the file of the page.
+            root: the folder of the site; without it, paths that begin with "/" are unknown.
+        """
+        path = self.path
+        if path is None:
+            return None
+        if not path.startswith("/"):
+            return page.parent / path
+        return root / posixpath.normpath(path).lstrip("/") if root else None
 
 
-def read_page(path: Path) -> str:
-    """The text of a page, a character for each byte, so that it can be written as it was.
+def images_of(page: Page) -> list[PageImage]:
+    """The images of a page in their order, but for hidden ones and those that a program sets."""
+    places = places_of(page.body, page.is_markdown)
+    signs = [
+        (place.text, probe(number, place.is_markdown).encode())
+        for number, place in enumerate(places)
+    ]
+    document = rendered(page.inserted(signs))
+    base = document.css_first("base[href]")
+    href = (base.attributes.get("href") or "") if base else ""
+    found = probed(document)
+    return [
+        PageImage(
+            found[number].attributes.get("src") or "",
+            href,
+            name_of(found[number], place.is_markdown),
+            place,
+            *page.position(place.start),
+        )
+        for number, place in enumerate(places)
+        if number in found and is_shown(found[number], place.is_markdown)
+    ]
 
-    Raises:
-        PageError: another kind of file, or UTF-16.
-        OSError: it cannot be read.
+
+def gaps_of(page: Page) -> list[PageImage]:
+    """The images of a page that lack an alternative text, in their order.
+
+    An empty one (`alt=""`) says that an image is decoration, and is left alone. Markdown has no
+    such sign: `![](image.png)` lacks its text.
     """
-    if path.suffix.lower() not in EXTENSIONS:
-        raise PageError(f"{path}: no page; give one of {', '.join(EXTENSIONS)}")
-    content = path.read_bytes()
-    if b"\0" in content:
-        raise PageError(f"{path}: not in an encoding that extends ASCII; save it as UTF-8")
-    return content.decode("latin-1")
+    return [image for image in images_of(page) if image.text is None]
 
 
-def gaps_of(path: Path, text: str) -> list[Gap]:
-    """The images of a page that have no alternative text, in their order.
-
-    An empty one (`alt=""`) says that an image is decoration, and is left alone; in Markdown, which
-    has no other way to leave it out, `![](image.png)` lacks it.
-    """
-    if EXTENSIONS[path.suffix.lower()] == "html":
-        return _Images(text).gaps
-    return _markdown_gaps(text)
-
-
-def filled(text: str, captions: Sequence[tuple[Gap, str]]) -> str:
-    """The text of a page with captions in their gaps, each marked."""
-    for gap, caption in sorted(captions, key=lambda pair: -pair[0].place):
-        if gap.kind == "html":
-            words = html.escape(caption).encode("ascii", "xmlcharrefreplace").decode()
-            text = f'{text[: gap.place]} alt="{words}" data-alt-by="{MARK}"{text[gap.place :]}'
-        else:
-            words = re.sub(r"([\\\[\]`*_<])", r"\\\1", caption)
-            words = words.encode("ascii", "xmlcharrefreplace").decode()
-            rest = f"{text[gap.place : gap.end]}<!-- alt by {MARK} -->{text[gap.end :]}"
-            text = text[: gap.place] + words + rest
-    return text
-
-
-class _Images(HTMLParser):
-    """Finds images in HTML.
+def filled(page: Page, captions: Sequence[tuple[PageImage, str]], mark: bool = True) -> Page:
+    """A page in which images have captions as their alternative texts.
 
     Args:
-        text: of the page, or of a part.
-        offset: where the part begins in the page.
-        line: the line it begins in, from 1.
+        page: the page.
+        captions: images without text, and the text of each.
+        mark: whether each gets a mark for the person who reviews it.
+
+    Raises:
+        PageError: this would change more than the images.
     """
-
-    def __init__(self, text: str, offset: int = 0, line: int = 1) -> None:
-        super().__init__(convert_charrefs=True)
-        self.gaps: list[Gap] = []
-        self._offset, self._line = offset, line
-        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        decoration = given.get("role") in ("presentation", "none")
-        hidden = given.get("aria-hidden") == "true"
-        if tag != "img" or "alt" in given or decoration or hidden or not given.get("src"):
-            return
-        line, column = self.getpos()
-        start = self._offset + self._starts[line - 1] + column
-        raw = self.get_starttag_text() or ""
-        inner = raw.removesuffix(">").removesuffix("/").rstrip()
-        source = (given["src"] or "").strip().encode("latin-1", "ignore")
-        self.gaps.append(
-            Gap(
-                source.decode("utf-8", "surrogateescape"),
-                start + len(inner),
-                start + len(raw),
-                self._line + line - 1,
-                "html",
-            )
-        )
+    texts = [(image.place, caption) for image, caption in captions]
+    changed = _with_texts(page, texts, mark)
+    if not differ_only_in(page, changed, [caption for _, caption in captions]):
+        raise PageError(f"{page.path}: its markup is not clear enough to be changed; left as it is")
+    return changed
 
 
-def _markdown_gaps(text: str) -> list[Gap]:
-    starts = [0, *(match.end() for match in re.finditer("\n", text)), len(text)]
-    gaps: list[Gap] = []
-    lines: tuple[int, int] = (0, 0)
-    inline: dict[tuple[int, int], list[Token]] = {}  # of a paragraph, or of the cells of a row
-    for token in MarkdownIt("commonmark").enable("table").parse(text):
-        if token.map is not None:
-            lines = (token.map[0], token.map[1])
-        if token.type == "html_block":
-            start, end = (starts[min(line, len(starts) - 1)] for line in lines)
-            gaps += _Images(text[start:end], start, lines[0] + 1).gaps
-        elif token.type == "inline":
-            inline.setdefault(lines, []).extend(token.children or [])
-    for (first, last), children in inline.items():
-        gaps += _inline_gaps(children, text, starts[first], starts[min(last, len(starts) - 1)])
-    return sorted(gaps, key=lambda gap: gap.place)
+def _with_texts(page: Page, texts: Sequence[tuple[Place, str]], mark: bool) -> Page:
+    insertions = []
+    for place, text in texts:
+        if place.is_markdown:
+            words = _escaped(text)
+            if mark:
+                insertions.append((place.end, MARK_COMMENT.encode()))
+        else:
+            words = f' alt="{html.escape(text)}"' + f' data-alt-by="{MARK}"' * mark
+        insertions.append((place.text, words.encode("ascii", "xmlcharrefreplace")))
+    return page.inserted(insertions)
 
 
-def _inline_gaps(children: list[Token], text: str, start: int, end: int) -> list[Gap]:
-    """Those of a paragraph, a heading or a row of cells.
-
-    markdown-it tells what is an image, but not where: where it is not clear, nothing is touched.
-    """
-    part = _CODE_SPAN.sub(lambda span: " " * len(span[0]), text[start:end])
-    images = [c for c in children if c.type == "image" and not c.content.strip()]
-    found = [m for m in _EMPTY_IMAGE.finditer(part) if part[m.start() - 1 : m.start()] != "\\"]
-    gaps = []
-    if len(found) == len(images):
-        for image, match in zip(images, found, strict=True):
-            place = start + match.end() - 1
-            opened = start + match.end()
-            closing = ")" if text[opened] == "(" else "]"
-            finish = text.find(closing, opened) + 1
-            source = unquote(str(image.attrs["src"]), "latin-1").encode("latin-1", "ignore")
-            gaps.append(
-                Gap(
-                    source.decode("utf-8", "surrogateescape"),
-                    place,
-                    finish,
-                    text.count("\n", 0, place) + 1,
-                    "md",
-                )
-            )
-    if any(child.type == "html_inline" for child in children):
-        gaps += _Images(part, start, text.count("\n", 0, start) + 1).gaps
-    return gaps
+def _escaped(text: str) -> str:
+    """Text whose signs mean nothing in Markdown and its extensions."""
+    return re.sub(r"([\\\[\]`*_<>&|~${}])", r"\\\1", text)

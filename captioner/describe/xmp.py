@@ -1,149 +1,212 @@
-"""Descriptions of photographs in their XMP, in the file or in a sidecar beside it.
+"""An XMP packet: its captions, read and changed; everything else in it stays.
 
-`dc:description` is what programs show as the caption, `Iptc4xmpCore:AltTextAccessibility` (of
-2021) what a screen reader reads out. What was written here is noted in a property of our own, so
-that it is told from what a person wrote, and can be taken out again.
+`dc:description` is the caption that programs show, `Iptc4xmpCore:AltTextAccessibility` (of 2021) is
+the text for screen readers. A property of our own, `captioner:written`, holds the text that was
+written here. So it is told from a person's text, and can be taken out again.
 """
 
-import contextlib
-import os
-import shutil
+import re
 from collections.abc import Iterator
-from enum import Enum
-from pathlib import Path
-from typing import Any
 
-import pyexiv2
+from lxml import etree
+from lxml.etree import QName, _Element
 
-from captioner.describe.files import replacement
+from captioner.describe.errors import Refused
 
-NAMESPACE, PREFIX = "urn:captioner:xmp:1.0/", "captioner"
-DESCRIPTION, ALT = "Xmp.dc.description", "Xmp.iptc.AltTextAccessibility"
-OURS = f"Xmp.{PREFIX}.written"  # the text that was written, while it is still there
-DEFAULT = 'lang="x-default"'
-# Where older programs keep a caption; whoever reads several takes that of XMP.
-OLDER = ("Iptc.Application2.Caption", "Exif.Image.ImageDescription", "Exif.Photo.UserComment")
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+DC = "http://purl.org/dc/elements/1.1/"
+IPTC = "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"
+OURS = "urn:captioner:xmp:1.0/"
+EXIF, TIFF = "http://ns.adobe.com/exif/1.0/", "http://ns.adobe.com/tiff/1.0/"
+LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+
+DESCRIPTION, ALT = f"{{{DC}}}description", f"{{{IPTC}}}AltTextAccessibility"
+CAPTIONS = {DESCRIPTION: "dc:description", ALT: "AltTextAccessibility"}
+WRITTEN = f"{{{OURS}}}written"
+# Where a caption stands in XMP that was made from EXIF.
+FROM_EXIF = (f"{{{TIFF}}}ImageDescription", f"{{{EXIF}}}UserComment")
+DEFAULT = "x-default"
+_ITEM = f"{{{RDF}}}li"
+
+TOOLKIT = "captioner"
 EMPTY = (
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
-    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
+    f'<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="{TOOLKIT}">'
+    f'<rdf:RDF xmlns:rdf="{RDF}"></rdf:RDF></x:xmpmeta>'
+).encode()
+WRAPPED = (
+    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    + EMPTY
+    + b'<?xpacket end="w"?>'
 )
+_ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml[^>]*encoding=["']([^"']*)""")
 
 
-class Outcome(Enum):
-    """What became of a photograph."""
-
-    WRITTEN = "described"
-    KEPT = "described by a person already"
-    UNDONE = "taken out again"
-    NOTHING = "nothing to take out"
-
-
-class DescriptionError(ValueError):
-    """A file that no description can be written to: names it and what to do."""
-
-
-def sidecar_of(photograph: Path) -> Path:
-    """The sidecar of a photograph: dog.jpg.xmp, for dog.png may lie beside it."""
-    return photograph.with_name(photograph.name + ".xmp")
-
-
-def describe(
-    photograph: Path, text: str, sidecar: bool = False, overwrite: bool = False
-) -> Outcome:
-    """Write a description, unless a person has written one.
-
-    The file is replaced as a whole, and its picture is the same byte for byte.
+class Packet:
+    """The properties of an XMP packet.
 
     Args:
-        photograph: the file.
-        text: the description.
-        sidecar: whether it goes into a file beside it.
-        overwrite: whether what a person wrote is written over.
+        content: of the packet, or of a sidecar.
 
     Raises:
-        DescriptionError: the file cannot hold one, or is damaged.
-        OSError: it cannot be read or written; it is as it was.
+        Refused: it is not well-formed XMP in UTF-8. Such XMP may hold a person's work, so it is
+            never taken for empty.
     """
-    with _opened(photograph) as file:
-        older = {**file.read_exif(), **file.read_iptc()}
-        taken = {} if sidecar else file.read_xmp()
-    if sidecar and sidecar_of(photograph).exists():
-        with _opened(sidecar_of(photograph)) as file:
-            taken = file.read_xmp()
-    free = [name for name in (DESCRIPTION, ALT) if overwrite or _is_free(taken, name, older)]
-    if not free:
-        return Outcome.KEPT
-    changes: dict[str, Any] = {name: {DEFAULT: text} for name in free}
-    _rewrite(photograph, sidecar, {**changes, OURS: text})
-    return Outcome.WRITTEN
+
+    def __init__(self, content: bytes) -> None:
+        content = content.rstrip(b"\0")  # which some cameras write after it
+        encoding = _ENCODING.match(content)
+        if b"<!DOCTYPE" in content or (encoding and encoding[1].lower() != b"utf-8"):
+            raise Refused("its XMP has a DTD, or is not in UTF-8")
+        parser = etree.XMLParser(
+            encoding="UTF-8", resolve_entities=False, no_network=True, huge_tree=True
+        )
+        try:
+            self._root = etree.fromstring(content, parser)
+        except etree.XMLSyntaxError as error:
+            raise Refused(f"its XMP is broken ({' '.join(str(error.msg).split())[:80]})") from error
+        self._declared = content.removeprefix(b"\xef\xbb\xbf").startswith(b"<?xml ")
+        rdf = list(self._root.iter(f"{{{RDF}}}RDF"))
+        if len(rdf) != 1:
+            raise Refused(f"its XMP is broken ({len(rdf)} elements rdf:RDF)")
+        self._rdf = rdf[0]
+        for name in (*CAPTIONS, *FROM_EXIF, WRITTEN):
+            if sum(1 for _ in self._places(name)) > 1:
+                raise Refused(f"its XMP is broken ({QName(name).localname} is there twice)")
+
+    def texts(self, name: str) -> dict[str, str]:
+        """The texts of a property by language, without blank ones."""
+        texts: dict[str, str] = {}
+        for owner, element in self._places(name):
+            if element is None:
+                texts[DEFAULT] = owner.get(name, "")
+            else:
+                for item in _items(element) or [element]:
+                    language = _language(item)
+                    texts[language] = f"{texts.get(language, '')} {_text(item)}"
+        return {language: text.strip() for language, text in texts.items() if text.strip()}
+
+    @property
+    def written(self) -> str | None:
+        """The text that was written here, if any."""
+        return self.texts(WRITTEN).get(DEFAULT)
+
+    def is_ours(self, name: str) -> bool:
+        """Whether the text of a property in the default language is the one written here."""
+        return self.written is not None and self.texts(name).get(DEFAULT) == self.written
+
+    def put(self, name: str, text: str) -> None:
+        """Set the text of a property in the default language; those in others stay."""
+        for owner, element in list(self._places(name)):
+            alternatives = None if element is None else element.find(f"{{{RDF}}}Alt")
+            if element is None:
+                del owner.attrib[name]
+            elif alternatives is None:
+                owner.remove(element)
+            else:
+                self._put_default(alternatives, text)
+                return
+        element = etree.SubElement(self._description(), name)
+        self._put_default(etree.SubElement(element, f"{{{RDF}}}Alt"), text)
+
+    def mark(self, text: str | None) -> None:
+        """Note the text that was written here; None for no text any more."""
+        self._remove(WRITTEN)
+        if text is not None:
+            self._description().set(WRITTEN, text)
+
+    def take_out(self, name: str) -> None:
+        """Remove the text of a property in the default language; those in others stay."""
+        for _, element in list(self._places(name)):
+            items = [] if element is None else _items(element)
+            defaults = [item for item in items if _language(item) == DEFAULT]
+            if len(defaults) == len(items):
+                self._remove(name)
+            for item in defaults:
+                parent = item.getparent()
+                assert parent is not None  # it is inside of the element
+                parent.remove(item)
+
+    def is_empty(self) -> bool:
+        """Whether there is no property, and the packet was made here."""
+        made_here = any(TOOLKIT == value for value in self._root.attrib.values())
+        return made_here and len(self._rdf) == 0
+
+    def others(self) -> list[tuple[str, ...]]:
+        """Everything but what is written here: paths, attributes and texts of elements."""
+        copy = Packet(self.to_bytes())
+        for name in CAPTIONS:
+            copy.take_out(name)
+        copy.mark(None)
+        found: list[tuple[str, ...]] = []
+        for element in copy._root.iter("*"):
+            path = "/".join(str(parent.tag) for parent in element.iterancestors())
+            attributes = sorted(f"{name}={value}" for name, value in element.attrib.items())
+            found.append((f"{element.tag}/{path}", (element.text or "").strip(), *attributes))
+        return sorted(found)
+
+    def to_bytes(self, at_least: int = 0) -> bytes:
+        """The packet in UTF-8, with spaces at its end up to a number of bytes."""
+        before = list(self._root.itersiblings(preceding=True))[::-1]
+        after = list(self._root.itersiblings())
+        declaration = [b'<?xml version="1.0" encoding="UTF-8"?>'] if self._declared else []
+        head, tail = (
+            [etree.tostring(node, encoding="UTF-8", with_tail=False) for node in nodes]
+            for nodes in ([*before, self._root], after)
+        )
+        start, end = b"\n".join([*declaration, *head]), b"\n".join(tail)
+        return start + b" " * (at_least - len(start) - len(end)) + end
+
+    def _places(self, name: str) -> Iterator[tuple[_Element, _Element | None]]:
+        """The descriptions that hold a property, each with its element; None for an attribute."""
+        for description in self._rdf.iterchildren("*"):
+            if name in description.attrib:
+                yield description, None
+            yield from ((description, element) for element in description.findall(name))
+
+    def _put_default(self, alternatives: _Element, text: str) -> None:
+        items = [i for i in alternatives.findall(_ITEM) if _language(i) == DEFAULT]
+        item = items[0] if items else etree.Element(_ITEM)
+        if not items:  # the default language comes first
+            alternatives.insert(0, item)
+        item[:] = []
+        item.attrib.clear()
+        item.set(LANG, DEFAULT)
+        item.text = text
+
+    def _description(self) -> _Element:
+        """The element that holds what is written here."""
+        for description in self._rdf.iterchildren("*"):
+            if description.nsmap.get(TOOLKIT) == OURS:
+                return description
+        about = [d.get(f"{{{RDF}}}about") or d.get("about") for d in self._rdf.iterchildren("*")]
+        description = etree.SubElement(
+            self._rdf,
+            f"{{{RDF}}}Description",
+            {f"{{{RDF}}}about": (about[0] if about else None) or ""},
+            {TOOLKIT: OURS, "dc": DC, "Iptc4xmpCore": IPTC},
+        )
+        return description
+
+    def _remove(self, name: str) -> None:
+        """Remove a property, and the description that then holds nothing."""
+        for owner, element in list(self._places(name)):
+            if element is None:
+                del owner.attrib[name]
+            else:
+                owner.remove(element)
+            left = [key for key in owner.attrib if key not in (f"{{{RDF}}}about", "about")]
+            if not left and not len(owner):
+                self._rdf.remove(owner)
 
 
-def undo(photograph: Path, sidecar: bool = False) -> Outcome:
-    """Take out what `describe` wrote, but not what a person has changed since.
-
-    A sidecar that then holds nothing is removed. For the errors see `describe`.
-    """
-    place = sidecar_of(photograph) if sidecar else photograph
-    if sidecar and not place.exists():
-        return Outcome.NOTHING
-    with _opened(place) as file:
-        found = file.read_xmp()
-    if OURS not in found:
-        return Outcome.NOTHING
-    ours = [name for name in (DESCRIPTION, ALT) if _text(found.get(name)) == found[OURS]]
-    if sidecar and found.keys() <= {OURS, *ours}:
-        place.unlink()
-    else:
-        _rewrite(photograph, sidecar, dict.fromkeys([OURS, *ours]))
-    return Outcome.UNDONE
+def _items(element: _Element) -> list[_Element]:
+    """The items of the list that a property is, if it is one."""
+    return element.findall(f"*/{_ITEM}")
 
 
-def _is_free(found: dict[str, Any], name: str, older: dict[str, Any]) -> bool:
-    """Whether nobody has written a property, or we have."""
-    text = _text(found.get(name))
-    if text:
-        return text == found.get(OURS)
-    return name != DESCRIPTION or not any(str(older.get(key, "")).strip() for key in OLDER)
+def _language(element: _Element) -> str:
+    return (element.get(LANG) or DEFAULT).lower()
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, dict):
-        value = value.get(DEFAULT) or next(iter(value.values()), "")
-    return str(value or "").strip()
-
-
-def _rewrite(photograph: Path, sidecar: bool, changes: dict[str, Any]) -> None:
-    """Change properties of the XMP of a file, None for none, in a copy that takes its place."""
-    place = sidecar_of(photograph) if sidecar else photograph
-    with replacement(place, mode_of=place if place.exists() else photograph) as copy:
-        if place.exists():
-            shutil.copyfile(place, copy)
-        else:
-            copy.write_text(EMPTY, encoding="utf-8")
-        with _opened(copy, called=place) as file:
-            left = file.read_xmp() | changes
-            if sidecar:  # of which exiv2 makes older properties too, and back again
-                file.clear_exif()
-                file.clear_iptc()
-            if any(left.values()):
-                file.modify_xmp(changes)
-            else:  # exiv2 does not take the last property out of a WebP file
-                file.modify_raw_xmp(EMPTY)
-
-
-@contextlib.contextmanager
-def _opened(path: Path, called: Path | None = None) -> Iterator[pyexiv2.Image]:
-    """A file with its metadata; what goes wrong is one line with its name."""
-    with path.open("rb"):  # pyexiv2 tells nothing of what the system says
-        pass
-    pyexiv2.set_log_level(4)  # its warnings go to stdout
-    with contextlib.suppress(RuntimeError):  # registered before
-        pyexiv2.registerNs(NAMESPACE, PREFIX)
-    try:
-        with pyexiv2.Image(os.fspath(path)) as file:
-            yield file
-    except (RuntimeError, UnicodeDecodeError) as error:
-        line = " ".join(str(error).split())[:120]
-        raise DescriptionError(
-            f"{called or path}: cannot be given a description ({line}); try --sidecar"
-        ) from error
+def _text(element: _Element) -> str:
+    return "".join(str(part) for part in element.itertext())

@@ -21,6 +21,8 @@ from statistics import fmean
 
 from nltk.corpus import wordnet
 
+from captioner.evaluation.intervals import Measure
+
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'  # neither the colon nor the apostrophe
 _THOUSANDS = re.compile(r"\d,\d")
 # Written to spare a period between digits, but its first part, meant as a look-behind, is mistyped
@@ -53,6 +55,7 @@ _CONTRACTIONS = {
 }
 _CONTRACTIONS["somebody'd"] = "somebodyd"  # the evaluator has this one the wrong way round
 
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _WUPS_THRESHOLDS = (0.9, 0.0)
 
 logger = logging.getLogger("captioner.evaluation.answer_metrics")
@@ -149,6 +152,15 @@ def _most_frequent(answers: Sequence[str]) -> str:
     return max(answers, key=lambda answer: counts[_normalized_items(answer)])
 
 
+def answer_type(answers: Sequence[str]) -> str:
+    """What a question asks for, of its reference answers, as VQA's authors tell it: "yes/no" or
+    "number", if the most frequent answer is that, else "other"."""
+    answer = normalize(_most_frequent(answers))
+    if answer in ("yes", "no"):
+        return "yes/no"
+    return "number" if _NUMBER.fullmatch(answer) else "other"
+
+
 def _some(ids: Sequence[Hashable], problem: str) -> None:
     """Raises ValueError with the number of ids and some of them, if there are any."""
     if ids:
@@ -185,42 +197,58 @@ class AnswerScorer:
         self._truths = {i: _most_frequent(answers) for i, answers in references.items()}
 
     def score(self, answers: Mapping[Hashable, str], with_wups: bool = True) -> dict[str, float]:
-        """The scores of one answer per question.
-
-        Args:
-            answers: for each question id the answer.
-            with_wups: whether to compute WUPS as well, which takes long.
-
-        Returns:
-            `vqa`: mean VQA accuracy, unless every question has a single reference.
-            `accuracy`: the rate of answers with the same set of normalised items as the reference,
-            or as the most frequent one of several; `accuracy/<kind>`: the same for each kind.
-            `wups_0.9`, `wups_0.0`: mean WUPS against that reference, if NLTK has WordNet; the log
-            says if not.
+        """The scores of one answer per question, see `measures`.
 
         Raises:
             ValueError: if the ids differ from those of the references.
         """
         _some([i for i in self.references if i not in answers], "questions have no answer")
         _some([i for i in answers if i not in self.references], "answers have no references")
-        scores = {}
+        return {name: found.value for name, found in self.measures(answers, with_wups).items()}
+
+    def measures(
+        self, answers: Mapping[Hashable, str], with_wups: bool = True
+    ) -> dict[str, Measure]:
+        """The scores of answers to some of the questions, or to all.
+
+        Args:
+            answers: by question ids.
+            with_wups: whether to compute WUPS as well, which takes long.
+
+        Returns:
+            `vqa`: mean VQA accuracy, unless every question has a single reference.
+            `accuracy`: the rate of answers with the same set of normalised items as the reference,
+            or as the most frequent one of several.
+            `vqa/<kind>`, `accuracy/<kind>`: the same for each kind.
+            `wups_0.9`, `wups_0.0`: mean WUPS against that reference, if NLTK has WordNet; the log
+            says if not.
+        """
+        found = {}
         if any(len(r) > 1 for r in self.references.values()):
-            scores["vqa"] = fmean(vqa_accuracy(answers[i], r) for i, r in self.references.items())
-        right = {
-            i: _normalized_items(answers[i]) == _normalized_items(truth)
-            for i, truth in self._truths.items()
+            found["vqa"] = {
+                i: vqa_accuracy(said, self.references[i]) for i, said in answers.items()
+            }
+        found["accuracy"] = {
+            i: float(_normalized_items(said) == _normalized_items(self._truths[i]))
+            for i, said in answers.items()
         }
-        scores["accuracy"] = fmean(right.values())
-        for kind in sorted(set(self.kinds.values())):
-            scores[f"accuracy/{kind}"] = fmean(right[i] for i, k in self.kinds.items() if k == kind)
-        if not with_wups:
-            return scores
+        measures = {}
+        for name, values in found.items():
+            measures[name] = Measure.mean(values)
+            for kind in sorted({self.kinds[i] for i in answers if i in self.kinds}):
+                of_kind = {i: value for i, value in values.items() if self.kinds[i] == kind}
+                measures[f"{name}/{kind}"] = Measure.mean(of_kind)
+        return measures | (self._wups(answers) if with_wups else {})
+
+    def _wups(self, answers: Mapping[Hashable, str]) -> dict[str, Measure]:
         try:
             wordnet.ensure_loaded()
         except LookupError:
             logger.warning("wups left out: NLTK has no WordNet (python -m nltk.downloader wordnet)")
-            return scores
-        for threshold in _WUPS_THRESHOLDS:
-            each = (wups(answers[i], truth, threshold) for i, truth in self._truths.items())
-            scores[f"wups_{threshold}"] = fmean(each)
-        return scores
+            return {}
+        return {
+            f"wups_{threshold}": Measure.mean(
+                {i: wups(said, self._truths[i], threshold) for i, said in answers.items()}
+            )
+            for threshold in _WUPS_THRESHOLDS
+        }

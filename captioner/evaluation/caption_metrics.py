@@ -8,22 +8,18 @@ published tables, with its quirks: a comment names each. Scores are fractions (B
 - CIDEr-D: Vedantam et al., "CIDEr: Consensus-based Image Description Evaluation", 2015
 """
 
-import importlib.util
-import json
+import functools
 import logging
 import math
-import os
-import shutil
-import signal
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
 
 from captioner.data.tokenizer import tokenize
+from captioner.evaluation.intervals import Measure
+from captioner.evaluation.java_metrics import meteor_spice
 
 Tokens = Sequence[str]
 References = Sequence[Sequence[Tokens]]  # of each image one or more
@@ -59,29 +55,34 @@ def bleu(hypotheses: Sequence[Tokens], references: References) -> tuple[float, .
     Raises:
         ValueError: if the lengths differ or an image has no reference.
     """
-    correct, guessed = [0] * _MAX_N, [0] * _MAX_N
-    hypothesis_length = reference_length = 0
-    for tokens, image_references in zip(hypotheses, references, strict=True):
-        most: Counter[tuple[Hashable, ...]] = Counter()
-        for reference in image_references:
-            most |= _ngrams(reference)  # the larger count of each n-gram
-        for gram, count in (_ngrams(tokens) & most).items():
-            correct[len(gram) - 1] += count
-        for n in range(_MAX_N):
-            guessed[n] += max(0, len(tokens) - n)
-        hypothesis_length += len(tokens)
-        reference_length += min((abs(len(r) - len(tokens)), len(r)) for r in image_references)[1]
+    rows = [bleu_counts(*pair) for pair in zip(hypotheses, references, strict=True)]
+    sums = np.sum(np.reshape(rows, (-1, 2 * _MAX_N + 2)), axis=0)
+    return tuple(float(bleu_of_counts(sums, n)) for n in range(1, _MAX_N + 1))
 
+
+def bleu_counts(tokens: Tokens, references: Sequence[Tokens]) -> list[int]:
+    """What BLEU sums over captions: of each order of n-grams how many are correct, and how many
+    there are; the caption's length and that of the reference."""
+    correct = [0] * _MAX_N
+    most: Counter[tuple[Hashable, ...]] = Counter()
+    for reference in references:
+        most |= _ngrams(reference)  # the larger count of each n-gram
+    for gram, count in (_ngrams(tokens) & most).items():
+        correct[len(gram) - 1] += count
+    guessed = [max(0, len(tokens) - n) for n in range(_MAX_N)]
+    closest = min((abs(len(r) - len(tokens)), len(r)) for r in references)[1]
+    return [*correct, *guessed, len(tokens), closest]
+
+
+def bleu_of_counts(sums: np.ndarray, order: int) -> np.ndarray:
+    """BLEU of an order, `float[...]`, of sums `float[..., 10]` of `bleu_counts`."""
     # coco-caption's constants: with no n-gram of some order in common the score is tiny but not 0,
     # which nltk's corpus_bleu, with or without its smoothing functions, does not reproduce.
     tiny, small = 1e-15, 1e-9
-    ratio = (hypothesis_length + tiny) / (reference_length + small)
-    penalty = math.exp(1 - 1 / ratio) if ratio < 1 else 1.0
-    product, scores = 1.0, []
-    for n in range(_MAX_N):
-        product *= (correct[n] + tiny) / (guessed[n] + small)
-        scores.append(penalty * product ** (1 / (n + 1)))
-    return tuple(scores)
+    precision = (sums[..., :order] + tiny) / (sums[..., _MAX_N : _MAX_N + order] + small)
+    lengths = (sums[..., -2] + tiny) / (sums[..., -1] + small)
+    penalty = np.exp(np.minimum(0, 1 - 1 / lengths))
+    return penalty * np.prod(precision, axis=-1) ** (1 / order)
 
 
 def _longest_common_subsequence(a: Tokens, b: Tokens) -> int:
@@ -99,17 +100,17 @@ def rouge_l(hypotheses: Sequence[Tokens], references: References) -> float:
 
     Raises ValueError as `bleu` does, and if nothing is given.
     """
+    return fmean(_rouge_l(*pair) for pair in zip(hypotheses, references, strict=True))
+
+
+def _rouge_l(tokens: Tokens, references: Sequence[Tokens]) -> float:
     beta2 = 1.2**2
-    scores = []
-    for tokens, image_references in zip(hypotheses, references, strict=True):
-        tokens = tokens or [""]  # coco-caption splits "" into one empty word
-        image_references = [reference or [""] for reference in image_references]
-        common = [_longest_common_subsequence(tokens, r) for r in image_references]
-        precision = max(common) / len(tokens)
-        recall = max(c / len(r) for c, r in zip(common, image_references, strict=True))
-        denominator = recall + beta2 * precision
-        scores.append((1 + beta2) * precision * recall / denominator if recall else 0.0)
-    return fmean(scores)
+    tokens = tokens or [""]  # coco-caption splits "" into one empty word
+    references = [reference or [""] for reference in references]
+    common = [_longest_common_subsequence(tokens, reference) for reference in references]
+    precision = max(common) / len(tokens)
+    recall = max(c / len(r) for c, r in zip(common, references, strict=True))
+    return (1 + beta2) * precision * recall / (recall + beta2 * precision) if recall else 0.0
 
 
 class Cider:
@@ -174,70 +175,10 @@ def cider(hypotheses: Sequence[Tokens], references: References) -> float:
     return fmean(Cider(references).scores(hypotheses))
 
 
-# Run in a process of its own: pycocoevalcap and the Java under it print to stdout, may download
-# models at first use (SPICE), and break in many ways, of which none may cost the other scores.
-JAVA_SECONDS = 300  # and one for each caption, or what hangs is left out
-_JAVA_SCORER = """
-import importlib, json, socket, sys
-socket.setdefaulttimeout(30)
-name, references, captions = json.load(sys.stdin)
-module = importlib.import_module(f"pycocoevalcap.{name}.{name}")
-print(getattr(module, name.capitalize())().compute_score(references, captions)[0])
-"""
-
-
-def meteor_spice(
-    hypotheses: Sequence[Tokens], references: References
-) -> tuple[dict[str, float], dict[str, str]]:
-    """METEOR and SPICE of N tokenised captions through pycocoevalcap, as far as it and Java work.
-
-    Returns:
-        The scores, and for each score left out the reason in one line.
-    """
-    names = ("meteor", "spice")
-    if importlib.util.find_spec("pycocoevalcap") is None:
-        return {}, dict.fromkeys(names, "pycocoevalcap is not installed")
-    if shutil.which("java") is None:
-        return {}, dict.fromkeys(names, "there is no Java")
-    captions = {str(i): [" ".join(tokens)] for i, tokens in enumerate(hypotheses)}
-    known = {str(i): [" ".join(tokens) for tokens in r] for i, r in enumerate(references)}
-    scores, left_out = {}, {}
-    for name in names:
-        limit = JAVA_SECONDS + len(hypotheses)
-        # A session of its own, to end it together with the Java that it starts.
-        with subprocess.Popen(
-            [sys.executable, "-c", _JAVA_SCORER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        ) as run:
-            try:
-                out, err = run.communicate(json.dumps([name, known, captions]), timeout=limit)
-            except subprocess.TimeoutExpired:
-                os.killpg(run.pid, signal.SIGKILL)
-                left_out[name] = f"no answer in {limit} s"
-                continue
-        if run.returncode == 0:
-            scores[name] = float(out.split()[-1])
-        else:
-            left_out[name] = (err.strip() or f"exit {run.returncode}").splitlines()[-1]
-    return scores, left_out
-
-
-def caption_statistics(hypotheses: Sequence[Tokens]) -> dict[str, float]:
-    """`mean_length` in words, and the rates of `distinct` captions and of `function_word_endings`
-    ("a man on a").
-    """
+def is_unfinished(tokens: Tokens) -> bool:
+    """Whether a caption ends in a function word ("a man on a")."""
     # "a.": to the tokeniser a single letter with its period is an abbreviation.
-    endings = sum(bool(t) and t[-1].rstrip(".") in FUNCTION_WORDS for t in hypotheses)
-    return {
-        "mean_length": fmean(map(len, hypotheses)),
-        "distinct": len(set(map(tuple, hypotheses))) / len(hypotheses),
-        "function_word_endings": endings / len(hypotheses),
-    }
+    return bool(tokens) and tokens[-1].rstrip(".") in FUNCTION_WORDS
 
 
 def entropy(attention: np.ndarray) -> float:
@@ -247,19 +188,26 @@ def entropy(attention: np.ndarray) -> float:
     return float(-(weights * np.log2(weights)).sum())
 
 
-def attention_entropy(looks: Iterable[tuple[str, float]]) -> dict[str, float]:
+def attention_entropy(looks: Mapping[Hashable, Sequence[tuple[str, float]]]) -> dict[str, Measure]:
     """`attention_entropy/content` and `attention_entropy/function`: the mean `entropy`, in bits,
     where content words looked and where function words did; without a word of either, not there.
 
     Function words are `FUNCTION_WORDS`: a preposition that may be a particle ("on") is content.
 
     Args:
-        looks: each word, in lower case, with the entropy of its attention.
+        looks: by the id of each caption its words, in lower case, each with the entropy of its
+            attention.
     """
-    found: dict[str, list[float]] = {"content": [], "function": []}
-    for word, bits in looks:
-        found["function" if word in FUNCTION_WORDS else "content"].append(bits)
-    return {f"attention_entropy/{kind}": fmean(bits) for kind, bits in found.items() if bits}
+    measures = {}
+    for kind, wanted in (("content", False), ("function", True)):
+        found = {
+            i: [bits for word, bits in words if (word in FUNCTION_WORDS) == wanted]
+            for i, words in looks.items()
+        }
+        if any(found.values()):
+            rows = {i: (sum(bits), len(bits)) for i, bits in found.items()}
+            measures[f"attention_entropy/{kind}"] = Measure(rows)
+    return measures
 
 
 class CaptionScorer:
@@ -279,6 +227,7 @@ class CaptionScorer:
             raise ValueError(f"{len(bare)} images have no list of references: {bare[:3]}")
         self.references = {i: [tokenize(s) for s in r] for i, r in references.items()}
         self._cider = Cider(list(self.references.values()))
+        self._numbers = {i: number for number, i in enumerate(self.references)}
 
     def score(self, captions: Mapping[Hashable, str], java: bool = False) -> dict[str, float]:
         """The scores of one caption per image; see `caption_scores`."""
@@ -286,18 +235,41 @@ class CaptionScorer:
             raise ValueError(f"{len(missing)} images have no caption: {missing[:3]}")
         if unknown := [i for i in captions if i not in self.references]:
             raise ValueError(f"{len(unknown)} captions have no references: {unknown[:3]}")
-        hypotheses = [tokenize(captions[i]) for i in self.references]
-        references = list(self.references.values())
-        names = [f"bleu{n}" for n in range(1, _MAX_N + 1)]
-        scores = dict(zip(names, bleu(hypotheses, references), strict=True))
-        scores["rouge_l"] = rouge_l(hypotheses, references)
-        scores["cider"] = fmean(self._cider.scores(hypotheses))
+        scores = {name: measure.value for name, measure in self.measures(captions).items()}
+        return scores | self.of_all(captions, java)
+
+    def measures(self, captions: Mapping[Hashable, str]) -> dict[str, Measure]:
+        """What is a function of sums over captions, of those of some of the images or of all:
+        `bleu1` to `bleu4`, `rouge_l`, `cider`, `mean_length` and `function_word_endings`.
+
+        The document frequencies of CIDEr are always those of all images.
+        """
+        said = {i: tokenize(caption) for i, caption in captions.items()}
+        counts = {i: bleu_counts(tokens, self.references[i]) for i, tokens in said.items()}
+        measures = {
+            f"bleu{n}": Measure(counts, functools.partial(bleu_of_counts, order=n))
+            for n in range(1, _MAX_N + 1)
+        }
+        for name, score in (
+            ("rouge_l", lambda i: _rouge_l(said[i], self.references[i])),
+            ("cider", lambda i: self._cider.score(said[i], self._numbers[i])),
+            ("mean_length", lambda i: len(said[i])),
+            ("function_word_endings", lambda i: is_unfinished(said[i])),
+        ):
+            measures[name] = Measure.mean({i: score(i) for i in said})
+        return measures
+
+    def of_all(self, captions: Mapping[Hashable, str], java: bool = False) -> dict[str, float]:
+        """What is no such function: `distinct`, and with `java` also `meteor` and `spice`."""
+        hypotheses = {i: tokenize(captions[i]) for i in self.references}
+        scores = {"distinct": len(set(map(tuple, hypotheses.values()))) / len(hypotheses)}
         if java:
-            java_scores, left_out = meteor_spice(hypotheses, references)
+            known = list(self.references.values())
+            java_scores, left_out = meteor_spice(list(hypotheses.values()), known)
             scores |= java_scores
             for name, reason in left_out.items():
                 logger.warning("%s left out: %s", name, reason)
-        return scores | caption_statistics(hypotheses)
+        return scores
 
 
 def caption_scores(
@@ -314,8 +286,9 @@ def caption_scores(
             why one is left out.
 
     Returns:
-        `bleu1` to `bleu4`, `rouge_l`, `cider`, with `java` also `meteor` and `spice`, then
-        `mean_length`, `distinct` and `function_word_endings`.
+        `bleu1` to `bleu4`, `rouge_l`, `cider`, `mean_length` in words, the rates of
+        `function_word_endings` ("a man on a") and of `distinct` captions, and with `java` also
+        `meteor` and `spice`.
 
     Raises:
         ValueError: if the ids differ, there is nothing to score, or an image has no reference.

@@ -4,10 +4,8 @@ The question-only baseline of `evaluate` is that of Antol et al., "VQA: Visual Q
 2015, for a model that needs some photograph: it gets the mean one.
 """
 
-import functools
-import json
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from itertools import chain, repeat
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from os import PathLike
 from pathlib import Path
 
@@ -18,18 +16,17 @@ from captioner import presets
 from captioner.data.images import sound_images
 from captioner.data.readers import load_dataset
 from captioner.data.records import DatasetError, Example
-from captioner.evaluation.answer_metrics import AnswerScorer
+from captioner.evaluation.answer_metrics import AnswerScorer, answer_type
 from captioner.evaluation.caption_metrics import CaptionScorer, attention_entropy, entropy
+from captioner.evaluation.intervals import Bootstrap
+from captioner.evaluation.report import Comparison, Report, Score
+from captioner.evaluation.results_files import FIELDS, others_of, read_results, write_results
 from captioner.generation import BEAM_WIDTH
 from captioner.generation.batching import stream
 from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam
 from captioner.models.captioner import Captioner
 
-# The fields of a result: of what it is, and what was written.
-FIELDS = {"captions": ("image_id", "caption"), "vqa": ("question_id", "answer")}
-
-Scores = dict[str, dict[str, float]]  # of each search its measures
 # What a model sees of photographs: each of these, or in its place features.
 See = Callable[[Captioner, Sequence[Path]], Iterator[np.ndarray]]
 
@@ -43,8 +40,9 @@ def evaluate(
     weights: str | PathLike[str],
     output: str | PathLike[str] | None = None,
     beam: int = BEAM_WIDTH,
+    against: str | PathLike[str] | None = None,
     record: bool = False,
-) -> Scores:
+) -> Report:
     """Caption the photographs of a split, or answer its questions, and score what was written.
 
     Captions are written by beam search and greedily. Questions are answered by beam search, and
@@ -62,37 +60,41 @@ def evaluate(
         weights: a preset by name or folder.
         output: the folder of the results files; by default the current one.
         beam: beam width.
+        against: another results file of the same task, which the first search is compared with.
         record: whether to write the scores into the preset's metadata.
 
     Returns:
-        A dict: "beam 3", say, and "greedy" or "question only", each with its dict of scores.
+        The scores of "beam 3", say, and of "greedy" or "question only", with their intervals.
 
     Raises:
-        DatasetError, PresetError: the data or the weights cannot be read, or do not suit the task.
+        DatasetError, PresetError: the data, the weights or the other results cannot be read, or do
+            not suit the task.
     """
     model = Captioner.from_preset(weights)
     if task == "vqa":
         presets.check_answers(model, weights)
     examples = examples_of(task, dataset, root, split)
-    score = scorer_of(task, examples)
+    identity, _ = FIELDS[task]
+    photographs: dict[Hashable, Hashable] = {getattr(e, identity): e.image for e in examples}
+    other = None if against is None else others_of(Path(against), task, photographs)
+    scorer, bootstrap = scorer_of(task, examples), Bootstrap(photographs)
     folder = Path(output or ".")
     folder.mkdir(parents=True, exist_ok=True)
-    scores = {}
+    report = Report({})
     for name, (width, see) in searches_of(task, beam).items():
         found = write(model, by_photograph(examples), see, Beam(width))
-        written: dict[Example, str] = {}
-        looks: list[tuple[str, float]] = []
+        written: dict[Example, Caption] = {}
         for example, best in tqdm(found, name, len(examples), unit=FIELDS[task][1], disable=None):
-            written[example] = best.text
-            looks += [(word.word, entropy(word.attention)) for word in best.words]
+            written[example] = best._replace(candidates=[])
         path = folder / f"{task}_{dataset}_{split}_{name.replace(' ', '')}_results.json"
-        write_results(path, task, {example: written[example] for example in examples})
-        scores[name] = score(read_results(path, task))
-        if task == "captions":
-            scores[name] |= attention_entropy(looks)
+        write_results(path, task, {example: written[example].text for example in examples})
+        results = read_results(path, task)
+        report.scores[name] = scores_of(scorer, bootstrap, results, written)
+        if other is not None and report.comparison is None:
+            report.comparison = compare(name, str(against), scorer, results, other, photographs)
     if record:
-        record_scores(weights, task, dataset, split, beam, examples, scores)
-    return scores
+        record_scores(weights, task, dataset, split, beam, examples, report)
+    return report
 
 
 def examples_of(task: str, dataset: str, root: str | PathLike[str], split: str) -> list[Example]:
@@ -112,15 +114,13 @@ def examples_of(task: str, dataset: str, root: str | PathLike[str], split: str) 
     return examples
 
 
-def scorer_of(
-    task: str, examples: Sequence[Example]
-) -> Callable[[dict[Hashable, str]], dict[str, float]]:
-    """The function of results, texts by their ids, that returns a dict of scores."""
+def scorer_of(task: str, examples: Sequence[Example]) -> CaptionScorer | AnswerScorer:
+    """What scores results, texts by their ids."""
     identity, _ = FIELDS[task]
     references = {getattr(example, identity): example.references for example in examples}
     if task == "vqa":
-        return AnswerScorer(references, kinds_of(examples)).score
-    return functools.partial(CaptionScorer(references).score, java=True)
+        return AnswerScorer(references, kinds_of(examples))
+    return CaptionScorer(references)
 
 
 def searches_of(task: str, beam: int) -> dict[str, tuple[int, See]]:
@@ -130,20 +130,46 @@ def searches_of(task: str, beam: int) -> dict[str, tuple[int, See]]:
     return {f"beam {beam}": (beam, each), "greedy": (1, each)}
 
 
-def write_results(path: Path, task: str, written: dict[Example, str]) -> None:
-    """Write a results file in the field's format, of texts by their examples."""
-    identity, text = FIELDS[task]
-    results = [
-        {identity: getattr(example, identity), text: said} for example, said in written.items()
-    ]
-    presets.write_json(path, results)
+def scores_of(
+    scorer: CaptionScorer | AnswerScorer,
+    bootstrap: Bootstrap,
+    results: dict[Hashable, str],
+    written: Mapping[Example, Caption],
+) -> dict[str, Score]:
+    """The scores of results, and of captions also where their words looked."""
+    measures = scorer.measures(results)
+    if isinstance(scorer, CaptionScorer):
+        measures |= attention_entropy(
+            {
+                example.image_id: [(word.word, entropy(word.attention)) for word in caption.words]
+                for example, caption in written.items()
+            }
+        )
+    scores = {name: Score(of.value, bootstrap.interval(of)) for name, of in measures.items()}
+    if isinstance(scorer, CaptionScorer):
+        whole = scorer.of_all(results, java=True)
+        scores |= {name: Score(value) for name, value in whole.items()}
+    return scores
 
 
-def read_results(path: Path, task: str) -> dict[Hashable, str]:
-    """The texts of a results file by their ids."""
-    identity, text = FIELDS[task]
-    results = json.loads(path.read_text(encoding="utf-8"))
-    return {result[identity]: result[text] for result in results}
+def compare(
+    search: str,
+    against: str,
+    scorer: CaptionScorer | AnswerScorer,
+    results: Mapping[Hashable, str],
+    other: Mapping[Hashable, str],
+    photographs: Mapping[Hashable, Hashable],
+) -> Comparison:
+    """By how much results exceed others, over what both have."""
+    common = {i: photograph for i, photograph in photographs.items() if i in other}
+    bootstrap = Bootstrap(common)
+    ours = scorer.measures({i: results[i] for i in common})
+    theirs = scorer.measures({i: other[i] for i in common})
+    gains = {
+        name: Score(of.value - theirs[name].value, bootstrap.difference(of, theirs[name]))
+        for name, of in ours.items()
+    }
+    return Comparison(search, against, bootstrap.count, gains)
 
 
 def record_scores(
@@ -153,7 +179,7 @@ def record_scores(
     split: str,
     beam: int,
     examples: Sequence[Example],
-    scores: Scores,
+    report: Report,
 ) -> None:
     """Write scores into the metadata of a preset, with the command that measured them."""
     # DIR: where the data lies on this machine says nothing to anybody else.
@@ -165,7 +191,20 @@ def record_scores(
         counts["questions"] = len(examples)
     metadata = presets.read_metadata(weights)
     command = f"python -m captioner evaluate {command}"
-    metadata.setdefault("scores", {})[key] = {"command": command, **counts, **scores}
+    scores = {
+        search: {measure: score.value for measure, score in found.items()}
+        for search, found in report.scores.items()
+    }
+    intervals = {
+        search: {measure: score.interval for measure, score in found.items() if score.interval}
+        for search, found in report.scores.items()
+    }
+    metadata.setdefault("scores", {})[key] = {
+        "command": command,
+        **counts,
+        **scores,
+        "intervals": intervals,
+    }
     with presets.replacement(presets.find(weights)) as new:
         presets.write_json(new / presets.METADATA, metadata)
 
@@ -179,14 +218,10 @@ def by_photograph(examples: Iterable[Example]) -> list[list[Example]]:
     return sorted(groups.values(), key=len)
 
 
-def kinds_of(examples: Iterable[Example]) -> dict[Hashable, str] | None:
-    """The kind of each question by its id; None if some have none."""
-    kinds: dict[Hashable, str] = {}
-    for example in examples:
-        if example.kind is None:
-            return None
-        kinds[example.question_id] = example.kind
-    return kinds
+def kinds_of(examples: Iterable[Example]) -> dict[Hashable, str]:
+    """The kind of each question by its id: what the data name it, or else the type of its
+    answers."""
+    return {e.question_id: e.kind or answer_type(e.references) for e in examples}
 
 
 def write(
@@ -224,13 +259,3 @@ def the_mean(model: Captioner, paths: Sequence[Path]) -> Iterator[np.ndarray]:
     for photograph in sound_images(paths, model.config.image_size):
         total += photograph
     return repeat(model.encode(total[None] / len(paths))[0], len(paths))
-
-
-def table(scores: Scores) -> str:
-    """Scores as text: a row for each measure, a column for each search."""
-    rows = [f"{'':26}" + "".join(f"{name:>15}" for name in scores)]
-    for measure in dict.fromkeys(chain(*scores.values())):
-        values = (column.get(measure) for column in scores.values())
-        cells = ("-" if value is None else f"{value:.4f}" for value in values)
-        rows.append(f"{measure:26}" + "".join(f"{cell:>15}" for cell in cells))
-    return "\n".join(rows)

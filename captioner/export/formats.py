@@ -4,6 +4,7 @@ Each format writes the encoder and the search, and reads them back, so that they
 with the model they were made of.
 """
 
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,24 +20,21 @@ from captioner.export import onnx
 from captioner.export.check import ExportError, agree
 from captioner.export.functions import ENDPOINTS, functions_of
 from captioner.models.captioner import Captioner
+from captioner.runtime.graph import Graph
 
 Run = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
 
 def write_onnx(model: Captioner, folder: Path) -> list[Run]:
     """`encoder.onnx` and `search.onnx`, for onnxruntime and others."""
-    import onnxruntime
-
-    def run(path: Path) -> Run:
-        session = onnxruntime.InferenceSession(path)
-        outputs = [output.name for output in session.get_outputs()]
-        return lambda inputs: dict(zip(outputs, session.run(outputs, dict(inputs)), strict=True))
-
-    return [run(path) for path in _save_onnx(model, folder)]
+    return [Graph(path, {}) for path in _save_onnx(model, folder)]
 
 
 def write_openvino(model: Captioner, folder: Path) -> list[Run]:
     """`encoder.xml` and `search.xml` with a `.bin` each, for OpenVINO."""
+    # OpenVINO reports its use to its maker if it can import this package. Its only other switch
+    # is a file in the home folder.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     import openvino
 
     def run(path: Path) -> Run:

@@ -116,7 +116,7 @@ def without_weights(
         path: the `model.weights.h5` of the captioner.
 
     Returns:
-        The model, and the places that `captioner.runtime.graph.Graph` takes.
+        The model, and the places that `captioner.runtime.graph.read_weights` takes.
     """
     known: dict[bytes, tuple[str, list[int]]] = {}
     with h5py.File(path) as file:

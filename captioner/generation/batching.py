@@ -144,8 +144,18 @@ def _search(
     if "concepts" in outputs:
         named = zip(outputs["concepts"], outputs["odds"], strict=True)
         concepts = [concepts_of(model, *row) for row in named]
-    concepts = [row for row in concepts for _ in range(groups // len(questions))]
+    likely = np.ones(len(questions))
+    if model.calibration is not None:
+        likely = model.calibration.is_photograph(inputs["features"])
+    each = groups // len(questions)
+    concepts = [row for row in concepts for _ in range(each)]
     return [
         caption_of(model, *found)
-        for found in zip(asked, *(outputs[name] for name in OUTPUTS), concepts, strict=True)
+        for found in zip(
+            asked,
+            *(outputs[name] for name in OUTPUTS),
+            concepts,
+            np.repeat(likely, each),
+            strict=True,
+        )
     ]

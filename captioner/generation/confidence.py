@@ -1,31 +1,46 @@
-"""How likely what was written is to be right, of what the search thought of its words."""
+"""How likely what was written is to be right, of what the search thought of its words.
 
+The confidence is a product of two logistic regressions: how likely the picture is to be a
+photograph at all, of the features of the encoder, and how likely what is written of a photograph is
+to be right.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from captioner.data.function_words import FUNCTION_WORDS
+from captioner.generation import reranking
 
 if TYPE_CHECKING:
-    from captioner.generation.results import Caption
+    from captioner.generation.results import Candidate, Caption, Concept
 
 FEATURES = 5
+# Numbers of weights; those for pictures depend on the encoder.
+LENGTHS = {"captions": FEATURES, "answers": FEATURES, "ranking": len(reranking.FEATURES)}
 UNSEEN = 0.1  # the probability of what is no concept, or not a likely one
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Weights of a logistic regression (Platt, 1999) on what `features` gives.
+    """Weights of logistic regressions (Platt, 1999); None where nothing was there to fit to.
 
     Attributes:
-        captions: for captions; None where none were there to fit to. That one is right means what
+        captions: for captions, on what `features` gives. That one is right means what
             `captioner.evaluation.calibration` says.
-        answers: for answers.
+        answers: for answers, on the same.
+        photograph: for pictures, on a constant and the mean features of all regions,
+            `float[1 + C]`; without it every picture counts as a photograph.
+        ranking: for the candidates of a caption, see `captioner.generation.reranking`; without it
+            the likeliest is the best.
     """
 
     captions: tuple[float, ...] | None = None
     answers: tuple[float, ...] | None = None
+    photograph: tuple[float, ...] | None = None
+    ranking: tuple[float, ...] | None = None
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
@@ -34,18 +49,53 @@ class Calibration:
         Raises:
             ValueError: it is not that.
         """
-        if not isinstance(content, dict) or any(
-            weights is not None and len(weights) != FEATURES for weights in content.values()
+        if not isinstance(content, dict) or not all(
+            _are_weights(value, LENGTHS.get(task)) for task, value in content.items()
         ):
-            raise ValueError(f"not {FEATURES} weights for captions and for answers")
+            raise ValueError(f"not the weights that there are for {', '.join(LENGTHS)}")
         return cls(**{task: weights and tuple(weights) for task, weights in content.items()})
 
-    def confidence(self, caption: "Caption", asked: bool) -> float | None:
-        """In 0..1, of a caption, or of an answer where a question was `asked`."""
+    def confidence(self, caption: "Caption", asked: bool, photograph: float = 1.0) -> float | None:
+        """In 0..1, of a caption, or of an answer where a question was `asked`.
+
+        Args:
+            caption: what was written.
+            asked: whether it answers a question.
+            photograph: how likely the picture is to be a photograph.
+        """
         weights = self.answers if asked else self.captions
         if weights is None:
             return None
-        return float(1 / (1 + np.exp(-features(caption) @ np.array(weights))))
+        return photograph * float(logistic(features(caption) @ np.array(weights)))
+
+    def ranked(
+        self, candidates: list["Candidate"], concepts: Sequence["Concept"]
+    ) -> list["Candidate"]:
+        """The candidates of a caption, the best first."""
+        if self.ranking is None or len(candidates) == 1:
+            return candidates
+        found = reranking.features(candidates, concepts)
+        return [candidates[i] for i in reranking.order(self.ranking, found)]
+
+    def is_photograph(self, maps: np.ndarray) -> np.ndarray:
+        """How likely pictures are to be photographs, `float[B]`, of features `float[B, R, C]`."""
+        if self.photograph is None:
+            return np.ones(len(maps))
+        constant, *weights = self.photograph
+        return logistic(constant + maps.mean(axis=1, dtype=float) @ np.array(weights))
+
+
+def logistic(odds: np.ndarray) -> np.ndarray:
+    """Probabilities of log-odds, both `float[...]`."""
+    return 0.5 + 0.5 * np.tanh(0.5 * odds)  # exp would overflow
+
+
+def _are_weights(value: Any, length: int | None) -> bool:
+    """Whether a value of JSON is None or a list of numbers, of a length if one is given."""
+    if not isinstance(value, list | tuple):
+        return value is None
+    numbers = all(type(number) in (int, float) for number in value)
+    return numbers and length in (None, len(value))
 
 
 def features(caption: "Caption") -> np.ndarray:

@@ -125,9 +125,8 @@ class Generator(keras.Model):
             scores = inherit(scores) + gained
             if rules is not None:
                 said, recent = map(inherit, history)
-                said = ops.logical_or(said, ids == ops.expand_dims(last, -1))
                 history = (
-                    said,
+                    rules.say(said, last),
                     ops.concatenate([recent[..., 1:], ops.expand_dims(last, -1)], axis=-1),
                 )
             attention = inherit(attention)

@@ -46,7 +46,7 @@ class Concept(NamedTuple):
 class Candidate(NamedTuple):
     """A sentence, its score (the mean log-probability of its tokens) and its words.
 
-    The tokens are the words and, where the sentence has ended, its end. The search ranks by it.
+    The tokens are the words and, where the sentence has ended, its end.
     """
 
     text: str
@@ -87,6 +87,7 @@ def caption_of(
     log_probs: np.ndarray,
     attention: np.ndarray,
     concepts: tuple[Concept, ...] = (),
+    photograph: float = 1.0,
 ) -> Caption:
     """What one search has found, as a `Caption` of all its candidates.
 
@@ -97,16 +98,19 @@ def caption_of(
         log_probs: `float[K, T]` of these tokens.
         attention: `float[K, T, R]`.
         concepts: of the photograph.
+        photograph: how likely it is to be one.
     """
     lengths = (tokens != PAD).sum(axis=-1)
     best_first = np.argsort(-log_probs.sum(axis=-1) / lengths, kind="stable")
     candidates = [
         _candidate(model, asked, tokens[i], log_probs[i], attention[i]) for i in best_first
     ]
-    caption = Caption(*candidates[0], candidates, None, concepts)
     if model.calibration is None:
-        return caption
-    return caption._replace(confidence=model.calibration.confidence(caption, asked))
+        return Caption(*candidates[0], candidates, None, concepts)
+    if not asked:
+        candidates = model.calibration.ranked(candidates, concepts)
+    caption = Caption(*candidates[0], candidates, None, concepts)
+    return caption._replace(confidence=model.calibration.confidence(caption, asked, photograph))
 
 
 def concepts_of(model: Writer, ids: np.ndarray, odds: np.ndarray) -> tuple[Concept, ...]:

@@ -2,6 +2,9 @@
 
 from typing import Any, NamedTuple
 
+import keras
+from keras import ops
+
 from captioner.layers.tensor import Tensor
 
 
@@ -30,3 +33,10 @@ class Memory(NamedTuple):
     keys: Any = None  # what the attention compares with, float[B, R, A]; of each layer if several
     mask: Tensor | None = None  # bool[B, R], false where padded; None where nothing is
     concepts: Any = None  # `Concepts`, where the decoder looks at them
+
+
+def take(memory: Memory, rows: Tensor) -> Memory:
+    """The memory of N sequences: of each the row `int[N]` of a memory of B photographs."""
+    return keras.tree.map_structure(
+        lambda values: None if values is None else ops.take(values, rows, axis=0), memory
+    )

@@ -1,6 +1,7 @@
 """The captioner: an encoder of photographs and a decoder that writes about them."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any
@@ -9,12 +10,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from captioner.data.tokenizer import phrase, sentence
-from captioner.data.vocabulary import PAD, Vocabulary
+from captioner.data.vocabulary import END, PAD, Vocabulary
 from captioner.generation.photographs import WritesAboutPhotographs
+from captioner.generation.prose import text_of
 from captioner.generation.rules import Rules
 from captioner.layers.image_encoder import build_encoder
-from captioner.layers.memory import Memory
+from captioner.layers.memory import Memory, take
 from captioner.layers.tensor import Tensor
 from captioner.layers.text_encoder import TextEncoder
 from captioner.models.base import ConditionalLanguageModel, Inputs
@@ -23,6 +24,8 @@ from captioner.models.config import CaptionerConfig
 # What training does to the concepts of a photograph: the share of slots that are left empty, and
 # the standard deviation of noise on their log-odds.
 CONCEPT_DROPOUT, CONCEPT_NOISE = 0.2, 0.7
+# Names of inputs that are learned to be written, see `Captioner.call`.
+SEQUENCES = re.compile(r"(captions|answers|texts|text_answers)(_\d+)?")
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -74,6 +77,7 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
             name="position",
         )
         self.drop = keras.layers.Dropout(config.dropout, name="drop")
+        self.attention_penalty = config.attention_penalty  # self-critical training scales it
         self.decoder = self.new_decoder(bool(config.concepts))
         if config.concepts:
             self.concept_head = keras.layers.Dense(len(config.concepts), name="concept_head")
@@ -190,42 +194,49 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
 
     def detokenize(self, words: Sequence[str], asked: bool) -> str:
         """The text of words written: an answer where a question was `asked`, else a sentence."""
-        return phrase(words) if asked else sentence(words)
+        return text_of(words, asked)
 
     def call(self, inputs: Inputs, training: bool = False) -> dict[str, Tensor]:
         """Teacher-forced logits of captions, of answers, or of both.
 
         Args:
             inputs: a dict with "photographs" `[B, S, S, 3]` in 0..255, or "features"
-                `float[B, R, C]` where the encoder has run already; and of what is written about
-                them the words before: "captions" `int[B, K, T]`, or "answers" `int[B, M, U]` to
-                "questions" `int[B, M, Q]`. For a model with concepts also "texts" `int[G, K, T]`,
-                sentences without photographs, see `text_memory`.
+                `float[B, R, C]` where the encoder has run already; for sentences without
+                photographs "concepts" and "odds", see `text_memory`. And the words before:
+                "captions" `int[B, K, T]`, "answers" `int[B, M, U]` to "questions"
+                `int[B, M, Q]`, "texts" `int[G, K, T]`. Or groups of sequences of one length:
+                "captions_12" `int[N, 12]` about the photographs "captions_12_rows" `int[N]`, and so
+                "answers_2" with "answers_2_questions" `int[N, Q]`, "texts_12", "text_answers_2".
             training: whether dropout is applied, and noise on the concepts.
 
         Returns:
-            A dict with the logits of the words that follow: "captions" `float[B, K, T, V]`,
-            "answers" `float[B, M, U, V]`, "texts" `float[G, K, T, V]`.
+            A dict with the logits of the words that follow, by the same names, of the shape of the
+            words before and V: "captions" `float[B, K, T, V]`, "captions_12" `float[N, 12, V]`.
         """
         memory = self.memory(inputs, training)
-        logits = {}
+        texts = self.text_memory(inputs) if "concepts" in inputs else memory
+        logits, looks = {}, []
         # In this order always, or runs of one seed would draw other dropout.
-        for name in [name for name in ("captions", "answers", "texts") if name in inputs]:
-            _, sequences, steps = inputs[name].shape
-            tokens = ops.reshape(inputs[name], (-1, steps))
-            asked = {"questions": inputs["questions"]} if name == "answers" else {}
+        for name in sorted(filter(SEQUENCES.fullmatch, inputs)):
+            shape = inputs[name].shape
+            tokens = ops.reshape(inputs[name], (-1, shape[-1]))
+            asked = inputs.get(f"{name}_questions", inputs.get("questions"))
+            asked = {"questions": asked} if "answers" in name else {}
             condition = self.condition(asked, ops.shape(tokens)[0], training)
-            read = self.text_memory(inputs) if name == "texts" else memory
+            read = texts if name.startswith("text") else memory
+            if f"{name}_rows" in inputs:
+                read = take(read, inputs[f"{name}_rows"])
             found, attention = self.decoder(tokens, read, condition, training=training)
-            logits[name] = ops.reshape(found, (-1, sequences, steps, found.shape[-1]))
+            logits[name] = ops.reshape(found, (-1, *shape[1:], found.shape[-1]))
             # An answer of one word need not have looked everywhere.
-            if training and name == "captions" and self.config.attention_penalty:
-                penalty = doubly_stochastic(attention, tokens != PAD)
-                self.add_loss(self.config.attention_penalty * penalty)
+            if name.startswith("captions"):
+                looks.append((attention, (tokens != PAD) & (tokens != END)))  # nothing follows END
+        if training and looks and self.attention_penalty:
+            self.add_loss(self.attention_penalty * doubly_stochastic(looks))
         return logits
 
 
-def doubly_stochastic(attention: Tensor, words: Tensor) -> Tensor:
+def doubly_stochastic(looks: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """The penalty of Xu et al. (2015), eq. 14: every region should be looked at equally in all.
 
     The paper compares a region's total attention with 1. As the totals of a sentence add up to
@@ -233,15 +244,19 @@ def doubly_stochastic(attention: Tensor, words: Tensor) -> Tensor:
     length / R, so that even attention costs nothing.
 
     Args:
-        attention: `float[N, T, R]`, summing to 1 over R.
-        words: `bool[N, T]`, false where a sequence is padded.
+        looks: for each group of N sequences their attention `float[N, T, R]`, summing to 1 over R,
+            and `bool[N, T]`, false where a sequence is padded.
 
     Returns:
         `float[]`, in float32: the squared difference, averaged over regions and over the sequences
         that hold words; of a photograph without captions there are none.
     """
-    attention, words = ops.cast(attention, "float32"), ops.cast(words, "float32")
-    totals = ops.sum(attention * words[..., None], axis=1)  # [N, R]
-    lengths = ops.sum(words, axis=1, keepdims=True)
-    squares = ops.sum(ops.square(totals - lengths / attention.shape[-1])) / attention.shape[-1]
-    return squares / ops.maximum(ops.sum(ops.cast(lengths > 0, "float32")), 1.0)
+    squares, spoken = 0.0, 0.0
+    for attention, words in looks:
+        attention, words = ops.cast(attention, "float32"), ops.cast(words, "float32")
+        totals = ops.sum(attention * words[..., None], axis=1)  # [N, R]
+        lengths = ops.sum(words, axis=1, keepdims=True)
+        regions = attention.shape[-1]
+        squares += ops.sum(ops.square(totals - lengths / regions)) / regions
+        spoken += ops.sum(ops.cast(lengths > 0, "float32"))
+    return squares / ops.maximum(spoken, 1.0)

@@ -4,7 +4,12 @@ Nothing is imported here but the standard library: whoever reads a preset need n
 """
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Self
+from types import UnionType
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin
+
+AttentionName = Literal["additive", "dot", "mean"]
+CellName = Literal["rnn", "lstm", "gru", "peephole_lstm"]
+DecoderName = Literal["recurrent", "transformer"]
 
 FORMAT = 1  # of config.json; goes up when an older file would be misunderstood
 
@@ -24,7 +29,8 @@ class Config:
         """Read what `to_json` wrote; a setting that it lacks has its default.
 
         Raises:
-            ValueError: another format, another model, or a setting that this one has not.
+            ValueError: another format, another model, a setting that this one has not, or a value
+                of another type.
         """
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             found = content.get("format") if isinstance(content, dict) else None
@@ -36,7 +42,23 @@ class Config:
             raise ValueError(f"holds a {content.get('model')}, not a {cls.model}")
         if unknown := settings.keys() - {field.name for field in fields(cls)}:
             raise ValueError(f"a {cls.model} has no setting {', '.join(sorted(unknown))}")
+        for field in fields(cls):
+            if field.name in settings and not _is(settings[field.name], field.type):
+                raise ValueError(f"its {field.name} cannot be {settings[field.name]!r:.60}")
         return cls(**settings)
+
+
+def _is(value: Any, kind: Any) -> bool:
+    """Whether a value of JSON is of the type of a field."""
+    if isinstance(kind, UnionType):
+        return any(_is(value, one) for one in get_args(kind))
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if kind is float:
+        return type(value) in (int, float)
+    if get_origin(kind) is tuple:
+        return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    return type(value) is (get_origin(kind) or kind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +103,9 @@ class CaptionerConfig(Config):
     embedding_size: int = 256
     units: int = 512
     attention_size: int = 256
-    attention: str = "additive"
-    decoder: str = "recurrent"
-    cell: str = "lstm"
+    attention: AttentionName = "additive"
+    decoder: DecoderName = "recurrent"
+    cell: CellName = "lstm"
     layers: int = 1
     heads: int = 4
     positional: bool = True

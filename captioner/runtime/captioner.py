@@ -1,6 +1,7 @@
 """The captioner of a preset, without Keras."""
 
 import json
+import operator
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,15 +9,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
+import h5py
 import numpy as np
 
 from captioner import presets
-from captioner.data.tokenizer import phrase, sentence
 from captioner.generation.confidence import Calibration
 from captioner.generation.photographs import WritesAboutPhotographs
+from captioner.generation.prose import text_of
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
-from captioner.runtime.graph import Graph
+from captioner.runtime.graph import Graph, read_weights
 from captioner.runtime.processes import PerProcess
 
 SEARCHED = 8  # photographs that a thread writes about together
@@ -47,11 +49,13 @@ class OnnxCaptioner(WritesAboutPhotographs):
         self._pool = PerProcess(lambda: ThreadPoolExecutor(threads or os.cpu_count()))
         try:
             about = json.loads((folder / presets.GRAPHS).read_text(encoding="utf-8"))
-            self.grid = tuple(about["grid"])
+            self.grid = tuple(map(operator.index, about["grid"]))
+            weights = folder / presets.WEIGHTS
             self._encoder, self._search = (
-                Graph(folder / name, about["weights"][name], folder / presets.WEIGHTS)
+                Graph(folder / name, read_weights(weights, about["weights"][name]))
                 for name in (presets.ENCODER_GRAPH, presets.SEARCH_GRAPH)
             )
+            self._check(weights)
         except Exception as error:  # onnxruntime has many
             line = " ".join(str(error).split())[:200]
             raise PresetError(
@@ -74,6 +78,29 @@ class OnnxCaptioner(WritesAboutPhotographs):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as the folder of its preset, which must be there where it is unpickled."""
         return type(self), self._made_of
+
+    def _check(self, weights: Path) -> None:
+        """Compare what the files of the preset say with the graphs.
+
+        Raises:
+            ValueError: they do not go together.
+        """
+        inputs = self._encoder.inputs | self._search.inputs
+        with h5py.File(weights) as file:
+            words = len(file["decoder/embedding/vars/0"])
+        rows, columns = self.grid
+        pairs = {
+            "image_size": (self.config.image_size, inputs["photographs"][1]),
+            "max_words": (self.config.max_words, inputs["uniform"][0] - 1),
+            "questions": (self.answers, "questions" in inputs),
+            "grid": (rows > 0 and rows * columns, self._search.outputs["attention"][-1]),
+            "words": (len(self.vocabulary), words),
+        }
+        if self.answers:
+            pairs["max_question_words"] = (self.config.max_question_words, inputs["questions"][-1])
+        for name, (said, found) in pairs.items():
+            if said != found:
+                raise ValueError(f"{name}: the preset says {said}, its graphs {found}")
 
     @property
     def answers(self) -> bool:
@@ -108,4 +135,4 @@ class OnnxCaptioner(WritesAboutPhotographs):
 
     def detokenize(self, words: Sequence[str], asked: bool) -> str:
         """The text of words written: an answer where a question was `asked`, else a sentence."""
-        return phrase(words) if asked else sentence(words)
+        return text_of(words, asked)

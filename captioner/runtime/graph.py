@@ -1,50 +1,75 @@
-"""One exported graph, and the weights that it shares with the Keras model of its preset."""
+"""One exported graph, and the weights that it shares with the Keras model of its preset.
 
-from collections.abc import Iterator, Mapping
+This is the only module that imports onnxruntime.
+"""
+
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-import onnxruntime
 
 from captioner.runtime.processes import PerProcess
 
+# Before the import: otherwise onnxruntime writes an identifier of this computer into the home
+# folder, and sends records of its use to its maker.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime  # noqa: E402
+
 
 class Graph:
-    """An ONNX model that is handed its weights.
+    """An ONNX model.
 
     Args:
         path: the `.onnx` file.
-        places: of each weight that the file lacks, by its name: the "dataset" in `weights`, the
-            order of its "axes" and its "shape".
-        weights: a `model.weights.h5`.
+        weights: the weights that the file lacks, by their names.
+
+    Attributes:
+        inputs: the shape of each input, by its name; a size that is free is a text.
+        outputs: likewise.
     """
 
-    def __init__(self, path: Path, places: Mapping[str, Any], weights: Path) -> None:
+    def __init__(self, path: Path, weights: Mapping[str, np.ndarray]) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors alone
         # A thread a photograph is faster than several threads for one, and takes less memory.
         options.intra_op_num_threads = 1
         options.enable_mem_pattern = False  # it plans for the largest batch, and keeps that
         # onnxruntime does not copy them: they must live as long as the session.
-        self._weights = dict(_read(weights, places))
+        self._weights = dict(weights)
         values = map(onnxruntime.OrtValue.ortvalue_from_numpy, self._weights.values())
         options.add_external_initializers(list(self._weights), list(values))
         graph, providers = path.read_bytes(), ["CPUExecutionProvider"]
         self._session = PerProcess(
             lambda: onnxruntime.InferenceSession(graph, options, providers=providers)
         )
-        self._outputs = [output.name for output in self._session().get_outputs()]
+        session = self._session()
+        self.inputs = {item.name: item.shape for item in session.get_inputs()}
+        self.outputs = {item.name: item.shape for item in session.get_outputs()}
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The outputs by their names, of the inputs by theirs; from any thread."""
-        outputs = self._session().run(self._outputs, dict(inputs))
-        return dict(zip(self._outputs, outputs, strict=True))
+        outputs = self._session().run(list(self.outputs), dict(inputs))
+        return dict(zip(self.outputs, outputs, strict=True))
 
 
-def _read(path: Path, places: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
+def read_weights(path: Path, places: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The weights that a graph lacks, from a `model.weights.h5`.
+
+    Args:
+        path: the file.
+        places: of each weight, by its name: the "dataset" in the file, the order of its "axes" and
+            its "shape".
+
+    Returns:
+        An array `float32` of that shape for each name.
+    """
+    weights = {}
     with h5py.File(path) as file:
         for name, place in places.items():
             array = file[place["dataset"]][()].transpose(place["axes"])
-            yield name, np.ascontiguousarray(array, "float32").reshape(place["shape"])
+            weights[name] = np.ascontiguousarray(array, "float32").reshape(place["shape"])
+    return weights

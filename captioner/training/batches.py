@@ -14,15 +14,16 @@ from PIL import Image, ImageEnhance
 
 from captioner.data.images import open_image, squash
 from captioner.data.records import Example
-from captioner.data.vocabulary import PAD, Vocabulary
-from captioner.evaluation.answer_metrics import items
+from captioner.data.vocabulary import Vocabulary
 from captioner.models.captioner import Captioner
+from captioner.training.answers import answer_steps, encode_questions, learned_answers
+from captioner.training.recipe import FROZEN, Phase
+from captioner.training.sequences import Arrays, Kind, TokenSequence, grouped
 from captioner.training.texts import Sentences
 
 CAPTIONS = 5  # captions of a photograph in a batch, K
 QUESTIONS = 6  # questions about a photograph in a batch, M
 
-Arrays = dict[str, np.ndarray]
 # Of the number of a photograph, whether to mirror it, and a generator.
 ReadOne = Callable[[int, bool, np.random.Generator], np.ndarray]
 
@@ -72,15 +73,14 @@ def photographs_of(
 
 
 class Batches(keras.utils.PyDataset):
-    """Shuffled batches of photographs with what is written about each, half of them mirrored.
+    """Shuffled batches of photographs with what is written about each.
 
-    A batch is `(inputs, targets)`, the inputs as for `Captioner.call`, the targets as what that
-    returns: "captions" `int[B, K, T]` if any photograph has captions, "answers" `int[B, M, U]` if
-    any has questions, "texts" `int[GROUPS, EACH, T]` where there are sentences without photographs.
-    Where captions of some photographs weigh less it is `(inputs, targets, weights)`, these as the
-    targets. What a batch draws depends on the seed, the epoch and its number alone, so
-    that a resumed run sees what an uninterrupted one would. On JAX all batches have as many
-    rows: the last is filled up with such as cost nothing.
+    A batch is `(inputs, targets, weights)` of a `Captioner`: the photographs, and groups of
+    captions, of answers, and of sentences without photographs, see
+    `captioner.training.sequences.grouped`. The loss is the weighted sum over all words. The draws
+    of a batch depend on the seed, the epoch and its number alone, so that a resumed run sees the
+    batches of an uninterrupted one. On JAX all batches have as many rows: the last is filled up
+    with such as cost nothing.
 
     Args:
         photographs: a list of `Photograph`.
@@ -90,7 +90,9 @@ class Batches(keras.utils.PyDataset):
         model: the `Captioner`, for its vocabulary and the lengths of what it reads and writes.
         batch_size: photographs in a batch.
         seed: an integer.
+        phase: the weights of answers and texts in the loss.
         texts: `Sentences` without photographs, or None.
+        mirrored: whether half of the photographs are mirrored.
     """
 
     def __init__(
@@ -101,17 +103,19 @@ class Batches(keras.utils.PyDataset):
         model: Captioner,
         batch_size: int,
         seed: int,
+        phase: Phase = FROZEN,
         texts: Sentences | None = None,
+        mirrored: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.read, self.key = read, key
+        self.read, self.key, self.phase, self.texts = read, key, phase, texts
+        self.mirrored = mirrored
         self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
         # JAX compiles for each shape anew, and several devices share a batch evenly.
         self.rows = batch_size if keras.backend.backend() == "jax" else 1
-        self.texts = texts
-        self.weights = np.array([photograph.weight for photograph in photographs], "float32")
+        self.weights = [photograph.weight for photograph in photographs]
         vocabulary = model.vocabulary
         self.mirror = mirrored_words(vocabulary)
         # Encoded when they are drawn: as arrays, those of COCO take 200 MB and ten seconds.
@@ -119,86 +123,61 @@ class Batches(keras.utils.PyDataset):
             vocabulary.encode, length=model.steps, top=model.config.caption_words
         )
         self.captions = [photograph.captions for photograph in photographs]
-        said = (a for p in photographs for question in p.questions for a in answers_of(question))
-        # Answers are shorter than captions, and every step costs time.
-        self.answer_steps = 1 + min(
-            max((len(vocabulary.ids(answer)) for answer in said), default=0), model.config.max_words
-        )
-        self.caption_steps, self.question_words = model.steps, model.config.max_question_words
+        self.caption_steps = model.steps
+        self.answer_steps = answer_steps(model)
         self.questions = [
-            [
-                (
-                    vocabulary.encode_question(question.question or "", self.question_words),
-                    [vocabulary.encode(a, self.answer_steps) for a in answers_of(question)],
-                )
-                for question in photograph.questions
-            ]
+            encode_questions(
+                ((q.question or "", learned_answers(q.references)) for q in photograph.questions),
+                *(model, self.answer_steps),
+            )
             for photograph in photographs
         ]
 
     def __len__(self) -> int:
         return -(-len(self.indices) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], ...]:
+    def __getitem__(self, index: int) -> tuple[Arrays, Arrays, Arrays]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.indices)
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        arrays, captions, questions, answers = [], [], [], []
-        rows = order[index * self.batch_size : (index + 1) * self.batch_size]
-        for i in rows:
-            mirror = bool(rng.integers(2))
+        arrays, captions, answers = [], [], []
+        for row, i in enumerate(order[index * self.batch_size : (index + 1) * self.batch_size]):
+            mirror = self.mirrored and bool(rng.integers(2))
             arrays.append(self.read(i, mirror, rng))
             words = self.mirror if mirror else np.arange(len(self.mirror))
-            drawn = rng.permutation(len(self.captions[i]))[:CAPTIONS]
-            captions.append([words[self.encode(self.captions[i][j])] for j in drawn])
-            asked = [self.questions[i][j] for j in rng.permutation(len(self.questions[i]))]
-            questions.append([words[question] for question, _ in asked[:QUESTIONS]])
-            answers.append([words[rng.choice(said)] for _, said in asked[:QUESTIONS]])
-        inputs, targets = {self.key: np.stack(arrays)}, {}
+            for j in rng.permutation(len(self.captions[i]))[:CAPTIONS]:
+                tokens = words[self.encode(self.captions[i][j])]
+                captions.append(TokenSequence(tokens, row, self.weights[i]))
+            for j in rng.permutation(len(self.questions[i]))[:QUESTIONS]:
+                question, tokens = self.questions[i][j]
+                answers.append(
+                    TokenSequence(words[rng.choice(tokens)], row, question=words[question])
+                )
+        arrays += [arrays[-1]] * (-len(arrays) % self.rows)
+        groups: list[Kind] = []
         if any(self.captions):
-            tokens = filled(captions, CAPTIONS, self.caption_steps + 1)
-            inputs["captions"], targets["captions"] = tokens[..., :-1], tokens[..., 1:]
+            groups.append(("captions", captions, self.caption_steps, CAPTIONS * self.batch_size))
         if any(self.questions):
-            inputs["questions"] = filled(questions, QUESTIONS, self.question_words)
-            tokens = filled(answers, QUESTIONS, self.answer_steps + 1)
-            inputs["answers"], targets["answers"] = tokens[..., :-1], tokens[..., 1:]
-        if lacking := -len(rows) % self.rows:
-            inputs = filled_up(inputs, targets, lacking)
-            targets = filled_up(targets, targets, lacking)
+            groups.append(("answers", answers, self.answer_steps, QUESTIONS * self.batch_size))
+        inputs: Arrays = {self.key: np.stack(arrays)}
         if self.texts is not None:
-            inputs |= self.texts.batch(rng)
-            tokens = inputs["texts"]
-            inputs["texts"], targets["texts"] = tokens[..., :-1], tokens[..., 1:]
-        if (self.weights == 1).all():
-            return inputs, targets
-        weights = {name: np.ones(tokens.shape, "float32") for name, tokens in targets.items()}
-        weights["captions"][: len(rows)] *= self.weights[rows][:, None, None]
+            found, sentences = self.texts.batch(rng)
+            inputs |= found
+            groups += sentences
+        targets: Arrays = {}
+        weights: Arrays = {}
+        for name, sequences, steps, count in groups:
+            parts = grouped(name, sequences, steps, count)
+            for whole, part in zip((inputs, targets, weights), parts, strict=True):
+                whole |= part
+            for key in parts[1]:
+                weights[key] = weights[key] * loss_weight(name, self.phase)
         return inputs, targets, weights
 
 
-def answers_of(question: Example) -> list[str]:
-    """What may be learned as the answer to an `Example`: each item of each reference by itself,
-    since a list that is right as a whole ("book, lamp") is beyond a model that names one thing."""
-    return [item for reference in question.references for item in items(reference) or [reference]]
-
-
-def filled(rows: Sequence[Sequence[np.ndarray]], count: int, length: int) -> np.ndarray:
-    """`int32[B, count, length]` of B lists of `int[length]`: padding, which costs nothing in the
-    loss, where a list is shorter."""
-    tokens = np.full((len(rows), count, length), PAD, "int32")
-    for filling, row in zip(tokens, rows, strict=True):
-        filling[: len(row)] = row or filling[:0]
-    return tokens
-
-
-def filled_up(arrays: Arrays, targets: Arrays, lacking: int) -> Arrays:
-    """Inputs or targets of a batch with so many rows more, which cost nothing in the loss: of
-    padding where something is said, and else repeated, since nothing may have no features."""
-    return {
-        name: np.concatenate(
-            [a, *lacking * [np.full_like(a[:1], PAD) if name in targets else a[-1:]]]
-        )
-        for name, a in arrays.items()
-    }
+def loss_weight(name: str, phase: Phase) -> float:
+    """The share in the loss of a kind of sequences, where captions have 1."""
+    answers = phase.answers if "answers" in name else 1.0
+    return answers * phase.texts if name.startswith("text") else answers
 
 
 def mirrored_words(vocabulary: Vocabulary) -> np.ndarray:

@@ -32,5 +32,6 @@ class Board(keras.callbacks.Callback):
                 canvas = FigureCanvasAgg(strip(image, caption.words, caption.text))
                 canvas.figure.set_dpi(DPI)
                 canvas.draw()
-                tf.summary.text(image.name, caption.text)
-                tf.summary.image(image.name, np.asarray(canvas.buffer_rgba())[None, ..., :3])
+                tf.summary.text(f"caption/{image.name}", caption.text)
+                pixels = np.asarray(canvas.buffer_rgba())[None, ..., :3]
+                tf.summary.image(f"attention/{image.name}", pixels)

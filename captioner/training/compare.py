@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -17,10 +18,11 @@ from captioner.generation.batching import BATCH
 from captioner.layers.cells import CELLS
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
+from captioner.training.backup import Backup
 from captioner.training.batches import Batches, photographs_of
 from captioner.training.dev_scores import DevScores
 from captioner.training.features import cached_readers
-from captioner.training.fit import Progress, compile_model, fit
+from captioner.training.fit import Progress, compile_model, fit, new_optimizer
 from captioner.training.recipe import FROZEN
 from captioner.training.run import Run, TrainingError, digest
 
@@ -33,25 +35,19 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {"decoder": "transformer", "layers": 3, "units": 256, "dropout": 0.2},
 )
 SEED = 0
+SECONDS = "seconds"  # of an epoch, in its logs
 
 
 class Timed(DevScores):
-    """`DevScores` that keeps what it logged, and the seconds that each epoch trained."""
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self.seconds: list[float] = []
-        self.scores: list[dict[str, Any]] = []
+    """`DevScores` that also adds to the logs the seconds that the epoch trained."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.began = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         assert logs is not None  # as Keras calls it
-        self.seconds.append(time.perf_counter() - self.began)
+        logs[SECONDS] = time.perf_counter() - self.began
         super().on_epoch_end(epoch, logs)
-        self.scores.append(
-            {"BLEU-4": logs["val_bleu4"], "CIDEr": logs["val_cider"], "epoch": epoch + 1}
-        )
 
 
 def compare(
@@ -89,45 +85,61 @@ def compare(
     photographs, dev_photographs = photographs_of(data), photographs_of(dev)
     if not all(photograph.captions for photograph in dev_photographs):
         raise TrainingError(f"{dataset}: variants are compared by captions, and it has none")
-    settings = {
-        "dataset": dataset,
-        "weights": presets.sha256(presets.find(weights) / presets.WEIGHTS),
-        "epochs": epochs,
-        "records": digest([photographs, dev_photographs]),
-    }
-    Run(output, settings)
+    hashed = presets.sha256(presets.find(weights) / presets.WEIGHTS)
+    records = digest([photographs, dev_photographs])
+    Run(output, {"dataset": dataset, "weights": hashed, "epochs": epochs, "records": records})
     checks.save()
     results_path = output / "results.json"
-    results = json.loads(results_path.read_text()) if results_path.exists() else []
+    known = json.loads(results_path.read_text()) if results_path.exists() else []
+    results = []
     read, read_dev = cached_readers(source, photographs, dev_photographs, output / "cache", BATCH)
     vocabulary = Vocabulary.from_sentences(text for p in photographs for text in p.captions)
     phase = replace(FROZEN, epochs=epochs)
-    for variant in VARIANTS[len(results) :]:
+    for variant in VARIANTS:
+        size = source.config.image_size
+        config = CaptionerConfig(encoder=source.config.encoder, image_size=size, **variant)
+        kind = _kind(config)
+        if found := [row for row in known if kind.items() <= row.items()]:
+            results += found
+            continue
         keras.utils.set_random_seed(SEED)
-        config = CaptionerConfig(
-            encoder=source.config.encoder, image_size=source.config.image_size, **variant
-        )
         model = Captioner(vocabulary, config)
         model.encoder.trainable = False  # and never run: its features are cached
         batches = Batches(photographs, read, "features", model, BATCH, SEED, workers=1)
         # No score is infinite, so that no preset is written.
         scores = Timed(model, dev, dev_photographs, read_dev, None, {}, best=float("inf"))
-        folder = output / str(len(results))
+        folder = output / "-".join(map(str, kind.values()))
         (folder / "logs").mkdir(parents=True, exist_ok=True)
-        compile_model(model, batches, phase)
+        compile_model(model, new_optimizer(phase, len(batches)), batches[0][1])
         fit(model, phase, batches, Progress(phase, folder, scores))
-        results.append(
-            {
-                **_kind(config),
-                "parameters": model.count_params() - model.encoder.count_params(),
-                # The first epoch also compiles.
-                "photographs a second": len(photographs) / min(scores.seconds),
-                **max(scores.scores, key=lambda row: row["CIDEr"]),
-            }
-        )
-        presets.write_json(results_path, results)
+        # From the file, for a run that was interrupted has only seen the last epochs.
+        history = Backup(folder / "backup" / f"{phase.name}.npz").history
+        results.append({**kind, **_row(model, len(photographs), history)})
+        _write(results_path, results)
         keras.backend.clear_session()
     return results
+
+
+def _row(
+    model: Captioner, photographs: int, history: Sequence[Mapping[str, float]]
+) -> dict[str, Any]:
+    """What a row says of a variant beside its kind, from the logs of its epochs."""
+    epoch, best = max(enumerate(history, start=1), key=lambda item: item[1]["val_cider"])
+    return {
+        "parameters": model.count_params() - model.encoder.count_params(),
+        # The first epoch also compiles.
+        "photographs a second": photographs / min(logs[SECONDS] for logs in history),
+        "BLEU-4": best["val_bleu4"],
+        "CIDEr": best["val_cider"],
+        "epoch": epoch,
+    }
+
+
+def _write(path: Path, results: list[dict[str, Any]]) -> None:
+    """Write the results as a whole or not at all."""
+    unfinished = path.with_suffix(".part")
+    presets.write_json(unfinished, results)
+    unfinished.replace(path)
 
 
 def _kind(config: CaptionerConfig) -> dict[str, Any]:

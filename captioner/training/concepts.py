@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -70,6 +70,25 @@ def targets(
     return wanted
 
 
+def train_last(encoder: keras.Model, count: int) -> None:
+    """Let the last `count` layers with weights of an encoder learn, and no other; 0 for all.
+
+    The first layers work on the largest maps and take most of the time; the edges and textures that
+    they find change least.
+    """
+    for layer in list(_layers(encoder))[: -count if count else 0]:
+        layer.trainable = False
+
+
+def _layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers with weights, in the order of the forward pass."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+        elif layer.weights:
+            yield layer
+
+
 def detector(model: Captioner) -> keras.Model:
     """The encoder and the head of a captioner as a model that shares their weights: of photographs
     `float[B, S, S, 3]` the log-odds `float[B, C]` of all concepts."""
@@ -131,14 +150,15 @@ class ConceptBatches(keras.utils.PyDataset):
         workers: int,
     ) -> None:
         super().__init__(workers=workers)
-        self.count, self.wanted, self.read = len(photographs), wanted, read
+        self.wanted, self.read = wanted, read
+        self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
 
     def __len__(self) -> int:
-        return math.ceil(self.count / self.batch_size)
+        return math.ceil(len(self.indices) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.count)
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.indices)
         rng = np.random.default_rng((self.seed, self.epoch, index))
         rows = order[index * self.batch_size : (index + 1) * self.batch_size]
         read = [self.read(i, bool(rng.integers(2)), rng) for i in rows]

@@ -8,14 +8,13 @@ from typing import Any, Self
 from captioner.data.check import Checks
 from captioner.data.readers import load_dataset
 from captioner.data.records import Example, NoSuchSplit
-from captioner.data.vocabulary import MIN_COUNT, SPECIAL, Vocabulary
+from captioner.data.vocabulary import SPECIAL, Vocabulary
 from captioner.training import concepts
+from captioner.training.answers import learned_answers
 from captioner.training.batches import Photograph, photographs_of
 from captioner.training.recipe import Recipe
 from captioner.training.run import TrainingError
 from captioner.training.texts import Text, read_texts
-
-ASKED_MIN_COUNT = 3  # times that a word of questions and answers is said, or it is not learned
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,12 @@ class Data:
         _check_apart(photographs, dev_photographs)
         texts = read_texts(recipe.texts) if recipe.texts else []
         said = [p.captions for p in photographs] + [text.captions for text in texts]
-        words, caption_words = _words(said, itertools.chain(*train.values()))
+        asked = _asked(itertools.chain(*train.values()), texts)
+        words, caption_words = _words(said, asked, recipe)
         if len(words) == len(SPECIAL):
             raise TrainingError(
-                f"{', '.join(train)}: no word is said {MIN_COUNT} times in captions, or "
-                f"{ASKED_MIN_COUNT} times in questions: there is nothing to learn; give more"
+                f"{', '.join(train)}: no word is said {recipe.min_count} times in captions, or "
+                f"{recipe.asked_min_count} times in questions: there is nothing to learn; give more"
             )
         known = set(words)
         chosen = concepts.choose(said, recipe.concepts) if recipe.concepts else ()
@@ -87,7 +87,10 @@ class Data:
             for name, source in self.recipe.data.items()
         }
         if self.texts:
-            story["texts"] = {"captions": sum(len(text.captions) for text in self.texts)}
+            story["texts"] = {
+                "captions": sum(len(text.captions) for text in self.texts),
+                "questions": sum(len(text.questions) for text in self.texts),
+            }
         return story
 
 
@@ -118,26 +121,30 @@ def _check_apart(train: Iterable[Photograph], dev: Iterable[Photograph]) -> None
 
 
 def _words(
-    said: Iterable[Sequence[str]], examples: Iterable[Example]
+    said: Iterable[Sequence[str]], asked: Iterable[str], recipe: Recipe
 ) -> tuple[Vocabulary, int | None]:
     """The words, those of captions first, and how many of these there are.
 
     Answers have words that no caption should ("7", "refridgerator"); where there are no captions to
     keep them out of, all are one.
     """
-    captions = Vocabulary.from_sentences(itertools.chain(*said))
-    asked = Vocabulary.from_sentences(_asked(examples), ASKED_MIN_COUNT)
+    captions = Vocabulary.from_sentences(itertools.chain(*said), recipe.min_count)
+    questions = Vocabulary.from_sentences(asked, recipe.asked_min_count)
     if len(captions) == len(SPECIAL):
-        return asked, None
+        return questions, None
     spoken = set(captions)
-    others = [word for word in asked if word not in spoken]
+    others = [word for word in questions if word not in spoken]
     return Vocabulary([*captions, *others]), len(captions) if others else None
 
 
-def _asked(examples: Iterable[Example]) -> Iterator[str]:
+def _asked(examples: Iterable[Example], texts: Iterable[Text]) -> Iterator[str]:
+    """All questions, and the answers that are learned."""
     for example in examples:
         if example.question is not None:
-            yield from (example.question, *example.references)
+            yield from (example.question, *learned_answers(example.references))
+    for text in texts:
+        for question, answers in text.questions:
+            yield from (question, *learned_answers(answers))
 
 
 def counts(examples: Sequence[Example]) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from captioner.data.records import Example
 from captioner.evaluation.answer_metrics import AnswerScorer
@@ -71,6 +72,9 @@ class DevScores(keras.callbacks.Callback):
         self.output, self.story, self.best = output, story, best
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        # The last step of an epoch may ruin weights whose loss was still finite.
+        if not all(bool(ops.all(ops.isfinite(w))) for w in self.captioner.trainable_weights):
+            logs["loss"] = float("nan")
         if not np.isfinite(logs["loss"]):
             logs["val_score"] = float("nan")  # never the best; `fit` says why it ends
             return

@@ -142,9 +142,10 @@ def cached_readers(
     dev: Sequence[Photograph],
     folder: Path,
     batch_size: int,
+    mirrored: bool = True,
 ) -> tuple[ReadOne, ReadRows]:
     """Reads features from a cache: one for `Batches`, one for `DevScores`."""
-    features = cache_features(model, photographs, folder, "train", batch_size)
+    features = cache_features(model, photographs, folder, "train", batch_size, mirrored)
     dev_features = cache_features(model, dev, folder, "dev", batch_size, mirrored=False)
     return lambda i, mirror, rng: features.one(i, int(mirror)), dev_features.rows
 

@@ -1,16 +1,14 @@
 """One phase of training: its optimizer, its losses, and the callbacks that log, stop and resume."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from captioner.data.vocabulary import PAD
 from captioner.generation.loop import jit_compile as xla_is_faster
 from captioner.training.backup import Backup, Patience
-from captioner.training.batches import Batches
 from captioner.training.recipe import Phase
 from captioner.training.run import TrainingError
 
@@ -39,25 +37,24 @@ def new_optimizer(phase: Phase, steps_per_epoch: int) -> keras.optimizers.Optimi
 
 
 def compile_model(
-    model: keras.Model, data: Batches, phase: Phase, jit_compile: bool | None = None
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    targets: Iterable[str],
+    jit_compile: bool | None = None,
 ) -> None:
-    """Give a captioner the optimizer and the losses of a phase.
+    """Give a model its optimizer, and losses that are sums: the weights of a batch say the share
+    of each word.
 
     Args:
-        model: the `Captioner`.
-        data: its `Batches`.
-        phase: the `Phase`.
+        model: the `Captioner`, or a model around one.
+        optimizer: see `new_optimizer`.
+        targets: the names of what it learns to write.
         jit_compile: whether XLA compiles the step; by default where it is faster.
     """
-    _, targets, *_ = data[0]
-    weights = {"captions": 1.0, "answers": phase.answers, "texts": phase.texts}
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
     model.compile(
-        new_optimizer(phase, len(data)),
-        {
-            name: keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD)
-            for name in targets
-        },
-        {name: weights[name] for name in targets},
+        optimizer,
+        dict.fromkeys(targets, loss),
         jit_compile=xla_is_faster() if jit_compile is None else jit_compile,
     )
 

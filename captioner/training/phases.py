@@ -112,9 +112,10 @@ def find_concepts(work: Work) -> None:
         photographs, wanted, read, recipe.batch_size, recipe.seed, workers=CORES
     )
     progress = Progress(phase, work.output, Precision(model, data.dev_photographs, read_dev))
-    if not progress.done:
+    if not progress.done and not recipe.weights:
         features = mean_features(model, [p.image for p in photographs])
         concepts.fit_head(model, features, wanted, recipe.seed)
+    concepts.train_last(model.encoder, phase.encoder_layers)
     detector = concepts.detector(model)
     detector.compile(new_optimizer(phase, len(batches)), concepts.weighted_cross_entropy)
     fit(detector, phase, batches, progress)
@@ -127,7 +128,7 @@ def find_concepts(work: Work) -> None:
 def freeze(work: Work) -> None:
     """The decoder learns on features of the frozen encoder, which are computed once."""
     known, read_dev, _, _ = on_features(work)
-    compile_model(work.model, known, work.phase)
+    compile_model(work.model, new_optimizer(work.phase, len(known)), known[0][1])
     fit(work.model, work.phase, known, work.progress(read_dev))
 
 
@@ -139,9 +140,10 @@ def fine_tune(work: Work) -> None:
     photographs = spoken_of(data.photographs)
     read, read_dev = photograph_readers(model, photographs, data.dev_photographs)
     batches = Batches(
-        *(photographs, read, "photographs", model, recipe.batch_size, recipe.seed), workers=CORES
+        *(photographs, read, "photographs", model, recipe.batch_size, recipe.seed, work.phase),
+        workers=CORES,
     )
-    compile_model(model, batches, work.phase)
+    compile_model(model, new_optimizer(work.phase, len(batches)), batches[0][1])
     fit(model, work.phase, batches, work.progress(read_dev))
 
 
@@ -159,8 +161,8 @@ def self_critical(work: Work) -> None:
         reinforce.rewards(model, chosen, phase.named),
         *(known, phase, work.data.recipe.seed),
     )
-    trainer = reinforce.Trainer(model)
-    reinforce.compile_trainer(trainer, new_optimizer(phase, len(drawn)), drawn)
+    trainer = reinforce.Trainer(model, phase.cross_entropy)
+    compile_model(trainer, new_optimizer(phase, len(drawn)), drawn[0][1])
     progress = work.progress(read_dev)
     if not progress.finished:
         left = range(progress.done, phase.epochs)
@@ -186,7 +188,8 @@ def on_features(work: Work) -> tuple[Batches, ReadRows, list[Photograph], ReadOn
     photographs = data.photographs
     model.encoder.trainable = False
     read, read_dev = cached_readers(
-        model, photographs, data.dev_photographs, work.output / "cache", recipe.batch_size
+        *(model, photographs, data.dev_photographs, work.output / "cache"),
+        *(recipe.batch_size, recipe.mirrored),
     )
     sentences = None
     if model.config.concepts:
@@ -198,7 +201,9 @@ def on_features(work: Work) -> tuple[Batches, ReadRows, list[Photograph], ReadOn
             sentences = imagined_sentences(model, data, odds)
     photographs = spoken_of(photographs)
     batches = Batches(
-        *(photographs, read, "features", model, recipe.batch_size, recipe.seed, sentences),
+        *(photographs, read, "features", model, recipe.batch_size, recipe.seed, work.phase),
+        texts=sentences,
+        mirrored=recipe.mirrored,
         workers=1,  # features are read faster than they are gone through
     )
     return batches, read_dev, photographs, read

@@ -21,18 +21,44 @@ The tables of `data` and `phases` are read in their order. What is not given is 
 `Source`, `Phase` and `CaptionerConfig`.
 """
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_origin, get_type_hints
 
+from captioner.data.vocabulary import MIN_COUNT
 from captioner.models.config import CaptionerConfig
 
 QUESTION_UNITS = 256  # of a model that is trained on questions
 # Settings of the model that the data, or the encoder, decide.
 FROM_DATA = {"caption_words", "concepts", "encoder_settings"}
+
+# The least and the greatest value of settings; of the others 0 is the least.
+LIMITS: dict[str, tuple[float, float]] = {
+    "annotation_size": (1, math.inf),
+    "attention_size": (1, math.inf),
+    "average": (0, 0.9999),
+    "batch_size": (1, math.inf),
+    "cross_entropy": (0, 1),
+    "dropout": (0, 0.95),
+    "embedding_size": (1, math.inf),
+    "epochs": (1, math.inf),
+    "heads": (1, math.inf),
+    "image_size": (32, math.inf),  # the stride of most networks
+    "layers": (1, math.inf),
+    "learning_rate": (1e-8, 1),
+    "max_question_words": (1, math.inf),
+    "max_words": (1, math.inf),
+    "min_count": (1, math.inf),
+    "question_layers": (1, math.inf),
+    "share": (0.001, 1),
+    "samples": (2, math.inf),  # captions are judged by each other
+    "times": (1, math.inf),
+    "units": (1, math.inf),
+}
 
 Settings = TypeVar("Settings")
 
@@ -68,9 +94,13 @@ class Phase:
             0.998 is a mean over some 500 steps. It is scored and saved. 0 for the last weights.
         answers: what answers weigh in the loss, where captions weigh 1.
         texts: what sentences without a photograph weigh.
+        share: of self-critical training, the share of the photographs in an epoch. A small one
+            gives scores more often.
         samples: of self-critical training, captions drawn for each photograph.
         cross_entropy: what the loss of the phase before weighs in it.
         named: what a caption that names an object of the photograph adds to the reward.
+        encoder_layers: of the phase concepts, how many of the last convolutions of the encoder
+            learn; 0 for all.
     """
 
     name: str
@@ -79,9 +109,11 @@ class Phase:
     average: float = 0.0
     answers: float = 1.0
     texts: float = 0.6
+    share: float = 1.0
     samples: int = 5
     cross_entropy: float = 0.15
     named: float = 0.0
+    encoder_layers: int = 0
 
 
 CONCEPTS = Phase(name="concepts", epochs=3, learning_rate=1e-4)
@@ -107,9 +139,15 @@ class Recipe:
             model with concepts.
         retrieve: whether photographs without a caption learn from captions of others that fit
             what is known to be in them; only for a model with concepts.
-        encoder_weights: what the encoder starts from: "imagenet", a weights file, or a preset, by
-            name or folder, whose encoder goes on learning.
-        batch_size: photographs in a batch, each with up to five captions and six questions.
+        weights: a preset, by name or folder, that the whole model starts from. Words and concepts
+            that it does not know start with new weights. "" for a new model.
+        encoder_weights: what the encoder of a new model starts from: "imagenet", a weights file, or
+            a preset, by name or folder.
+        min_count: how often a word must occur in captions to enter the vocabulary.
+        asked_min_count: how often a word must occur in questions and answers to enter it.
+        mirrored: whether the decoder also learns from features of mirrored photographs. Without
+            them, the cache of features takes half the time and space.
+        batch_size: photographs in a batch.
         seed: of the initial weights, the order and the augmentation.
     """
 
@@ -119,7 +157,11 @@ class Recipe:
     concepts: int = 0
     texts: Path | None = None
     retrieve: bool = False
+    weights: str = ""
     encoder_weights: str = "imagenet"
+    min_count: int = MIN_COUNT
+    asked_min_count: int = 3
+    mirrored: bool = True
     batch_size: int = 32
     seed: int = 0
 
@@ -153,7 +195,11 @@ class Recipe:
             "concepts": self.concepts,
             "texts": self.texts and self.texts.name,
             "retrieve": self.retrieve,
+            "weights": Path(self.weights).name,
             "encoder_weights": Path(self.encoder_weights).name,
+            "min_count": self.min_count,
+            "asked_min_count": self.asked_min_count,
+            "mirrored": self.mirrored,
             "batch_size": self.batch_size,
             "seed": self.seed,
             "phases": [phase.name for phase in self.phases],
@@ -198,7 +244,9 @@ def _recipe(content: dict[str, Any], folder: Path) -> Recipe:
     if not tables["data"]:
         raise RecipeError("no data; give a table such as [data.flickr8k]")
     data = {
-        name: _read(Source(format=name, root=Path(name)), _table(table, f"data.{name}"), "data")
+        name: _read(
+            Source(format=name, root=Path(name)), _table(table, f"data.{name}"), f"data.{name}"
+        )
         for name, table in tables["data"].items()
     }
     phases = []
@@ -236,12 +284,21 @@ def _read(defaults: Settings, table: dict[str, Any], where: str) -> Settings:
 def _typed(name: str, value: Any, expected: Any) -> Any:
     """A value of the type that a setting has."""
     allowed = [t for t in getattr(expected, "__args__", (expected,)) if t is not type(None)]
+    if get_origin(expected) is Literal:
+        if value not in allowed:
+            raise RecipeError(f"{name} is {value!r}; there are {', '.join(map(repr, allowed))}")
+        return value
     if allowed[0] is float and type(value) is int:
-        return float(value)
+        value = float(value)
     if allowed[0] is Path and isinstance(value, str):
         return Path(value)
     if type(value) not in allowed:
         raise RecipeError(f"{name} is {value!r}, which is no {allowed[0].__name__}")
+    if type(value) in (int, float):
+        least, most = LIMITS.get(name.rpartition(".")[2], (0, math.inf))
+        if not least <= value <= most:
+            upper = "" if most == math.inf else f" to {most}"
+            raise RecipeError(f"{name} is {value}; give {least}{upper or ' or more'}")
     return value
 
 

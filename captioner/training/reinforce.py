@@ -23,8 +23,10 @@ from captioner.layers.tensor import Tensor
 from captioner.models.captioner import Captioner
 from captioner.training.batches import Batches, Photograph
 from captioner.training.recipe import Phase
+from captioner.training.sequences import TokenSequence, grouped
 
 BATCH = 40  # photographs that captions are drawn for
+DRAWN = "drawn_"  # prefix of the names of their inputs and targets
 
 # Of the number of a photograph and the token ids of a caption, its end included.
 Reward = Callable[[int, Sequence[int]], float]
@@ -34,19 +36,26 @@ class Trainer(keras.Model):
     """A captioner as it is trained here: the drawn captions beside a batch of what is known.
 
     Dropout is for the latter only: drawn captions are learned as they were drawn.
+
+    Args:
+        captioner: the `Captioner`.
+        cross_entropy: the share of the loss of what is known, its attention penalty included.
     """
 
-    def __init__(self, captioner: Captioner) -> None:
+    def __init__(self, captioner: Captioner, cross_entropy: float) -> None:
         super().__init__()
         self.captioner = captioner
+        captioner.attention_penalty *= cross_entropy
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Tensor]:
-        """The logits of a `Captioner`, and "drawn" `float[B, K, T, V]`."""
-        drawn = {"features": inputs["drawn_features"], "captions": inputs["drawn"]}
-        known = {k: v for k, v in inputs.items() if k not in ("drawn_features", "drawn")}
+        """The logits of a `Captioner`, those of drawn captions by names such as "drawn_12"."""
+        known = {k: v for k, v in inputs.items() if not k.startswith(DRAWN)}
+        drawn = {k.removeprefix(DRAWN): v for k, v in inputs.items() if k.startswith(DRAWN)}
         found = self.captioner(known, training=training)
-        return {**found, "drawn": self.captioner(drawn, training=False)["captions"]}
+        return found | {
+            DRAWN + name: logits for name, logits in self.captioner(drawn, training=False).items()
+        }
 
 
 def rewards(model: Captioner, photographs: Sequence[Photograph], named: float) -> Reward:
@@ -106,12 +115,16 @@ class Drawn:
         self.phase, self.seed, self.epoch = phase, seed, 0
         self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
 
-    def __len__(self) -> int:
+    @property
+    def batches(self) -> int:
+        """The batches of all photographs."""
         return math.ceil(len(self.indices) / BATCH)
 
+    def __len__(self) -> int:
+        return math.ceil(self.phase.share * self.batches)
+
     def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.indices)
-        rows = order[index * BATCH : (index + 1) * BATCH]
+        rows = self.rows(index)
         features = np.stack([self.read(i) for i in rows]).astype("float32")
         tokens = self._draw(features, np.random.default_rng((self.seed, self.epoch, index)))
         worth = np.array(
@@ -122,22 +135,26 @@ class Drawn:
         )
         others = worth.shape[1] - 1
         advantage = worth - (worth.sum(1, keepdims=True) - worth) / others
-        begin = np.full((*tokens.shape[:2], 1), START, tokens.dtype)
-
         # How long an epoch of known captions is need not be known here.
         self.known.epoch, step = divmod(self.epoch * len(self) + index, len(self.known))
-        inputs, targets, *given = self.known[step]
-        weights = {
-            name: self.phase.cross_entropy * self._weight(name) * shares(rows, given, name)
-            for name, rows in targets.items()
-        }
-        inputs = {
-            **inputs,
-            "drawn_features": features,
-            "drawn": np.concatenate([begin, tokens[..., :-1]], axis=-1),
-        }
-        weights["drawn"] = advantage[..., None] * shares(tokens, [], "drawn")
-        return inputs, {**targets, "drawn": tokens}, weights
+        inputs, targets, weights = self.known[step]
+        weights = {name: self.phase.cross_entropy * shares for name, shares in weights.items()}
+        sequences = [
+            TokenSequence(np.concatenate([[START], tokens[row, k]]), row, advantage=gain)
+            for (row, k), gain in np.ndenumerate(advantage)
+        ]
+        count = BATCH * self.phase.samples
+        parts = grouped("captions", sequences, self.model.steps, count)
+        drawn = ({DRAWN + name: array for name, array in part.items()} for part in parts)
+        new_inputs, new_targets, new_weights = drawn
+        inputs = inputs | new_inputs | {DRAWN + "features": features}
+        return inputs, targets | new_targets, weights | new_weights
+
+    def rows(self, index: int) -> np.ndarray:
+        """The photographs of a batch. Epochs go on where the one before has stopped."""
+        turn, number = divmod(self.epoch * len(self) + index, self.batches)
+        order = np.random.default_rng((self.seed, turn)).permutation(self.indices)
+        return order[number * BATCH : (number + 1) * BATCH]
 
     def _draw(self, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """`int[B, K, T]`: captions, their ends included, then padding."""
@@ -148,23 +165,6 @@ class Drawn:
             inputs["questions"] = np.full((len(features), 1, length), PAD, "int32")
         drawn = sampling.inputs(self.model.steps, len(features), rng)
         return self.model.search({**inputs, **drawn})["tokens"]
-
-    def _weight(self, name: str) -> float:
-        return {"answers": self.phase.answers, "texts": self.phase.texts}.get(name, 1.0)
-
-
-def shares(tokens: np.ndarray, given: Sequence[dict[str, np.ndarray]], name: str) -> np.ndarray:
-    """`float32[B, K, T]`: what each word of a batch weighs, 1 in all, padding nothing.
-
-    Args:
-        tokens: `int[B, K, T]`.
-        given: a dict of weights by `name`, or none.
-        name: of these tokens.
-    """
-    weights = (tokens != PAD).astype("float32")
-    if given:
-        weights *= given[0][name]
-    return weights / max(weights.sum(), 1e-3)
 
 
 def fit(
@@ -195,24 +195,12 @@ def fit(
             inputs, targets, weights = data[step]
             logs = trainer.train_on_batch(inputs, targets, weights, return_dict=True)
         logs = {name: float(value) for name, value in logs.items()}
-        losses.append(logs["loss"])
         every.on_epoch_end(epoch, logs)
+        losses.append(logs["loss"])  # which a callback may have found to be none
         if trainer.stop_training or not np.isfinite(losses[-1]):
             break
     every.on_train_end()
     return losses
-
-
-def compile_trainer(trainer: Trainer, optimizer: keras.optimizers.Optimizer, data: Drawn) -> None:
-    """Give a trainer its optimizer, and losses that are sums: weights say what a word counts."""
-    _, targets, _ = data[0]
-    trainer.compile(
-        optimizer,
-        {
-            name: keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
-            for name in targets
-        },
-    )
 
 
 def can_be_judged(photograph: Photograph) -> bool:

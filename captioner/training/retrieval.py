@@ -71,7 +71,8 @@ def retrieve(
         scores = names @ gains[start : start + 200].T.astype("float32")
         scores -= FOREIGN * np.array(foreign, "float32")[:, None]
         for column in scores.T:
-            best = np.argsort(-column)[: 2 * MOST]
+            best = np.argpartition(-column, min(2 * MOST, len(column) - 1))[: 2 * MOST]
+            best = best[np.argsort(-column[best])]
             fitting = {kept[i].lower().strip(" ."): kept[i] for i in best if column[i] > LEAST}
             chosen.append(tuple(fitting.values())[:MOST])
     return chosen

@@ -2,13 +2,19 @@
 
 import hashlib
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from captioner import presets
 
-# What is too long to tell is compared by its digest.
-DIGESTS = ("records", "vocabulary")
+# Settings that are compared by their digest, and what has changed if they differ.
+DIGESTS = {
+    "records": "photographs, captions or their order have changed since it began",
+    "vocabulary": "the words of the captions have changed since it began",
+    "initial weights": "the file or preset that it started from has changed since it began",
+}
 
 
 PHASES = "phases"  # the setting that may grow: a run may go on with more of them
@@ -18,9 +24,18 @@ class TrainingError(ValueError):
     """Settings that do not fit the run in the output folder, or data with nothing to learn."""
 
 
-def digest(value: Any) -> str:
-    """The SHA-256 of how a value, made of records, lists and text, is written."""
-    return hashlib.sha256(repr(value).encode()).hexdigest()
+def digest(value: Any, roots: Mapping[str, Path] | None = None) -> str:
+    """The SHA-256 of how a value, made of records, lists and text, is written.
+
+    Args:
+        value: any value with a `repr` that tells all.
+        roots: folders by names. Their paths count as their names, so that data may move.
+    """
+    text = repr(value)
+    for name, root in (roots or {}).items():
+        folder = root.parent if root.is_file() else root
+        text = text.replace(f"{folder.resolve()}{os.sep}", f"{name}:")
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Run:
@@ -72,8 +87,7 @@ class Run:
             remedy = "give the same settings to resume it, or another folder"
             if name in DIGESTS:
                 raise TrainingError(
-                    f"{self.output}: holds a run with other {name}: photographs, captions or their "
-                    f"order have changed since it began; {remedy}"
+                    f"{self.output}: holds a run with other {name}: {DIGESTS[name]}; {remedy}"
                 )
             raise TrainingError(
                 f"{self.output}: holds a run with {name} {begun.get(name)}, not {value}; {remedy}"

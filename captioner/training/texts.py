@@ -1,9 +1,10 @@
 """Sentences without photographs, from which a decoder that reads concepts learns to write.
 
-A file has a JSON object a line, and may be compressed by gzip: what people said of something, and
-what was in it, if that is known.
+A file has a JSON object a line, and may be compressed by gzip: captions of a photograph, questions
+about it, and the names of objects in it, as far as they are known.
 
-    {"captions": ["A cat on a couch .", "A sleeping cat ."], "objects": ["cat", "couch"]}
+    {"captions": ["A cat on a couch .", "A sleeping cat ."], "objects": ["cat", "couch"],
+     "questions": [{"question": "what is on the couch ?", "answers": ["cat"]}]}
 
 The decoder reads concepts instead of regions (as DeCap and ViECap read embeddings of the text
 instead of those of images; Li et al., 2023, Fei et al., 2023). What the head over the encoder would
@@ -16,26 +17,41 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from captioner.data.records import DatasetError
 from captioner.data.vocabulary import PAD
 from captioner.models.captioner import Captioner
+from captioner.training.answers import (
+    EncodedQuestion,
+    answer_steps,
+    encode_questions,
+    learned_answers,
+)
+from captioner.training.sequences import Arrays, Kind, TokenSequence
 
 VERSIONS = 3  # imagined for each group of sentences
 LIKE = 6  # photographs, of which one is drawn
 NOISE, SPREAD = 0.5, 1.7  # standard deviations of log-odds that are found, and of imagined ones
 EMPTY = 0.1  # share of slots that are left empty
-GROUPS, EACH = 48, 2  # groups in a batch, and sentences of each
+GROUPS, EACH = 64, 2  # groups in a batch, and captions and questions of each
 
 
 @dataclass(frozen=True)
 class Text:
-    """What was said of something that nobody shows, and what was in it."""
+    """Captions, objects and questions of a photograph that is not there.
+
+    Attributes:
+        captions: its captions.
+        objects: names of the objects in it.
+        questions: pairs of a question and its answers.
+    """
 
     captions: tuple[str, ...]
     objects: tuple[str, ...] = ()
+    questions: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def read_texts(path: Path) -> list[Text]:
@@ -56,12 +72,15 @@ def read_texts(path: Path) -> list[Text]:
         try:
             entry = json.loads(line)
             captions, objects = entry["captions"], entry.get("objects", [])
-            if not all(isinstance(text, str) for text in (*captions, *objects)):
-                raise TypeError("captions and objects are lists of texts")
+            questions = [(q["question"], tuple(q["answers"])) for q in entry.get("questions", [])]
+            asked = [text for question, answers in questions for text in (question, *answers)]
+            if not all(isinstance(text, str) for text in (*captions, *objects, *asked)):
+                raise TypeError("captions, objects, questions and answers are texts")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DatasetError(f"{path}:{number}: no captions ({error!r})") from error
-        if spoken := tuple(text for text in captions if text.strip()):
-            texts.append(Text(spoken, tuple(objects)))
+        spoken = tuple(text for text in captions if text.strip())
+        if spoken or questions:
+            texts.append(Text(spoken, tuple(objects), tuple(questions)))
     if not texts:
         raise DatasetError(f"{path}: no captions")
     return texts
@@ -69,30 +88,47 @@ def read_texts(path: Path) -> list[Text]:
 
 @dataclass(frozen=True)
 class Sentences:
-    """Sentences as a decoder learns from them.
+    """Captions and questions without photographs as a decoder learns from them.
 
     Attributes:
-        tokens: of each of G groups its sentences, `int32[T + 1]` each.
+        captions: of each of G groups its captions, `int32[T + 1]` each.
+        questions: of each group its questions, with answers of U steps.
         concepts: `int32[G, VERSIONS, K]`, words of the vocabulary.
         odds: `float16[G, VERSIONS, K]`, log-odds of these.
+        steps: T, and U.
     """
 
-    tokens: Sequence[Sequence[np.ndarray]]
+    captions: Sequence[Sequence[np.ndarray]]
+    questions: Sequence[Sequence[EncodedQuestion]]
     concepts: np.ndarray
     odds: np.ndarray
+    steps: tuple[int, int]
 
-    def batch(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Some of them: "concepts" `int32[GROUPS, K]`, "odds" `float32[GROUPS, K]`, and "texts"
-        `int32[GROUPS, EACH, T + 1]`."""
-        groups = rng.integers(0, len(self.tokens), GROUPS)
+    def batch(self, rng: np.random.Generator) -> tuple[Arrays, list[Kind]]:
+        """Some of them: "concepts" `int32[GROUPS, K]` and "odds" `float32[GROUPS, K]`, and their
+        captions and answers as `captioner.training.sequences.grouped` takes them."""
+        groups = rng.integers(0, len(self.concepts), GROUPS)
         versions = rng.integers(0, VERSIONS, GROUPS)
         concepts = self.concepts[groups, versions]
-        drawn = [[self.tokens[g][i] for i in rng.choice(len(self.tokens[g]), EACH)] for g in groups]
-        return {
+        captions, answers = [], []
+        for row, group in enumerate(groups):
+            for tokens in drawn(self.captions[group], rng):
+                captions.append(TokenSequence(tokens, row))
+            for question, said in drawn(self.questions[group], rng):
+                answers.append(TokenSequence(rng.choice(said), row, question=question))
+        kinds: list[Kind] = [("texts", captions, self.steps[0], GROUPS * EACH)]
+        if any(self.questions):
+            kinds.append(("text_answers", answers, self.steps[1], GROUPS * EACH))
+        inputs = {
             "concepts": np.where(rng.random(concepts.shape) < EMPTY, PAD, concepts),
             "odds": self.odds[groups, versions].astype("float32"),
-            "texts": np.array(drawn),
         }
+        return inputs, kinds
+
+
+def drawn(choices: Sequence[Any], rng: np.random.Generator) -> list[Any]:
+    """Up to `EACH` of some choices."""
+    return [choices[i] for i in rng.permutation(len(choices))[:EACH]]
 
 
 def imagined(
@@ -122,7 +158,9 @@ def imagined(
     for start in range(0, len(said), 500):
         rows = slice(start, start + 500)
         share = said[rows]
-        near = np.argsort(-(share * weights) @ vectors.T, axis=1)[:, :LIKE]
+        near = np.argpartition(-(share * weights) @ vectors.T, min(LIKE, len(vectors) - 1), axis=1)[
+            :, :LIKE
+        ]
         for version in range(VERSIONS):
             like = near[np.arange(len(near)), rng.integers(0, near.shape[1], len(near))]
             there, alike = share > 0, shown[like] > 0
@@ -145,8 +183,16 @@ def sentences(
     """Texts, encoded for a model, with what is `imagined` for them."""
     ids, odds = found
     encode = model.vocabulary.encode
-    tokens = [
+    captions = [
         [encode(caption, model.steps, model.config.caption_words) for caption in text.captions]
         for text in texts
     ]
-    return Sentences(tokens, model.concept_ids[ids], odds)
+    steps = answer_steps(model)
+    questions = [
+        encode_questions(
+            ((question, learned_answers(answers)) for question, answers in text.questions),
+            *(model, steps),
+        )
+        for text in texts
+    ]
+    return Sentences(captions, questions, model.concept_ids[ids], odds, (model.steps, steps))

@@ -16,16 +16,15 @@ from typing import Any
 
 import keras
 
-from captioner import presets
 from captioner.data.check import Checks
-from captioner.layers.image_encoder import HUB, read_hub
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
 from captioner.training import phases
 from captioner.training.data import Data
 from captioner.training.distribution import data_parallel
 from captioner.training.fit import CLIP_NORM, WEIGHT_DECAY
-from captioner.training.recipe import FINE_TUNE, FROZEN, QUESTION_UNITS, Recipe, Source
+from captioner.training.initial import initial_model
+from captioner.training.recipe import FINE_TUNE, FROZEN, Recipe, Source
 from captioner.training.run import Run, TrainingError, digest
 
 
@@ -114,19 +113,21 @@ def carry_out(recipe: Recipe, output: str | PathLike[str], workers: int = 1) -> 
 def _carry_out(recipe: Recipe, output: Path) -> None:
     checks = Checks(output / "cache" / "checks.json")
     data = Data.read(recipe, checks)
+    keras.utils.set_random_seed(recipe.seed)
+    model, origin = initial_model(data)
+    roots = {name: source.root for name, source in recipe.data.items()}
     settings = {
         **recipe.settings(),
-        "records": digest([data.photographs, data.dev_photographs, data.texts]),
+        "records": digest([data.photographs, data.dev_photographs, data.texts], roots),
         "vocabulary": digest(data.vocabulary.words),
+        "initial weights": digest(origin),
     }
-    keras.utils.set_random_seed(recipe.seed)
-    model, origin = new_model(data)
     # Not before: a run that is refused, or has no such encoder, writes nothing.
     run = Run(output, settings)
     checks.save()
     story: dict[str, Any] = {
         "data": data.story(),
-        "encoder_started_from": origin,
+        **origin,
         "recipe": recipe.settings(),
         "weight_decay": WEIGHT_DECAY,
         "clip_norm": CLIP_NORM,
@@ -158,47 +159,16 @@ def _check(recipe: Recipe, names: Sequence[str]) -> None:
             raise TrainingError(
                 f"phases.{phase.name}.samples must be 2 or more: captions are judged by each other"
             )
-    if bool(recipe.concepts) != ("concepts" in names):
-        raise TrainingError("concepts need the phase concepts, and it a number of concepts")
+    if "concepts" in names and not recipe.concepts:
+        raise TrainingError("[phases.concepts] needs the number of concepts; set concepts = N")
+    if recipe.concepts and "concepts" not in names and not recipe.weights:
+        raise TrainingError("concepts = N needs [phases.concepts], or weights that know concepts")
+    if recipe.weights and recipe.encoder_weights != "imagenet":
+        raise TrainingError("give weights or encoder_weights: weights contain an encoder")
     if not recipe.concepts and (recipe.texts or recipe.retrieve):
         raise TrainingError("texts and retrieve are for models with concepts; give their number")
     if "concepts" in names[1:]:
         raise TrainingError("the phase concepts comes first: the decoder reads what it finds")
     decoding = [name for name in names if name != "concepts"]
-    if decoding[:1] in (["fine-tune"], ["self-critical"]):
+    if decoding[:1] in (["fine-tune"], ["self-critical"]) and not recipe.weights:
         raise TrainingError(f"{decoding[0]} goes on from a decoder; begin with frozen")
-
-
-def new_model(data: Data) -> tuple[Captioner, dict[str, Any]]:
-    """A model for the data, and where its encoder comes from; for the errors see `train`."""
-    recipe, weights = data.recipe, data.recipe.encoder_weights
-    settings: dict[str, Any] = {"encoder": recipe.model.encoder}
-    origin: dict[str, Any] = {"name": Path(recipe.model.encoder).name}
-    origin["weights"] = Path(weights).name
-    from_hub = settings["encoder"].startswith(HUB)
-    from_preset = weights != "imagenet" and not Path(weights).is_file()
-    if weights != "imagenet" and not from_preset:
-        presets.check_weights(Path(weights))
-        origin["sha256"] = presets.sha256(weights)
-    if from_hub:
-        settings, given = read_hub(settings["encoder"], recipe.model.image_size)
-    config = replace(
-        recipe.model,
-        **settings,
-        question_units=recipe.model.question_units or (QUESTION_UNITS if data.asks else 0),
-        caption_words=data.caption_words,
-        concepts=data.concepts,
-    )
-    unknown = from_preset or (from_hub and weights == "imagenet")
-    model = Captioner(data.vocabulary, config, encoder_weights=None if unknown else weights)
-    if from_preset:
-        source = Captioner.from_preset(weights)
-        if source.config.encoder != config.encoder:
-            raise TrainingError(f"{weights}: has {source.config.encoder}, not {config.encoder}")
-        if source.config.encoder_settings != config.encoder_settings:
-            raise TrainingError(f"{weights}: has another {config.encoder}, with other settings")
-        model.encoder.set_weights(source.encoder.get_weights())
-        origin["preset"] = presets.read_metadata(weights)
-    elif unknown:
-        model.encoder.set_weights(given)
-    return model, origin

@@ -3,10 +3,13 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from bulk.shards import write_shard
@@ -104,6 +107,21 @@ def test_started_again_it_writes_only_what_is_missing(seventy, capsys):
     assert Double.calls == []
 
 
+@pytest.mark.parametrize("left", [0, 1, 19])
+def test_a_part_of_json_lines_that_was_cut_at_a_line_end_is_written_again(seventy, left):
+    options = ["--format", "jsonl", "--part-size", "20"]
+    bulk(*options)
+    part = Path("out/part-00001.jsonl")
+    whole = part.read_bytes()
+    part.write_bytes(b"".join(whole.splitlines(keepends=True)[:left]))
+    Double.calls.clear()
+    assert bulk(*options) == 1
+    assert sum(count for count, _ in Double.calls) == 20
+    assert part.read_bytes() == whole
+    Double.calls.clear()
+    assert bulk(*options) == 1 and Double.calls == []
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -160,6 +178,30 @@ def test_names_that_are_no_text_are_written_escaped(seventy):
     paint(name, 5)
     assert bulk(source=name) == 0
     assert table()[0]["path"] == r"p\udcff.png"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "[::1]:{}", "x:99999"])
+def test_a_cluster_that_does_not_answer_is_one_line(seventy, capsys, monkeypatch, address):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = address.format(server.getsockname()[1])
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    assert bulk("--engine", "ray") == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"captioner: RAY_ADDRESS {address}: nothing answers there (")
+
+
+def test_a_cluster_without_processors_is_one_line(seventy, capsys, monkeypatch):
+    ray = types.ModuleType("ray")
+    ray.data = types.ModuleType("ray.data")
+    ray.data.DataContext = mock.Mock()
+    ray.is_initialized, ray.cluster_resources = lambda: True, lambda: {"memory": 1.0}
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setitem(sys.modules, "ray.data", ray.data)
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    assert bulk("--engine", "ray") == 1
+    says = "captioner: RAY_ADDRESS auto: the cluster has no CPUs; add machines to it\n"
+    assert capsys.readouterr() == ("", says)
 
 
 def test_a_wrong_question_is_a_wrong_call(seventy, capsys):

@@ -3,10 +3,10 @@
 import fsspec
 import pyarrow
 import pytest
-from bulk.shards import write_shard
 from pyarrow import parquet
 
-from captioner.bulk.sources import Part, Row, list_source, parts_of, read, rows_of
+from captioner.bulk.shards import Row
+from captioner.bulk.sources import list_source, parts_of, read, rows_of
 from captioner.data.images import ImageError
 from captioner.data.records import DatasetError
 
@@ -63,6 +63,7 @@ def test_other_file_systems_name_urls(tmp_path):
         ("t.csv", b"a,b\n1,2\n", "no column 'path'; --column names one of a, b"),
         ("list.txt", b"\xff\n", "not a list with a path a line"),
         ("t.parquet", b"PAR1", "not a table with paths"),
+        ("t.parquet", b"PAR1\xff" + b"\1\0\0\0PAR1", "not a table with paths"),
     ],
 )
 def test_what_cannot_be_read_is_one_line_that_names_it(tmp_path, name, content, message):
@@ -90,25 +91,3 @@ def test_parts_hold_every_name_once_and_a_shard_alone():
     assert [part.number for part in parts] == list(range(6))
     assert [part.first for part in parts] == [0, 2, 4, 5, 6, 7]
     assert list(rows_of(parts[1])) == [Row(2, "c"), Row(3, "d")]
-
-
-@pytest.mark.parametrize(("name", "mode"), [("s.tar", "w"), ("s.tar.gz", "w:gz")])
-def test_a_shard_gives_its_photographs_with_their_bytes(tmp_path, name, mode):
-    shard = str(tmp_path / name)
-    write_shard(shard, {"0.jpg": b"x", "0.json": b"{}", "d/1.png": b"y", "d/._1.png": b"z"}, mode)
-    rows = list(rows_of(Part(0, 0, [shard])))
-    assert [(row.row, row.path, row.data) for row in rows] == [
-        (0, f"tar://0.jpg::{shard}", b"x"),
-        (1, f"tar://d/1.png::{shard}", b"y"),
-    ]
-    if mode == "w":
-        assert read(rows[1].path) == b"y"  # the path is one that fsspec opens
-
-
-def test_a_shard_cut_short_gives_what_it_has_and_an_error(tmp_path):
-    shard = tmp_path / "s.tar"
-    write_shard(shard, {"0.jpg": b"x" * 512, "1.jpg": b"y" * 4096})
-    shard.write_bytes(shard.read_bytes()[:2500])
-    first, error = rows_of(Part(0, 0, [str(shard)]))
-    assert (first.data, error.row, error.path) == (b"x" * 512, 1, str(shard))
-    assert "cannot be read to its end" in str(error.error)

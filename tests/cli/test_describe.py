@@ -3,12 +3,16 @@
 import os
 from pathlib import Path
 
-import pyexiv2
 import pytest
+from describe.samples import languages, png, png_xmp, xmp
 from PIL import Image
 
 from captioner.cli import main
-from captioner.describe.xmp import ALT, sidecar_of
+from captioner.data.metadata import xmp_of
+from captioner.describe.plan import sidecar_of
+from captioner.describe.xmp import ALT, Packet
+
+NAMES = ("dc:description", "Iptc4xmpCore:AltTextAccessibility")
 
 
 class Caption:
@@ -38,8 +42,8 @@ def photos(tmp_path, monkeypatch):
 
 
 def alt(path):
-    with pyexiv2.Image(os.fspath(path)) as file:
-        return file.read_xmp().get(ALT, {}).get('lang="x-default"')
+    packet = path.read_bytes() if path.suffix == ".xmp" else xmp_of(path.read_bytes())
+    return Packet(packet).texts(ALT).get("x-default") if packet else None
 
 
 def run(capsys, *arguments):
@@ -71,17 +75,58 @@ def test_the_unsure_are_left_out(photos, capsys):
 def test_a_dry_run_writes_nothing(photos, capsys):
     path = photos / "bright.png"
     before = path.read_bytes()
-    assert run(capsys, path, "--dry-run") == (0, [f"{path}\tRed 204."], [])
+    said = ["captioner: not written, a dry run: 1 described"]
+    assert run(capsys, path, "--dry-run") == (0, [f"{path}\tRed 204."], said)
     assert path.read_bytes() == before
+
+
+def test_a_dry_run_says_what_a_run_would_do(photos, capsys):
+    described(photos / "bright.png", "Mine")
+    photos.joinpath("dark.png").chmod(0o444)
+    (photos / "same.png").write_bytes((photos / "bright.png").read_bytes())
+    described(photos / "same.png")
+    run(capsys, photos / "same.png")
+    dry = run(capsys, photos, "--dry-run")
+    real = run(capsys, photos)
+    assert dry[:2] == real[:2] == (1, [])
+    assert [line.replace("not written, a dry run: ", "") for line in dry[2]] == real[2]
+    assert real[2][1:] == [
+        f"captioner: {photos / 'dark.png'}: is read-only; make it writable first",
+        "captioner: 1 described by a person already, 1 described already, in the same words",
+    ]
+
+
+def described(path, text=None):
+    """Write what a person has written, or nothing, into a photograph."""
+    mine = [languages(name, default=text) for name in NAMES] if text else []
+    with Image.open(path) as image:
+        path.write_bytes(png(png_xmp(xmp("".join(mine))), image=image.copy()))
+
+
+def test_a_name_that_is_not_utf_8(photos, capfdbinary):
+    path = photos / os.fsdecode(b"caf\xe9.png")
+    (photos / "bright.png").rename(path)
+    assert main(["describe", str(path)]) == 0
+    assert capfdbinary.readouterr().out == os.fsencode(path) + b"\tRed 204.\n"
+    assert alt(path) == "Red 204."
+
+
+def test_a_part_that_a_person_has_written_is_told(photos, capsys):
+    path = photos / "bright.png"
+    exif = Image.Exif()
+    exif[0x010E] = "Mine"
+    with Image.open(path) as image:
+        image.save(path, exif=exif)
+    status, out, err = run(capsys, path)
+    assert (status, out) == (0, [f"{path}\tRed 204."])
+    assert err == ["captioner: 1 described in part, as a person has written the rest"]
 
 
 def test_sidecars_and_what_a_person_wrote(photos, capsys):
     path = photos / "bright.png"
     assert run(capsys, path, "--sidecar")[0] == 0
     assert alt(path) is None and alt(sidecar_of(path)) == "Red 204."
-    with pyexiv2.Image(os.fspath(path)) as file:
-        file.modify_xmp({ALT: {'lang="x-default"': "Mine"}})
-        file.modify_xmp({"Xmp.dc.description": {'lang="x-default"': "Mine"}})
+    described(path, "Mine")
     status, out, err = run(capsys, path)
     assert (status, out) == (0, []) and err == ["captioner: 1 described by a person already"]
     run(capsys, path, "--overwrite")

@@ -10,8 +10,12 @@ from captioner.cli import EXTRAS, main
 @pytest.mark.parametrize(
     ("arguments", "package", "module"),
     [
-        (["describe", "photo.jpg"], "captioner.describe.xmp", "pyexiv2"),
-        (["alt", "page.html"], "captioner.describe.alt", "markdown_it"),
+        (["describe", "photo.jpg"], "captioner.describe", "lxml"),
+        (["alt", "page.html"], "captioner.describe", "markdown_it"),
+        (["alt", "page.html"], "captioner.describe", "selectolax"),
+        (["alt", "page.html"], "captioner.describe", "tree_sitter"),
+        (["alt", "page.html"], "captioner.describe", "tree_sitter_html"),
+        (["alt", "page.html"], "captioner.describe", "tree_sitter_markdown"),
         (["serve"], "captioner.web", "uvicorn"),
         (["serve"], "captioner.web", "starlette"),
         (["bulk", "photos", "--output", "out"], "captioner.bulk", "pyarrow"),

@@ -76,23 +76,24 @@ def test_train_reports_errors_in_one_line(training, capsys):
     assert capsys.readouterr() == ("", "captioner: taken: holds another run\n")
 
 
-def test_evaluate_passes_its_arguments_on_and_prints_the_table(monkeypatch, capsys):
+def test_evaluate_passes_its_arguments_on_and_prints_the_report(monkeypatch, capsys):
     calls = []
 
     def evaluate(*split, **settings):
         calls.append((*split, settings))
         return "scores"
 
-    table = "table of {}".format
-    module = stub(monkeypatch.setitem, "evaluation.evaluate", evaluate=evaluate, table=table)
+    module = stub(monkeypatch.setitem, "evaluation.evaluate", evaluate=evaluate)
     monkeypatch.setattr(captioner.evaluation, "evaluate", module, raising=False)
     options = ["--weights", "mine", "--output", "results", "--beam", "5", "--record"]
-    options += ["--task", "vqa"]
+    options += ["--task", "vqa", "--against", "old.json"]
     assert main(["evaluate", *REQUIRED, "--split", "dev"]) == 0
-    assert capsys.readouterr() == ("table of scores\n", "")
+    assert capsys.readouterr() == ("scores\n", "")
     assert main(["evaluate", *REQUIRED, "--split", "test", *options]) == 0
-    plain = {"weights": DEFAULT_PRESET, "output": None, "beam": 3, "record": False}
-    given = {"weights": "mine", "output": Path("results"), "beam": 5, "record": True}
+    plain = {"weights": DEFAULT_PRESET, "output": None, "beam": 3}
+    plain |= {"against": None, "record": False}
+    given = {"weights": "mine", "output": Path("results"), "beam": 5}
+    given |= {"against": Path("old.json"), "record": True}
     assert calls == [
         ("flickr8k", Path("data"), "dev", {"task": "captions", **plain}),
         ("flickr8k", Path("data"), "test", {"task": "vqa", **given}),
@@ -108,6 +109,51 @@ def test_train_and_evaluate_take_these_arguments():
     inspect.signature(train).bind(**dict.fromkeys(f"{names} batch_size seed".split()))
     names = "task weights output beam record"
     inspect.signature(evaluate).bind("flickr8k", "data", "dev", **dict.fromkeys(names.split()))
+
+
+def wrong_call(capsys, *call):
+    """The last line of stderr."""
+    with pytest.raises(SystemExit) as left:
+        main(call)
+    assert left.value.code == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "caption a.png",
+        "describe a.png",
+        "alt a.html",
+        "serve",
+        "bulk a.png --output out",
+        "evaluate --dataset d --root r --split dev",
+        "calibrate --dataset d --root r",
+        "compare --dataset d --root r --output out --epochs 1",
+        "export --output out",
+    ],
+)
+@pytest.mark.parametrize("name", ["", " "])
+def test_weights_of_no_name_are_a_wrong_call(capsys, call, name):
+    """And not the preset that ships."""
+    said = wrong_call(capsys, *call.split(), "--weights", name)
+    assert said.endswith("argument --weights: is empty; name a preset or its folder")
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        ("export", "writes into a preset; give --weights, or --output DIR"),
+        (
+            "evaluate --dataset d --root r --split dev --record",
+            "--record writes into a preset; give --weights",
+        ),
+        ("calibrate --dataset d --root r", "required: --weights"),
+    ],
+)
+def test_what_writes_into_a_preset_asks_which(capsys, call, says):
+    """It does not change the preset that ships unasked."""
+    assert wrong_call(capsys, *call.split()).endswith(says)
 
 
 def test_a_defect_keeps_its_traceback(photos, monkeypatch):

@@ -315,6 +315,17 @@ def test_jsonl_by_the_split_of_the_line(tmp_path):
         assert answers == {"train": ["train"], "dev": dev, "val": dev, "test": ["test"]}
 
 
+def test_jsonl_names_images_by_absolute_paths_too(tmp_path):
+    inside, outside = photo(tmp_path / "data" / "a.jpg"), photo(tmp_path / "a.jpg")
+    entries = [{"image": str(path), "caption": "A dog ."} for path in (inside, outside)]
+    path = jsonl(tmp_path / "data" / "train.jsonl", *entries)
+    examples = load_dataset("jsonl", path, "train")
+    assert [(e.image, e.image_id) for e in examples] == [
+        (inside, "a"),
+        (outside, outside.with_suffix("").as_posix()),
+    ]
+
+
 def test_jsonl_by_the_name_of_the_file(tmp_path):
     photo(tmp_path / "a.jpg")
     jsonl(tmp_path / "train.jsonl", entry(answer="train"))

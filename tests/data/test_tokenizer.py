@@ -73,6 +73,7 @@ def test_the_tokens_expected_here_are_those_of_java():
 
 def test_output_reads_as_a_sentence():
     assert sentence("a man 's dog does n't run".split()) == "A man's dog doesn't run."
+    assert sentence("a dog , a cat 's hat and a cow".split()) == "A dog, a cat's hat and a cow."
     assert sentence([]) == ""
 
 

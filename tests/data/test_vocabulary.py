@@ -57,3 +57,12 @@ def test_a_question_is_its_words_alone(vocabulary):
     assert vocabulary.encode_question("Dog, zebra, cat?", 5).tolist() == [dog, UNKNOWN, cat, 0, 0]
     assert vocabulary.encode_question("dog dog dog", 2).tolist() == [dog, dog]
     assert vocabulary.encode_question("", 2).tolist() == [PAD, PAD]
+
+
+@pytest.mark.parametrize(
+    "content", [{"<pad>": 0}, "words", 3, None, [*SPECIAL, 7], [*SPECIAL, ["a"]], [*SPECIAL, None]]
+)
+def test_a_file_that_is_no_list_of_words_is_refused(tmp_path, content):
+    (tmp_path / "v.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="not a list of words"):
+        Vocabulary.load(tmp_path / "v.json")

@@ -1,182 +1,99 @@
-"""Descriptions in files, read back by pyexiv2 and by exiftool."""
+"""XMP packets: what is read, changed and refused."""
 
-import json
-import os
-import shutil
-import stat
-import subprocess
-
-import numpy as np
-import pyexiv2
 import pytest
-from PIL import Image
+from describe.samples import DARKTABLE, LIGHTROOM, languages, xmp
 
-from captioner.describe import xmp
-from captioner.describe.xmp import (
-    ALT,
-    DESCRIPTION,
-    OURS,
-    DescriptionError,
-    Outcome,
-    describe,
-    sidecar_of,
-    undo,
-)
+from captioner.describe.errors import Refused
+from captioner.describe.xmp import ALT, DESCRIPTION, EMPTY, WRAPPED, Packet
 
 TEXT = 'A dog & a "cat" — café.'
 
 
-@pytest.fixture
-def photo(tmp_path):
-    def make(name="dog.jpg", **settings):
-        pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), "uint8")
-        Image.fromarray(pixels).save(tmp_path / name, **settings)
-        return tmp_path / name
-
-    return make
+def described(packet, text=TEXT):
+    for name in (DESCRIPTION, ALT):
+        packet.put(name, text)
+    packet.mark(text)
+    return Packet(packet.to_bytes())
 
 
-def written(path):
-    with pyexiv2.Image(os.fspath(path)) as file:
-        return file.read_xmp()
+@pytest.mark.parametrize("content", [EMPTY, WRAPPED, xmp(), DARKTABLE, LIGHTROOM])
+def test_a_text_is_put_in_and_taken_out_again(content):
+    packet = described(Packet(content))
+    assert packet.texts(DESCRIPTION) == packet.texts(ALT) == {"x-default": TEXT}
+    assert packet.is_ours(DESCRIPTION) and packet.is_ours(ALT) and packet.written == TEXT
+    assert packet.others() == Packet(content).others()
+    for name in (DESCRIPTION, ALT):
+        packet.take_out(name)
+    packet.mark(None)
+    undone = Packet(packet.to_bytes())
+    assert (undone.texts(DESCRIPTION), undone.written) == ({}, None)
+    assert undone.others() == Packet(content).others()
+    assert undone.is_empty() == (content in (EMPTY, WRAPPED))
 
 
-def given(path, **properties):
-    with pyexiv2.Image(os.fspath(path)) as file:
-        for name, value in properties.items():
-            file.modify_xmp({name: {'lang="x-default"': value}})
+def test_what_differs_elsewhere_is_found():
+    assert Packet(xmp()).others() != Packet(xmp(attributes='xmp:Rating="5"')).others()
+    assert Packet(xmp()).others() != Packet(xmp("<dc:title>Sea</dc:title>")).others()
+    german = xmp(languages("dc:description", de="Ein Hund"))
+    assert Packet(xmp()).others() != Packet(german).others()
 
 
-def pixels(path):
-    return np.asarray(Image.open(path).convert("RGB"))
+def test_other_languages_stay():
+    packet = Packet(xmp(languages("dc:description", de="Ein Hund")))
+    described(packet)
+    assert packet.texts(DESCRIPTION) == {"x-default": TEXT, "de": "Ein Hund"}
+    described(packet, "Another.")
+    assert packet.texts(DESCRIPTION) == {"x-default": "Another.", "de": "Ein Hund"}
+    packet.take_out(DESCRIPTION)
+    assert packet.texts(DESCRIPTION) == {"de": "Ein Hund"}
 
 
-def scan(path):
-    """The compressed picture of a JPEG file: from its first quantisation table on."""
-    content = path.read_bytes()
-    return content[content.index(b"\xff\xdb") :]
+@pytest.mark.parametrize(
+    ("properties", "attributes"),
+    [
+        ("<dc:description>My dog</dc:description>", ""),
+        ("<dc:description><rdf:Bag><rdf:li>My dog</rdf:li></rdf:Bag></dc:description>", ""),
+        ("<dc:description><rdf:Alt><rdf:li>My <b>dog</b></rdf:li></rdf:Alt></dc:description>", ""),
+        ("", 'dc:description="My dog"'),
+    ],
+)
+def test_texts_of_other_programs_are_read_and_replaced(properties, attributes):
+    packet = Packet(xmp(properties, attributes))
+    assert packet.texts(DESCRIPTION) == {"x-default": "My dog"}
+    assert described(packet).texts(DESCRIPTION) == {"x-default": TEXT}
 
 
-@pytest.mark.parametrize("name", ["dog.jpg", "dog.png", "dog.tif", "dog.webp"])
-def test_a_description_is_written_and_taken_out_again(photo, name):
-    path = photo(name)
-    before = pixels(path)
-    assert describe(path, TEXT) is Outcome.WRITTEN
-    np.testing.assert_array_equal(pixels(path), before)
-    text = {'lang="x-default"': TEXT}
-    assert written(path) == {DESCRIPTION: text, ALT: text, OURS: TEXT}
-    assert describe(path, "Another one.") is Outcome.WRITTEN  # it was ours
-    assert undo(path) is Outcome.UNDONE
-    assert written(path) == {}
-    np.testing.assert_array_equal(pixels(path), before)
-    assert undo(path) is Outcome.NOTHING
+def test_spaces_fill_a_packet_up():
+    packet = Packet(WRAPPED)
+    filled = packet.to_bytes(at_least=2000)
+    assert len(filled) == 2000 and filled.endswith(b'<?xpacket end="w"?>')
+    assert Packet(filled).others() == packet.others()
+    assert len(packet.to_bytes(at_least=10)) > 10
 
 
-def test_the_picture_stays_the_same_byte_for_byte(photo):
-    path = photo(quality=80)
-    before = scan(path)
-    describe(path, TEXT)
-    assert scan(path) == before
-    undo(path)
-    assert scan(path) == before
+BROKEN = {
+    "an ampersand": xmp("<dc:title>R&D</dc:title>"),
+    "a control character": xmp("<dc:title>a\x01</dc:title>"),
+    "Latin-1": xmp("<dc:title>caf\xe9</dc:title>").replace("\xe9".encode(), b"\xe9"),
+    "Latin-1, declared": '<?xml version="1.0" encoding="iso-8859-1"?><a>é</a>'.encode("latin-1"),
+    "UTF-16": '<?xml version="1.0"?><a>é</a>'.encode("utf-16"),
+    "an unbound prefix": xmp("<my:title>a</my:title>"),
+    "a duplicate attribute": xmp(attributes='xmp:Rating="1" xmp:Rating="2"'),
+    "two packets": xmp() + xmp(),
+    "two rdf:RDF": xmp().replace(b"</rdf:RDF>", b"</rdf:RDF><rdf:RDF/>"),
+    "two descriptions": xmp(languages("dc:description", default="My dog") * 2),
+    "an entity": b'<!DOCTYPE a [<!ENTITY b "c">]>' + xmp("<dc:title>&b;</dc:title>"),
+    "cut short": xmp()[:-60],
+    "not XMP": b"<html></html>",
+    "nothing": b"",
+}
 
 
-@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
-@pytest.mark.parametrize("sidecar", [False, True])
-def test_exiftool_reads_it(photo, sidecar):
-    path = photo()
-    describe(path, TEXT, sidecar=sidecar)
-    place = sidecar_of(path) if sidecar else path
-    run = subprocess.run(["exiftool", "-json", place], capture_output=True, check=True)
-    (found,) = json.loads(run.stdout)
-    assert (found["Description"], found["AltTextAccessibility"]) == (TEXT, TEXT)
-    assert "Warning" not in found
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN.keys())
+def test_broken_xmp_is_never_taken_for_none(content):
+    with pytest.raises(Refused, match="its XMP "):
+        Packet(content)
 
 
-def test_what_a_person_wrote_is_kept(photo):
-    path = photo()
-    given(path, **{DESCRIPTION: "My dog", ALT: "Rex"})
-    assert describe(path, TEXT) is Outcome.KEPT
-    assert describe(path, TEXT, overwrite=True) is Outcome.WRITTEN
-    assert written(path)[ALT] == {'lang="x-default"': TEXT}
-
-
-def test_what_lacks_is_added_to_what_a_person_wrote(photo):
-    path = photo()
-    given(path, **{DESCRIPTION: "My dog"})
-    assert describe(path, TEXT) is Outcome.WRITTEN
-    assert written(path)[DESCRIPTION] == {'lang="x-default"': "My dog"}
-    assert written(path)[ALT] == {'lang="x-default"': TEXT}
-    # What a person has changed since is theirs.
-    given(path, **{ALT: "Rex"})
-    assert undo(path) is Outcome.UNDONE
-    assert written(path) == {
-        DESCRIPTION: {'lang="x-default"': "My dog"},
-        ALT: {'lang="x-default"': "Rex"},
-    }
-
-
-def test_a_caption_of_an_older_kind_counts_as_a_person_s(photo):
-    exif = Image.Exif()
-    exif[0x010E] = "My dog"
-    path = photo(exif=exif)
-    describe(path, TEXT)
-    assert DESCRIPTION not in written(path) and ALT in written(path)
-    with pyexiv2.Image(os.fspath(path)) as file:
-        assert file.read_exif()["Exif.Image.ImageDescription"] == "My dog"
-
-
-def test_a_sidecar_leaves_the_photograph_alone(photo):
-    path = photo("dog.bmp")
-    with pytest.raises(DescriptionError, match=r"dog\.bmp: cannot be given .*; try --sidecar"):
-        describe(path, TEXT)
-    before = path.read_bytes()
-    assert describe(path, TEXT, sidecar=True) is Outcome.WRITTEN
-    assert path.read_bytes() == before and sidecar_of(path).name == "dog.bmp.xmp"
-    assert written(sidecar_of(path))[ALT] == {'lang="x-default"': TEXT}
-    assert undo(path, sidecar=True) is Outcome.UNDONE
-    assert not sidecar_of(path).exists()
-    assert undo(path, sidecar=True) is Outcome.NOTHING
-
-
-def test_a_sidecar_of_a_person_is_added_to(photo):
-    path = photo()
-    sidecar_of(path).write_text(xmp.EMPTY)
-    given(sidecar_of(path), **{"Xmp.dc.title": "Rex"})
-    describe(path, TEXT, sidecar=True)
-    assert {"Xmp.dc.title", ALT} <= written(sidecar_of(path)).keys()
-    undo(path, sidecar=True)
-    assert written(sidecar_of(path)).keys() == {"Xmp.dc.title"}
-
-
-def test_an_interruption_loses_nothing(photo, monkeypatch):
-    path = photo()
-    before = path.read_bytes()
-
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(xmp.os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        describe(path, TEXT)
-    assert path.read_bytes() == before
-    assert [p.name for p in path.parent.iterdir()] == ["dog.jpg"]
-
-
-def test_rights_and_links_stay(photo):
-    path = photo()
-    path.chmod(0o640)
-    link = path.with_name("link.jpg")
-    link.symlink_to(path)
-    describe(link, TEXT)
-    assert link.is_symlink() and ALT in written(path)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-
-
-def test_a_damaged_file_is_named(tmp_path):
-    path = tmp_path / "broken.jpg"
-    path.write_bytes(b"\xff\xd8\xff\xe0 no more")
-    with pytest.raises(DescriptionError, match=r"broken\.jpg: cannot be given a description"):
-        describe(path, TEXT)
-    with pytest.raises(FileNotFoundError):
-        describe(tmp_path / "none.jpg", TEXT)
+def test_zeros_after_a_packet_do_not_matter():
+    assert Packet(xmp() + bytes(3)).others() == Packet(xmp()).others()

@@ -5,7 +5,13 @@ from nltk.corpus.reader import WordNetCorpusReader
 from nltk.corpus.util import LazyCorpusLoader
 
 from captioner.evaluation import answer_metrics
-from captioner.evaluation.answer_metrics import AnswerScorer, normalize, vqa_accuracy, wups
+from captioner.evaluation.answer_metrics import (
+    AnswerScorer,
+    answer_type,
+    normalize,
+    vqa_accuracy,
+    wups,
+)
 
 
 @pytest.mark.parametrize(
@@ -282,6 +288,35 @@ def test_accuracy_of_each_kind(no_wordnet):
         "accuracy/number": 1,
         "accuracy/object": 0,
     }
+
+
+def test_vqa_accuracy_of_each_kind(no_wordnet):
+    references = {1: ["red"] * 10, 2: ["yes"] * 2 + ["no"] * 8, 3: ["no"] * 10, 4: ["3"] * 10}
+    kinds = {1: "other", 2: "yes/no", 3: "yes/no", 4: "number"}
+    scorer = AnswerScorer(references, kinds)
+    scores = scorer.score({1: "red", 2: "yes", 3: "no", 4: "2"})
+    assert scores["vqa/yes/no"] == pytest.approx((0.6 + 1) / 2)
+    assert (scores["vqa/other"], scores["vqa/number"]) == (1, 0)
+    assert list(scores)[:4] == ["vqa", "vqa/number", "vqa/other", "vqa/yes/no"]
+    assert set(scorer.measures({2: "yes"})) == {"vqa", "vqa/yes/no", "accuracy", "accuracy/yes/no"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (["yes"] * 6 + ["no"] * 4, "yes/no"),
+        (["Yes.", "no", "No"], "yes/no"),
+        (["yes", "red", "red"], "other"),
+        (["two", "2", "many"], "number"),
+        (["1,000"], "number"),
+        (["2.5"], "number"),
+        (["2 dogs"], "other"),
+        (["yes it is"], "other"),
+        (["lamp, pillow"], "other"),
+    ],
+)
+def test_the_type_of_the_most_frequent_answer(answers, expected):
+    assert answer_type(answers) == expected
 
 
 def test_wups_is_the_mean_over_questions_against_the_most_frequent_reference(small_wordnet):

@@ -1,23 +1,18 @@
 import math
 import random
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from captioner.data.tokenizer import tokenize
-from captioner.evaluation import caption_metrics
 from captioner.evaluation.caption_metrics import (
     CaptionScorer,
     Cider,
     attention_entropy,
     bleu,
     caption_scores,
-    caption_statistics,
     cider,
     entropy,
-    meteor_spice,
     rouge_l,
 )
 
@@ -206,7 +201,7 @@ def test_the_scores_have_the_names_and_values_of_each_measure():
     assert scores["function_word_endings"] == 0.5
     assert list(scores) == [
         *("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider"),
-        *("mean_length", "distinct", "function_word_endings"),
+        *("mean_length", "function_word_endings", "distinct"),
     ]
 
 
@@ -233,15 +228,15 @@ def test_the_scores_have_the_names_and_values_of_each_measure():
     ],
 )
 def test_function_word_endings(caption, unfinished):
-    statistics = caption_statistics([tokenize(caption), ["dogs"]])
-    assert statistics["function_word_endings"] == unfinished / 2
+    scores = caption_scores({0: caption, 1: "dogs"}, {0: ["a"], 1: ["a"]})
+    assert scores["function_word_endings"] == unfinished / 2
 
 
 def test_distinct_captions_and_mean_length():
     captions = ["A dog.", "a dog", "a cat runs", "a dog"]
-    statistics = caption_statistics([tokenize(caption) for caption in captions])
-    assert statistics["distinct"] == 2 / 4
-    assert statistics["mean_length"] == (2 + 2 + 3 + 2) / 4
+    scores = caption_scores(dict(enumerate(captions)), {i: ["a"] for i in range(4)})
+    assert scores["distinct"] == 2 / 4
+    assert scores["mean_length"] == (2 + 2 + 3 + 2) / 4
 
 
 @pytest.mark.parametrize(
@@ -268,75 +263,6 @@ def test_measures_refuse_what_they_cannot_pair(measure):
         measure(split("a"), [[]])
 
 
-@pytest.fixture
-def java(monkeypatch):
-    """Makes the measures that need Java run another program in their process."""
-    monkeypatch.setattr(caption_metrics.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(caption_metrics.importlib.util, "find_spec", lambda name: name)
-    return lambda program: monkeypatch.setattr(caption_metrics, "_JAVA_SCORER", program)
-
-
-ONE = split("a dog"), [split("a dog", "the dog")]
-
-
-def test_the_last_line_printed_is_the_score_and_stdout_stays_clean(java, capfd):
-    java("import json, sys; print('loading', json.load(sys.stdin)); print(0.25)")
-    assert meteor_spice(*ONE) == ({"meteor": 0.25, "spice": 0.25}, {})
-    assert capfd.readouterr().out == ""
-
-
-def ends(pid):
-    """Whether a process that was killed is gone, or waits to be collected, within ten seconds."""
-    for _ in range(100):
-        try:
-            if "zombie" in Path(f"/proc/{pid}/status").read_text():
-                return True
-        except OSError:
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def test_a_measure_that_hangs_is_left_out_and_ended(java, monkeypatch, tmp_path):
-    pid = tmp_path / "pid"
-    sleeper = "import time; time.sleep(60)"
-    java(
-        "import pathlib, subprocess, sys\n"
-        f"child = subprocess.Popen([sys.executable, '-c', '{sleeper}'])\n"
-        f"pathlib.Path({str(pid)!r}).write_text(str(child.pid))\n"
-        "child.wait()"
-    )
-    monkeypatch.setattr("captioner.evaluation.caption_metrics.JAVA_SECONDS", 1)
-    reason = "no answer in 2 s"
-    assert meteor_spice(*ONE) == ({}, {"meteor": reason, "spice": reason})
-    assert ends(int(pid.read_text()))
-
-
-def test_a_measure_that_breaks_hides_no_other(java, caplog):
-    java(
-        "import json, sys\n"
-        "name, references, captions = json.load(sys.stdin)\n"
-        "if name == 'spice': sys.exit('loading\\nno models')\n"
-        "print(len(references['0']) + len(captions['0'][0]))"
-    )
-    assert meteor_spice(*ONE) == ({"meteor": 2 + len("a dog")}, {"spice": "no models"})
-    scores = caption_scores({0: "a dog"}, {0: ["a dog", "the dog"]}, java=True)
-    assert "spice left out: no models" in caplog.text
-    assert scores["meteor"] == 7 and scores["bleu1"] == pytest.approx(1)
-    assert "spice" not in scores
-
-
-@pytest.mark.parametrize(
-    ("tool", "reason"), [("which", "there is no Java"), ("find_spec", "pycocoevalcap is not")]
-)
-def test_without_java_or_the_extra_the_reason_is_given(java, monkeypatch, tool, reason):
-    owner = {"which": caption_metrics.shutil, "find_spec": caption_metrics.importlib.util}[tool]
-    monkeypatch.setattr(owner, tool, lambda name: None)
-    scores, left_out = meteor_spice(*ONE)
-    assert scores == {} and set(left_out) == {"meteor", "spice"}
-    assert all(reason in line for line in left_out.values())
-
-
 def test_entropy_by_hand():
     assert entropy(np.full((2, 2), 0.25, "float32")) == pytest.approx(2)
     assert entropy(np.array([[0.5, 0.25], [0.125, 0.125]])) == pytest.approx(1.75)
@@ -344,7 +270,30 @@ def test_entropy_by_hand():
 
 
 def test_attention_entropy_is_the_mean_of_content_and_of_function_words():
-    looks = [("a", 2.0), ("dog", 0.5), ("with", 3.0), ("a", 4.0), ("ball", 1.0)]
-    expected = {"attention_entropy/content": 0.75, "attention_entropy/function": 3.0}
-    assert attention_entropy(looks) == pytest.approx(expected)
-    assert attention_entropy([("dog", 0.5)]) == {"attention_entropy/content": 0.5}
+    looks = {"x": [("a", 2.0), ("dog", 0.5), ("with", 3.0)], "y": [("a", 4.0), ("ball", 1.0)]}
+    measures = attention_entropy(looks)
+    assert {name: measure.value for name, measure in measures.items()} == {
+        "attention_entropy/content": 0.75,
+        "attention_entropy/function": 3.0,
+    }
+    (only,) = attention_entropy({"x": [("dog", 0.5)], "y": []}).items()
+    assert only[0] == "attention_entropy/content" and only[1].value == 0.5
+
+
+def test_scores_of_some_images_keep_the_document_frequencies_of_all():
+    captions, references = corpus()
+    scorer, some = CaptionScorer(references), list(captions)[:7]
+    measures = scorer.measures({i: captions[i] for i in some})
+    each = dict(
+        zip(
+            captions,
+            Cider(list(scorer.references.values())).scores(
+                [tokenize(caption) for caption in captions.values()]
+            ),
+            strict=True,
+        )
+    )
+    assert measures["cider"].value == pytest.approx(np.mean([each[i] for i in some]))
+    of_some = [tokenize(captions[i]) for i in some], [scorer.references[i] for i in some]
+    assert [measures[f"bleu{n}"].value for n in (1, 2, 3, 4)] == pytest.approx(bleu(*of_some))
+    assert measures["rouge_l"].value == pytest.approx(rouge_l(*of_some))

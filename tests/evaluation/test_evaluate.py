@@ -5,13 +5,21 @@ import pytest
 from PIL import Image
 
 from captioner import presets
-from captioner.data.records import DatasetError
+from captioner.data.records import DatasetError, Example
 from captioner.evaluation import caption_metrics
 from captioner.evaluation.answer_metrics import AnswerScorer
-from captioner.evaluation.caption_metrics import caption_scores
-from captioner.evaluation.evaluate import evaluate, table
+from captioner.evaluation.caption_metrics import CaptionScorer, caption_scores
+from captioner.evaluation.evaluate import compare, evaluate, kinds_of
 from captioner.models.captioner import Captioner
 from captioner.presets import PresetError
+
+
+def values(report):
+    """The scores of a report without their intervals."""
+    return {
+        search: {measure: score.value for measure, score in scores.items()}
+        for search, scores in report.scores.items()
+    }
 
 
 @pytest.fixture
@@ -32,9 +40,19 @@ def test_the_results_file_is_written_and_it_is_what_is_scored(toy, split, tmp_pa
     monkeypatch.setattr(caption_metrics, "meteor_spice", lambda *args: ({}, {}))
     toy().save_to_preset(tmp_path / "toy")
     output = tmp_path / "results"
-    scores = evaluate(
-        "flickr8k", split, "dev", weights=tmp_path / "toy", output=output, beam=2, record=True
+    others = [{"image_id": i, "caption": f"a dog runs on the grass {i}"} for i in ("0", "1")]
+    (tmp_path / "others.json").write_text(json.dumps(others))
+    report = evaluate(
+        "flickr8k",
+        split,
+        "dev",
+        weights=tmp_path / "toy",
+        output=output,
+        beam=2,
+        against=tmp_path / "others.json",
+        record=True,
     )
+    scores = values(report)
     assert list(scores) == ["beam 2", "greedy"]
     for name, width in (("beam2", 2), ("greedy", 1)):
         results = json.loads((output / f"captions_flickr8k_dev_{name}_results.json").read_text())
@@ -45,24 +63,24 @@ def test_the_results_file_is_written_and_it_is_what_is_scored(toy, split, tmp_pa
         references = {str(i): [f"a dog runs on the grass {k}" for k in range(2)] for i in range(3)}
         captions = {result["image_id"]: result["caption"] for result in results}
         expected = caption_scores(captions, references)
-        words = [word for caption in written for word in caption.words]
-        expected |= caption_metrics.attention_entropy(
-            (w.word, caption_metrics.entropy(w.attention)) for w in words
-        )
-        assert any(measure.startswith("attention_entropy") for measure in expected)
+        looks = {
+            i: [(word.word, caption_metrics.entropy(word.attention)) for word in caption.words]
+            for i, caption in enumerate(written)
+        }
+        entropies = caption_metrics.attention_entropy(looks)
+        assert entropies
+        expected |= {measure: found.value for measure, found in entropies.items()}
         assert scores[name.replace("beam2", "beam 2")] == pytest.approx(expected)
     recorded = presets.read_metadata(tmp_path / "toy")["scores"]["flickr8k dev"]
     assert recorded["photographs"] == 3 and recorded["greedy"] == pytest.approx(scores["greedy"])
+    assert report.comparison.photographs == 2
+    assert report.comparison.gains["bleu1"].interval[1] < 0  # others know the captions by heart
+    intervals = recorded["intervals"]["beam 2"]
+    assert set(intervals) == set(scores["beam 2"]) - {"distinct"}
+    for measure, (low, high) in intervals.items():
+        assert low <= scores["beam 2"][measure] <= high
     assert str(tmp_path) not in recorded["command"]
     Captioner.from_preset(tmp_path / "toy")  # recording leaves the preset whole
-
-
-def test_the_table_has_a_row_for_each_measure():
-    lines = table({"beam 3": {"cider": 0.51234}, "greedy": {"cider": 0.4}}).splitlines()
-    assert lines[0].split() == ["beam", "3", "greedy"]
-    assert lines[1].split() == ["cider", "0.5123", "0.4000"]
-    lines = table({"beam 3": {"cider": 0.5}, "greedy": {"cider": 0.4, "meteor": 1.0}}).splitlines()
-    assert lines[2].split() == ["meteor", "-", "1.0000"]
 
 
 QUESTIONS = (
@@ -100,7 +118,7 @@ def test_answers_and_those_to_the_question_alone(toy, questions, tmp_path, monke
     output = tmp_path / "results"
     with monkeypatch.context() as patch:
         patch.setattr(Captioner, "encode", counted)
-        scores = evaluate(
+        report = evaluate(
             "jsonl",
             questions,
             "dev",
@@ -110,6 +128,7 @@ def test_answers_and_those_to_the_question_alone(toy, questions, tmp_path, monke
             beam=2,
             record=True,
         )
+    scores = values(report)
     # Every photograph once, then once the mean of them.
     assert [batch.shape for batch in encoded] == [(3, 64, 64, 3), (1, 64, 64, 3)]
     assert sorted(encoded[0][:, 0, 0, 0]) == sorted(REDS)
@@ -133,7 +152,7 @@ def test_answers_and_those_to_the_question_alone(toy, questions, tmp_path, monke
         answers = {result["question_id"]: result["answer"] for result in results}
         expected = AnswerScorer(references, kinds).score(answers)
         assert scores[name] == pytest.approx(expected)
-        assert {"vqa", "accuracy", "accuracy/what", "accuracy/how"} <= set(scores[name])
+        assert {"vqa", "vqa/what", "accuracy", "accuracy/what"} <= set(scores[name])
     recorded = presets.read_metadata(tmp_path / "toy")["scores"]["jsonl dev vqa"]
     assert (recorded["photographs"], recorded["questions"]) == (3, 6)
     assert recorded["question only"] == pytest.approx(scores["question only"])
@@ -158,3 +177,47 @@ def test_what_cannot_be_evaluated_is_said(toy, split, questions, tmp_path):
     assert "more than once" in wrong(("jsonl", questions), "vqa")
     (questions / "dev.jsonl").write_text("\n".join(lines[:-1]))
     assert "evaluate the task vqa" in wrong(("jsonl", questions), "captions")
+
+
+def test_the_kind_of_a_question_is_that_of_its_answers_where_the_data_have_none():
+    def example(number, kind, *answers):
+        return Example("a.jpg", "a", answers, "what ?", number, kind)
+
+    examples = [example(1, "color", "yes"), example(2, None, "no"), example(3, None, "four", "4")]
+    assert kinds_of(examples) == {1: "color", 2: "yes/no", 3: "number"}
+
+
+def test_a_comparison_is_paired_over_the_photographs_in_common():
+    references = {i: [f"a dog runs on the grass {i}", "an animal"] for i in range(20)}
+    photographs = {i: f"{i}.jpg" for i in references}
+    scorer = CaptionScorer(references)
+    ours = {i: f"a dog runs on a road {i}" for i in references}
+    same = compare("beam 3", "same.json", scorer, ours, ours, photographs)
+    assert (same.search, same.against, same.photographs) == ("beam 3", "same.json", 20)
+    assert all(gain == (0, (0, 0)) for gain in same.gains.values())
+    # One caption is worse than theirs, and theirs are of half of the photographs.
+    theirs = {i: ours[i] for i in range(10)} | {4: references[4][0]}
+    found = compare("beam 3", "old.json", scorer, ours, theirs, photographs)
+    assert found.photographs == 10
+    each = [scorer.measures({i: said[i] for i in theirs})["cider"].value for said in (ours, theirs)]
+    gain = found.gains["cider"]
+    assert gain.value == pytest.approx(each[0] - each[1])
+    assert gain.value < 0 and gain.interval[0] < gain.value < gain.interval[1] == 0
+
+
+def test_results_that_cannot_be_compared_are_refused_before_anything_is_written(
+    toy, split, tmp_path
+):
+    toy().save_to_preset(tmp_path / "toy")
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps([{"image_id": "9", "caption": "a dog"}]))
+    with pytest.raises(DatasetError, match="other.json: has no image_id of this split"):
+        evaluate(
+            "flickr8k",
+            split,
+            "dev",
+            weights=tmp_path / "toy",
+            output=tmp_path / "none",
+            against=other,
+        )
+    assert not (tmp_path / "none").exists()

@@ -13,6 +13,7 @@ from captioner.export import check
 from captioner.export.check import ExportError, agree
 from captioner.export.formats import FORMATS, Exported, export
 from captioner.export.preset import add_graphs
+from captioner.generation.confidence import Calibration
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
@@ -100,6 +101,23 @@ def test_samples_are_those_of_keras(both):
     settings = {"temperature": 1.5, "top_p": 0.9, "samples": 3, "seed": 4}
     for one, other in zip(*(model.sample(PHOTOGRAPHS, **settings) for model in both), strict=True):
         assert_alike(one, other)
+
+
+def test_confidences_are_those_of_keras(both, monkeypatch):
+    channels = both[0].encoder.output_shape[-1]
+    weights = np.random.default_rng(0).normal(0, 0.1, 1 + channels).tolist()
+    calibration = Calibration((0.5, 1.0, 0.2, 3.0, 1.0), (0.1, 1.0, 0.2, -1.0, 2.0), tuple(weights))
+    for model in both:
+        monkeypatch.setattr(model, "calibration", calibration)
+    found = [model.answer(PHOTOGRAPHS, [None, "a dog"]) for model in both]
+    confidences = [[[c.confidence for c in row] for row in rows] for rows in found]
+    np.testing.assert_allclose(*confidences, atol=1e-4)
+    likely = calibration.is_photograph(both[0].encode(np.stack(PHOTOGRAPHS)))
+    assert np.ptp(likely) > 1e-3
+    for row, photograph in zip(found[0], likely, strict=True):
+        caption, answer = row
+        bare = calibration.confidence(caption, False), calibration.confidence(answer, True)
+        assert [c.confidence for c in row] == pytest.approx([photograph * c for c in bare])
 
 
 def test_a_graph_that_differs_is_refused(both):

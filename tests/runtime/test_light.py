@@ -1,5 +1,6 @@
 """The command line on graphs: fast, because it imports little."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,12 +23,13 @@ sys.exit(status)
 """
 
 
-def run(*arguments):
+def run(*arguments, **variables):
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, "caption", *arguments],
         capture_output=True,
         text=True,
         cwd=ROOT,
+        env={**os.environ, **variables},
         timeout=60,
     )
 
@@ -44,6 +46,20 @@ def test_nothing_heavy_is_imported(arguments):
     result = run(*arguments)
     assert (result.returncode, result.stderr) == (0, "\n")
     assert result.stdout.strip()
+
+
+def test_a_new_home_stays_empty(tmp_path):
+    result = run("--example", HOME=str(tmp_path))
+    assert (result.returncode, list(tmp_path.iterdir())) == (0, [])
+
+
+@pytest.mark.parametrize(("given", "found"), [({}, "1"), ({"ORT_DISABLE_TELEMETRY": "0"}, "0")])
+def test_telemetry_is_off_unless_the_user_has_set_it(given, found):
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"} | given
+    program = "import os, captioner.runtime.graph; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    command = [sys.executable, "-c", program]
+    said = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert (said.stdout, said.stderr) == (f"{found}\n", "")
 
 
 def test_an_overlay_needs_only_matplotlib(tmp_path):

@@ -1,3 +1,4 @@
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -28,6 +29,19 @@ def nothing(i, mirror, rng):
     return np.zeros(3)
 
 
+def written(batch, kind):
+    """The sequences of a batch, sorted: the row of the photograph, the question, the tokens."""
+    inputs, targets, _ = batch
+    found = []
+    for name, tokens in targets.items():
+        if name.startswith(kind):
+            questions = inputs.get(f"{name}_questions", [[]] * len(tokens))
+            for row, question, said in zip(inputs[f"{name}_rows"], questions, tokens, strict=True):
+                if said.any():
+                    found.append((int(row), tuple(question), tuple(said[said != PAD])))
+    return sorted(found)
+
+
 @pytest.fixture
 def make_batches(toy):
     model = toy(question_units=8, max_question_words=5)
@@ -56,17 +70,15 @@ def test_on_jax_the_last_batch_is_filled_up_with_what_costs_nothing(make_batches
         return np.array([i + 1])
 
     records = photographs(3, questions=[("what is it ?", "dog")])
-    expected, targets = make_batches(records, read)[1]
+    expected = make_batches(records, read)[1]
     monkeypatch.setattr("keras.backend.backend", lambda: "jax")
-    found, said = make_batches(records, read)[1]
-    for whole, part in ((found, expected), (said, targets)):
-        assert whole.keys() == part.keys()
-        for name, array in whole.items():
-            assert len(array) == 2, name
-            np.testing.assert_array_equal(array[:1], part[name])
-    np.testing.assert_array_equal(found["features"][1], found["features"][0])
-    for tokens in (found["captions"], found["answers"], said["captions"], said["answers"]):
-        assert (tokens[1] == PAD).all() and (tokens[0] != PAD).any()
+    batch = make_batches(records, read)[1]
+    features = expected[0]["features"]
+    np.testing.assert_array_equal(batch[0]["features"], [*features, *features])
+    assert [len(tokens) for tokens in batch[1].values()] == [2 * CAPTIONS, 2 * QUESTIONS]
+    for kind in ("captions", "answers"):
+        assert written(batch, kind) == written(expected, kind) != []
+    assert sum(w.sum() for w in batch[2].values()) == pytest.approx(2)
 
 
 def test_batches_depend_on_seed_epoch_and_number_alone(make_batches):
@@ -83,12 +95,14 @@ def test_batches_depend_on_seed_epoch_and_number_alone(make_batches):
 
 
 def test_targets_are_the_inputs_one_step_on(make_batches):
-    inputs, targets = make_batches(photographs(5))[0]
-    captions = inputs["captions"]
-    assert captions.shape == targets["captions"].shape == (2, CAPTIONS, 7)
-    np.testing.assert_array_equal(captions[:, :2, 1:], targets["captions"][:, :2, :-1])
-    assert (targets["captions"][:, 2:] == PAD).all()  # two captions of five
-    assert set(inputs) == {"features", "captions"}  # nothing was asked
+    inputs, targets, weights = batch = make_batches(photographs(5))[0]
+    assert [name for name in inputs if "rows" not in name] == ["features", *targets]
+    for name, tokens in targets.items():
+        assert name.startswith("captions")  # nothing was asked
+        words = tokens[:, :-1] * (inputs[name][:, 1:] != PAD)
+        np.testing.assert_array_equal(inputs[name][:, 1:], words)
+        np.testing.assert_array_equal(weights[name] > 0, tokens != PAD)
+    assert sorted(row for row, *_ in written(batch, "captions")) == [0, 0, 1, 1]
 
 
 def test_more_captions_than_fit_are_drawn_from(make_batches):
@@ -96,7 +110,7 @@ def test_more_captions_than_fit_are_drawn_from(make_batches):
     drawn = set()
     for epoch in range(10):
         data.epoch = epoch
-        drawn |= {tuple(row) for row in data[0][1]["captions"].reshape(-1, 7)}
+        drawn |= {tokens for _, _, tokens in written(data[0], "captions")}
     assert len(drawn) >= 6
 
 
@@ -110,17 +124,12 @@ def test_questions_lie_beside_their_answers(make_batches, vocabulary):
     }
     mirror = mirrored_words(vocabulary)
     expected |= {tuple(mirror[list(row)]) for row in expected}
-    unasked = 0
+    asked = []
     for b in range(len(data)):
-        inputs, targets = data[b]
-        assert inputs["questions"].shape == (2, QUESTIONS, 5)
-        assert inputs["answers"].shape == targets["answers"].shape == (2, QUESTIONS, 2)
-        for asked, said in zip(inputs["questions"], targets["answers"], strict=True):
-            rows = np.concatenate([asked, said], axis=-1)
-            assert not rows[3:].any()  # three questions of six
-            assert {tuple(row) for row in rows[:3]} <= expected | {(PAD,) * 7}
-            unasked += not rows.any()
-    assert unasked == 1
+        found = written(data[b], "answers")
+        assert {(*question, *tokens) for _, question, tokens in found} <= expected
+        asked += [(b, row) for row, *_ in found]
+    assert sorted(Counter(asked).values()) == [3, 3, 3]  # one photograph has no question
 
 
 def test_one_answer_of_several_is_learned_at_a_time(make_batches, vocabulary):
@@ -128,7 +137,7 @@ def test_one_answer_of_several_is_learned_at_a_time(make_batches, vocabulary):
     drawn = set()
     for epoch in range(20):
         data.epoch = epoch
-        drawn |= set(data[0][1]["answers"][:, 0, 0])
+        drawn |= {tokens[0] for _, _, tokens in written(data[0], "answers")}
     assert {vocabulary.words[i] for i in drawn} == {"dog", "cat", "man"}
 
 
@@ -143,17 +152,19 @@ def test_a_mirrored_photograph_exchanges_left_and_right(make_batches, vocabulary
     left, right, dog = (vocabulary.words.index(word) for word in ("left", "right", "dog"))
     for b in range(len(data)):
         mirrored.clear()
-        inputs, targets = data[b]
+        captions, answers = (written(data[b], kind) for kind in ("captions", "answers"))
+        mirrored[:] = mirrored[:2]
         for i, mirror in enumerate(mirrored):
-            rows = targets["captions"][i]
-            sides = {(dog in row, left in row, right in row) for row in rows if row.any()}
+            rows = [tokens for row, _, tokens in captions if row == i]
+            sides = {(dog in row, left in row, right in row) for row in rows}
             assert sides == (
                 {(True, False, True), (False, True, False)}
                 if mirror
                 else {(True, True, False), (False, False, True)}
             )
-            assert inputs["questions"][i, 0, 0] == (right if mirror else left)
-            assert targets["answers"][i, 0, 0] == (left if mirror else right)
+            ((question, answer),) = [(q, a) for row, q, a in answers if row == i]
+            assert question[0] == (right if mirror else left)
+            assert answer[0] == (left if mirror else right)
     assert mirrored_words(Vocabulary(vocabulary.words[:6])).tolist() == list(range(6))
 
 

@@ -27,8 +27,9 @@ def dataset(tmp_path):
     return folder
 
 
-@pytest.mark.slow
-def test_variants_are_trained_once_and_compared_in_a_table(dataset, toy, tmp_path, monkeypatch):
+@pytest.fixture
+def small(toy, tmp_path, monkeypatch):
+    """Compares small models, from the encoder of a preset in `toy`."""
     toy().save_to_preset(tmp_path / "toy")
 
     class Toy(Captioner):
@@ -36,13 +37,59 @@ def test_variants_are_trained_once_and_compared_in_a_table(dataset, toy, tmp_pat
             sizes = {"annotation_size": 8, "embedding_size": 8, "units": 8, "max_words": 3}
             super().__init__(vocabulary, replace(config, **sizes), **settings)
 
+    monkeypatch.setattr(compare, "Captioner", Toy)
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:unclosed file .*frozen.csv:ResourceWarning")  # by Keras
+@pytest.mark.parametrize("moment", ["after the first epoch", "before the row is written"])
+def test_an_interruption_changes_no_row(dataset, small, tmp_path, monkeypatch, moment):
+    monkeypatch.setattr(compare, "VARIANTS", ({"cell": "gru"},))
+    settings = {"weights": tmp_path / "toy", "epochs": 2}
+    (expected,) = compare.compare("captions-csv", dataset, tmp_path / "whole", **settings)
+    with monkeypatch.context() as patch:
+        if moment == "after the first epoch":
+            score = compare.Timed.score
+            patch.setattr(
+                compare.Timed,
+                "score",
+                lambda self, epoch, logs: (interrupted if epoch else score)(self, epoch, logs),
+            )
+        else:
+            patch.setattr(compare, "_write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            compare.compare("captions-csv", dataset, tmp_path / "out", **settings)
+    (row,) = compare.compare("captions-csv", dataset, tmp_path / "out", **settings)
+    speed = "photographs a second"
+    assert row.pop(speed) > 0 and expected.pop(speed) > 0
+    assert row == pytest.approx(expected)
+
+
+def test_a_row_is_that_of_the_best_of_all_epochs(toy):
+    history = [
+        {"val_cider": 0.5, "val_bleu4": 0.2, "seconds": 9.0},
+        {"val_cider": 0.7, "val_bleu4": 0.1, "seconds": 2.0},
+        {"val_cider": 0.6, "val_bleu4": 0.3, "seconds": 4.0},
+    ]
+    row = compare._row(toy(), 10, history)
+    assert row.pop("parameters") > 1000
+    assert row == {"photographs a second": 5.0, "BLEU-4": 0.1, "CIDEr": 0.7, "epoch": 2}
+
+
+@pytest.mark.slow
+def test_variants_are_trained_once_and_compared_in_a_table(dataset, small, tmp_path, monkeypatch):
     transformer = {"decoder": "transformer", "layers": 1, "units": 256}
     variants = ({"cell": "gru"}, {"attention": "mean"}, transformer)
-    monkeypatch.setattr(compare, "Captioner", Toy)
     monkeypatch.setattr(compare, "VARIANTS", variants[:1])
     settings = {"weights": tmp_path / "toy", "epochs": 1}
     arguments = "captions-csv", dataset, tmp_path / "out"
     (first,) = compare.compare(*arguments, **settings)
+    monkeypatch.setattr(compare, "VARIANTS", variants[::-1])
+    assert compare.compare(*arguments, **settings)[-1] == first
     monkeypatch.setattr(compare, "VARIANTS", variants)
     results = compare.compare(*arguments, **settings)
     assert results[0] == first

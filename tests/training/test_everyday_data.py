@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from captioner.data.readers import load_dataset
-from captioner.training.texts import read_texts
+from captioner.training.texts import Text, read_texts
 
 SCRIPT = Path(__file__).parents[2] / "recipes" / "everyday_data.py"
 DOG = ["A brown dog runs on the grass .", "A dog is running over green grass ."]
@@ -32,20 +32,30 @@ def test_each_photograph_says_what_people_said_and_else_what_is_there(tmp_path, 
         world / "captions.jsonl",
         common | {"image": "1.jpg", "kind": "human", "captions": ["A cat."], "coco_id": 1},
         common | {"image": "2.jpg", "descriptions": ["a lamp"]} | told,
+        common | {"image": "3.jpg", "split": "dev", "kind": "objects_only", "captions": []},
     )
     template = {"type": "ade_objects_template", "question": "is there a cat?", "answer": "yes"}
-    person = {"type": "vqa2_human", "question": "how many?", "answer": "1", "answers": ["1", "2"]}
-    asked = [{"image": "2.jpg"} | question for question in [template] * 7 + [person]]
+    person = {"type": "vqa2_human", "question": "how many?", "answers": ["1", "2"]}
+    yes_no = {"type": "vqa_yesno", "question": "is it?", "answer": "no"}
+    dialog = {"type": "visdial_human", "question": "color?", "answers": ["red", "reddish"]}
+    asked = [
+        {"image": "2.jpg"} | question
+        for question in [template] * 7 + [yes_no] * 9 + [person, dialog]
+    ]
+    ten = {"image": "3.jpg", "answers": ["1"] * 10}
+    asked += [ten | {"type": kind, "question": "?"} for kind in ("vqa2_human", "okvqa_human")]
     written(world / "qa.jsonl", *asked)
     sentences = [{"coco_id": i, "captions": [f"A cat {i}."]} for i in (1, 2)]
     written(world / "text" / "coco_captions_by_id.jsonl.gz", *sentences)
-    written(world / "text" / "coco_objects_by_id.jsonl.gz", [2, ["sofa"]])
+    written(world / "text" / "coco_objects_by_id.jsonl.gz", [2, ["sofa"]], [4, ["dog"]])
+    unseen = [{"coco_id": i, "questions": [dialog]} for i in (1, 4, 5)]
+    written(world / "text" / "vqa_by_id.jsonl.gz", *unseen)
     flickr.mkdir(parents=True)
     tokens = [f"{i}.jpg#{n}\t{text}\n" for i in range(12) for n, text in enumerate(DOG)]
     (flickr / "Flickr8k.token.txt").write_text("".join(tokens))
     for i in range(12):
         written(flickr.parent / "Images" / f"{i}.jpg")
-    for i in (1, 2):
+    for i in (1, 2, 3):
         written(world / f"{i}.jpg")
     for split, numbers in (("train", range(11)), ("dev", [11])):
         names = "".join(f"{i}.jpg\n" for i in numbers)
@@ -60,9 +70,15 @@ def test_each_photograph_says_what_people_said_and_else_what_is_there(tmp_path, 
     bed, *questions = things
     assert bed.references == ()
     assert bed.objects == ("cat", "I can see a bed.", "a lamp", "bed room")
-    assert [q.references for q in questions] == [("yes",)] * 6 + [("1", "2")]
-    # Photograph 1 is in the data: what people said of it would be known beforehand.
-    (text,) = read_texts(world / "text" / "texts.jsonl.gz")
-    assert (text.captions, text.objects) == (("A cat 2.",), ("sofa",))
+    human = [("1", "2"), ("red",), *[("no",)] * 4]
+    assert [q.references for q in questions] == [("yes",)] * 2 + human
+    (scored,) = load_dataset("jsonl", world / "things.jsonl", "dev", verify=False)
+    assert scored.references == ("1",) * 10
+    # Photograph 1 is in the data: its captions would be known beforehand. Nobody knows what is in
+    # photograph 5.
+    assert read_texts(world / "text" / "texts.jsonl.gz") == [
+        Text(("A cat 2.",), ("sofa",)),
+        Text((), ("dog",), (("color?", ("red",)),)),
+    ]
     made = load_dataset("jsonl", tmp_path / "flickr8k" / "questions", "train", verify=False)
     assert {q.image.name for q in made} <= {f"{i}.jpg" for i in range(11)} and made

@@ -1,7 +1,11 @@
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from captioner.layers.attention import ATTENTIONS
+from captioner.layers.cells import CELLS
+from captioner.models.config import AttentionName, CellName
 from captioner.training.recipe import (
     CONCEPTS,
     FROZEN,
@@ -84,7 +88,7 @@ def test_changes_take_the_place_of_what_the_file_says(path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("epochs=3", "no setting epochs; there are batch_size, concepts"),
+        ("epochs=3", "no setting epochs; there are asked_min_count, batch_size"),
         ("phases.frozen.rate=3", r"no setting phases\.frozen\.rate; there are answers, average"),
         ("phases.thaw.epochs=3", "no phase 'thaw'; there are concepts, frozen, fine-tune"),
         ("phases.frozen.epochs=three", "epochs is 'three', which is no int"),
@@ -96,6 +100,13 @@ def test_changes_take_the_place_of_what_the_file_says(path):
         ("data.mine=3", r"data.mine is no table"),
         ("root=3", "root is 3, which is no str"),
         ("phases.frozen.epochs", "expected NAME=VALUE"),
+        ("model.attention=dott", "model.attention is 'dott'; there are 'additive', 'dot', 'mean'"),
+        ("model.units=0", "model.units is 0; give 1 or more"),
+        ("data.mine.times=0", "data.mine.times is 0; give 1 or more"),
+        ("phases.frozen.learning_rate=-1", "learning_rate is -1.0; give 1e-08 to 1"),
+        ("model.dropout=2", "model.dropout is 2.0; give 0 to 0.95"),
+        ("model.dropout=nan", "model.dropout is nan; give 0 to 0.95"),
+        ("concepts=-1", "concepts is -1; give 0 or more"),
     ],
 )
 def test_a_wrong_setting_is_named(path, change, message):
@@ -103,6 +114,11 @@ def test_a_wrong_setting_is_named(path, change, message):
     with pytest.raises(RecipeError, match=message) as error:
         Recipe.read(path, changes)
     assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
+
+
+def test_the_names_in_a_recipe_are_those_of_layers():
+    assert set(get_args(AttentionName)) == set(ATTENTIONS)
+    assert set(get_args(CellName)) == set(CELLS)
 
 
 @pytest.mark.parametrize("text", ["[data", "", None, "data = []"])

@@ -1,18 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from captioner.data.vocabulary import END, PAD, START
 from captioner.evaluation.caption_metrics import Cider
 from captioner.training.batches import Batches, Photograph
-from captioner.training.fit import new_optimizer
+from captioner.training.fit import compile_model, new_optimizer
 from captioner.training.recipe import SELF_CRITICAL
 from captioner.training.reinforce import (
     Drawn,
     Trainer,
     can_be_judged,
-    compile_trainer,
     rewards,
-    shares,
 )
 
 PHOTOGRAPHS = [
@@ -45,13 +45,6 @@ def test_who_can_be_judged():
     assert [can_be_judged(p) for p in photographs] == [True, False, True, False]
 
 
-def test_shares_add_up_to_one():
-    tokens = np.array([[[START, 5, PAD], [PAD, PAD, PAD]]])
-    np.testing.assert_allclose(shares(tokens, [], "x"), [[[0.5, 0.5, 0], [0, 0, 0]]])
-    given = [{"x": np.array([[[1, 3, 1], [1, 1, 1]]])}]
-    np.testing.assert_allclose(shares(tokens, given, "x"), [[[0.25, 0.75, 0], [0, 0, 0]]])
-
-
 @pytest.fixture
 def drawn(toy):
     model = toy()
@@ -65,32 +58,48 @@ def drawn(toy):
 def test_what_is_drawn_weighs_what_it_is_better_than_the_others(drawn):
     assert len(drawn) == 1 and len(drawn.indices) == 4
     inputs, targets, weights = drawn[0]
-    tokens = targets["drawn"]
-    assert tokens.shape[:2] == (4, SELF_CRITICAL.samples)
-    np.testing.assert_array_equal(inputs["drawn"][..., 0], START)
-    np.testing.assert_array_equal(inputs["drawn"][..., 1:], tokens[..., :-1])
-    # The advantages of one photograph's captions add up to nothing; padding weighs nothing.
-    np.testing.assert_allclose(weights["drawn"][..., 0].sum(1), 0, atol=1e-6)
-    assert (weights["drawn"][tokens == PAD] == 0).all() and (weights["drawn"] != 0).any()
-    assert weights["captions"].sum() == pytest.approx(SELF_CRITICAL.cross_entropy)
-    again = drawn[0][1]["drawn"]
-    np.testing.assert_array_equal(tokens, again)
+    names = [name for name in targets if name.startswith("drawn")]
+    rows = np.concatenate([inputs[f"{name}_rows"] for name in names])
+    gains = np.concatenate([weights[name][:, 0] for name in names])
+    for name in names:
+        assert (inputs[name][:, 0] == START).all() or not targets[name].any()
+        assert (weights[name][targets[name] == PAD] == 0).all()
+    # The advantages of one photograph's captions add up to nothing.
+    np.testing.assert_allclose([gains[rows == i].sum() for i in range(4)], 0, atol=1e-6)
+    assert (gains != 0).sum() > SELF_CRITICAL.samples
+    known = sum(w.sum() for name, w in weights.items() if name.startswith("captions"))
+    assert known == pytest.approx(SELF_CRITICAL.cross_entropy)
+    again = drawn[0][1]
+    for name in names:
+        np.testing.assert_array_equal(targets[name], again[name])
+
+
+def test_short_epochs_go_on_through_the_photographs(drawn, monkeypatch):
+    monkeypatch.setattr("captioner.training.reinforce.BATCH", 1)
+    drawn.phase = replace(drawn.phase, share=0.5)
+    assert (len(drawn), drawn.batches) == (2, 4)
+    seen = []
+    for drawn.epoch in range(2):
+        seen += [int(drawn.rows(index)[0]) for index in range(len(drawn))]
+    assert sorted(seen) == sorted(drawn.indices)
 
 
 @pytest.mark.slow
 def test_rewarded_captions_become_likelier(drawn):
-    trainer = Trainer(drawn.model)
+    trainer = Trainer(drawn.model, SELF_CRITICAL.cross_entropy)
     phase = SELF_CRITICAL.__class__(**{**vars(SELF_CRITICAL), "learning_rate": 0.02, "epochs": 20})
-    compile_trainer(trainer, new_optimizer(phase, 5), drawn)
+    compile_model(trainer, new_optimizer(phase, 5), drawn[0][1])
 
     def mean_reward():
-        _, targets, _ = drawn[0]
-        order = np.random.default_rng((0, drawn.epoch)).permutation(drawn.indices)
+        inputs, targets, _ = drawn[0]
+        order = drawn.rows(0)
         return np.mean(
             [
-                drawn.reward(i, [t for t in caption if t != PAD])
-                for i, captions in zip(order, targets["drawn"], strict=True)
-                for caption in captions
+                drawn.reward(order[row], caption[caption != PAD])
+                for name, captions in targets.items()
+                if name.startswith("drawn")
+                for row, caption in zip(inputs[f"{name}_rows"], captions, strict=True)
+                if caption.any()
             ]
         )
 

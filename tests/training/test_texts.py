@@ -26,6 +26,12 @@ def test_texts_are_read(tmp_path, name):
     assert read_texts(tmp_path / name) == [Text(("A cat .",), ("cat",)), Text(("A dog .",))]
 
 
+def test_questions_are_read_with_their_answers(tmp_path):
+    line = {"captions": [], "questions": [{"question": "what ?", "answers": ["cat", "cat"]}]}
+    (tmp_path / "said.jsonl").write_text(json.dumps(line))
+    assert read_texts(tmp_path / "said.jsonl") == [Text((), (), (("what ?", ("cat", "cat")),))]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -61,15 +67,35 @@ def test_a_batch_of_sentences(toy):
     model = toy(concepts=("dog", "cat", "grass"), concept_slots=2, caption_words=10)
     found = np.array([[[0, 2]] * VERSIONS, [[1, 0]] * VERSIONS]), np.zeros((2, VERSIONS, 2))
     texts = [Text(("the dog runs",)), Text(("a cat sits", "left"))]
-    drawn = sentences(texts, model, found).batch(np.random.default_rng(0))
-    assert drawn["texts"].shape == (GROUPS, EACH, model.steps + 1)
+    drawn, kinds = sentences(texts, model, found).batch(np.random.default_rng(0))
     assert drawn["concepts"].shape == drawn["odds"].shape == (GROUPS, 2)
     words = model.vocabulary.words
-    for concepts, tokens in zip(drawn["concepts"], drawn["texts"], strict=True):
+    ((name, captions, steps, most),) = kinds  # nothing was asked
+    assert (name, steps, most) == ("texts", model.steps, GROUPS * EACH)
+    assert {caption.row for caption in captions} == set(range(GROUPS))
+    for caption in captions:
+        tokens, concepts = caption.tokens, drawn["concepts"][caption.row]
         dog = words.index("dog") in tokens
         known = {"dog", "grass"} if dog else {"cat", "dog"}
         assert {words[i] for i in concepts if i != PAD} <= known
         if not dog:  # "left" is no word for captions here
-            assert all(row[1] in (words.index("a"), UNKNOWN) for row in tokens)
-        assert (tokens[:, 0] == START).all() and (tokens == END).any(axis=1).all()
+            assert tokens[1] in (words.index("a"), UNKNOWN)
+        assert tokens[0] == START and END in tokens
     assert 0 < (drawn["concepts"] == PAD).mean() < 0.3
+
+
+def test_questions_of_texts_are_learned_with_the_same_concepts(toy):
+    model = toy(concepts=("dog", "cat", "grass"), concept_slots=2, question_units=8)
+    found = np.array([[[0, 2]] * VERSIONS, [[1, 0]] * VERSIONS]), np.zeros((2, VERSIONS, 2))
+    texts = [
+        Text(("the dog runs",)),
+        Text((), ("cat",), (("what sits ?", ("Cat.", "cat", "man")), ("who ?", ("zebra",)))),
+    ]
+    _, kinds = sentences(texts, model, found).batch(np.random.default_rng(0))
+    (_, captions, *_), (name, answers, steps, _) = kinds
+    words = model.vocabulary.words
+    assert name == "text_answers" and steps == 5
+    # What only one person answered is left out, and so is a question without a known answer.
+    assert {model.vocabulary.decode(a.tokens[1:])[0] for a in answers} == {"cat"}
+    assert all(words.index("sits") in a.question for a in answers)
+    assert not {a.row for a in answers} & {c.row for c in captions}

@@ -10,7 +10,7 @@ from PIL import Image
 from captioner import presets
 from captioner.layers.image_encoder import EncoderError
 from captioner.models.captioner import Captioner
-from captioner.training import dev_scores
+from captioner.training import dev_scores, initial
 from captioner.training import train as training
 from captioner.training.train import TrainingError, train
 
@@ -43,7 +43,7 @@ def encoder_weights(tmp_path, monkeypatch, toy_encoder):
             sizes["image_size"] = 64
             super().__init__(vocabulary, replace(config, **sizes), **settings)
 
-    monkeypatch.setattr(training, "Captioner", Toy)
+    monkeypatch.setattr(initial, "Captioner", Toy)
     path = tmp_path / "encoder.weights.h5"
     h5py.File(path, "w").close()
     return path

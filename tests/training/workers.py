@@ -32,7 +32,7 @@ from captioner.models.config import CaptionerConfig
 from captioner.training.backup import Backup
 from captioner.training.batches import Batches, Photograph
 from captioner.training.distribution import data_parallel
-from captioner.training.fit import compile_model
+from captioner.training.fit import compile_model, new_optimizer
 from captioner.training.recipe import Phase
 from training.workers import BATCH, EPOCHS, PHOTOGRAPHS
 
@@ -67,7 +67,8 @@ with data_parallel(workers, BATCH):
     model.encoder.trainable = False
     kind = Shared if process else Batches
     data = kind(photographs, lambda i, *_: features[i], "features", model, BATCH, 0)
-    compile_model(model, data, Phase(name="frozen", epochs=EPOCHS, learning_rate=0.02))
+    phase = Phase(name="frozen", epochs=EPOCHS, learning_rate=0.02)
+    compile_model(model, new_optimizer(phase, len(data)), data[0][1])
     watch = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch),
         on_train_batch_end=after_step,

@@ -6,10 +6,10 @@
 
 A caption may also be a list, `captions`. Lines may have `split`, `image_id`, `question_id` and
 `kind`; and `objects`, names of what is in the image, of which a head for concepts can learn even
-where there is no caption. Paths of images are relative to the folder of the file. The root is the
-file, or a folder that holds `<split>.jsonl` or just one `.jsonl`. What belongs to a split is said,
-in this order, by the line's `split`, by the file's name if it is train, dev, val or test, and by a
-hash of the image's path: about one image in ten is "dev", the others "train".
+where there is no caption. Paths of images are relative to the folder of the file, or absolute. The
+root is the file, or a folder that holds `<split>.jsonl` or just one `.jsonl`. What belongs to a
+split is said, in this order, by the line's `split`, by the file's name if it is train, dev, val or
+test, and by a hash of the image's path: about one image in ten is "dev", the others "train".
 """
 
 import json
@@ -50,7 +50,7 @@ def read(root: Path, split: str) -> list[Example]:
         if not belongs:
             continue
         if "image_id" not in entry:
-            names[example.image] = example.image.relative_to(path.parent).as_posix()
+            names[example.image] = _name(example.image, path.parent)
         if example.question is not None:
             questions.append(example)
             continue
@@ -69,6 +69,11 @@ def read(root: Path, split: str) -> list[Example]:
         )
         for example in (*images.values(), *questions)
     ]
+
+
+def _name(image: Path, folder: Path) -> str:
+    """The path of an image relative to the folder of the file, if it lies there."""
+    return (image.relative_to(folder) if image.is_relative_to(folder) else image).as_posix()
 
 
 def _locate(root: Path, split: str) -> Path:

@@ -1,0 +1,130 @@
+"""Shards: files that hold many photographs, tar files of WebDataset and tables of Parquet."""
+
+import contextlib
+import gzip
+import itertools
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO, Self
+
+import fsspec
+
+from captioner.data.images import SUFFIXES, ImageError
+
+TARS = (".tar", ".tar.gz", ".tgz")
+# A column with photographs in it: this, its name, "::" and the table.
+COLUMN = "column://"
+FIELDS = ("bytes", "path")  # of a value of such a column; either may be missing
+GZIP = b"\x1f\x8b"
+ROWS = 32  # of a table, in memory at once
+
+
+@dataclass(frozen=True)
+class Row:
+    """A photograph of the source, or of a shard: its path, and its bytes or an error if known."""
+
+    row: int
+    path: str
+    data: bytes | None = None
+    error: ImageError | None = None
+
+
+def is_shard(name: str) -> bool:
+    """Whether a name is that of a shard."""
+    is_tar = name.endswith(TARS) and not name.startswith("tar://")  # which is a member of one
+    return is_tar or name.startswith(COLUMN)
+
+
+def file_of(name: str) -> str:
+    """The file that a name stands for: of a column, that of its table."""
+    return name.partition("::")[2] if name.startswith(COLUMN) else name
+
+
+def is_photograph(name: str) -> bool:
+    """Whether a name is that of a photograph."""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def rows_of_shard(shard: str) -> Iterator[Row]:
+    """The photographs of a shard, as it streams by; an error is the last row."""
+    row = 0
+    try:
+        for path, data, problem in _column(shard) if shard.startswith(COLUMN) else _members(shard):
+            error = ImageError(f"{path}: {problem}") if problem else None
+            yield Row(row, path, data, error)
+            row += 1
+    except Exception as error:  # of the file system, of the compression or of the shard
+        said = f"cannot be read to its end ({reason(error)}); get the file again"
+        yield Row(row, file_of(shard), error=ImageError(f"{file_of(shard)}: {said}"))
+
+
+def reason(error: Exception) -> str:
+    """An error of a file system or a format, in one line that does not name the file."""
+    if isinstance(error, FileNotFoundError):  # of which fsspec says no more than the name
+        return "no such file"
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return strerror or " ".join(str(error).split()) or type(error).__name__
+
+
+class _Member(tarfile.TarInfo):
+    """The header of a member. To `tarfile` one that is damaged or cut off is the end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
+                raise  # the end
+            raise tarfile.ReadError(f"{error} in the place of a member") from error
+
+
+def _members(shard: str) -> Iterator[tuple[str, bytes | None, str | None]]:
+    """The path of each photograph in a tar file, and its bytes or what is wrong."""
+    with fsspec.open(shard, "rb") as file, _unpacked(file) as plain:
+        with tarfile.open(fileobj=plain, mode="r|*", tarinfo=_Member) as tar:
+            for member in tar:
+                path = f"tar://{member.name}::{shard}"
+                if not is_photograph(member.name) or member.isdir():
+                    continue
+                if member.isfile():
+                    content = tar.extractfile(member)
+                    assert content is not None  # for it is a file
+                    yield path, content.read(), None
+                else:
+                    yield path, None, "a link or a device, and no file; pack the file itself"
+            # To the end: a checksum stands there, or members behind a hole.
+            while block := tar.fileobj.read(tarfile.RECORDSIZE):
+                if any(block):
+                    raise tarfile.ReadError("data behind the end")
+
+
+@contextlib.contextmanager
+def _unpacked(file: IO[bytes]) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    """A file, decompressed if gzip has packed it: `tarfile` itself does not check the checksum."""
+    packed = file.read(len(GZIP)) == GZIP
+    file.seek(0)
+    if packed:
+        with gzip.open(file) as plain:
+            yield plain
+    else:
+        yield file
+
+
+def _column(shard: str) -> Iterator[tuple[str, bytes | None, str | None]]:
+    """The path of each photograph in a column of a table, and its bytes or what is wrong."""
+    from pyarrow import parquet
+
+    column, table = shard.removeprefix(COLUMN).partition("::")[0], file_of(shard)
+    with fsspec.open(table, "rb") as file:
+        batches = parquet.ParquetFile(file).iter_batches(ROWS, columns=[column])
+        values = itertools.chain.from_iterable(batch.column(0).to_pylist() for batch in batches)
+        for row, value in enumerate(values):
+            data, path = ((value or {}).get(name) for name in FIELDS)
+            if path and data is None:  # it lies elsewhere
+                yield path, None, None
+            else:
+                yield f"{table}#{row}", data, None if data else "no photograph in this row"

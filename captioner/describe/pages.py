@@ -1,0 +1,116 @@
+"""Pages as files: their encoding, their front matter, and how they are replaced."""
+
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from captioner.describe.files import replacement
+
+EXTENSIONS = {".html": "html", ".htm": "html", ".xhtml": "html", ".md": "md", ".markdown": "md"}
+# A byte order mark, then YAML or TOML between two lines of its own.
+_HEAD = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?"
+    rb"(?:---[ \t]*\r?\n.*?^(?:---|\.\.\.)[ \t]*\r?$|\+\+\+[ \t]*\r?\n.*?^\+\+\+[ \t]*\r?$)?",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+class PageError(ValueError):
+    """A page that cannot be read, or cannot be changed safely. Names the file and the reason."""
+
+
+@dataclass(frozen=True)
+class Page:
+    r"""A page in HTML or Markdown.
+
+    Attributes:
+        path: of the file.
+        content: of the file.
+        head: its byte order mark and front matter, in UTF-8. They are never changed.
+        body: the rest, in UTF-8, with "\n" for a lone "\r", which some parsers do not know.
+        encoding: of the file, "utf-8" or "latin-1". The latter also stands for other encodings that
+            extend ASCII, because every byte is a character in it.
+    """
+
+    path: Path
+    content: bytes
+    head: bytes
+    body: bytes
+    encoding: str
+
+    @property
+    def is_markdown(self) -> bool:
+        """Whether it is Markdown, which may contain HTML."""
+        return EXTENSIONS[self.path.suffix.lower()] == "md"
+
+    @property
+    def text(self) -> str:
+        """The text of the file."""
+        return self.content.decode(self.encoding)
+
+    def position(self, place: int) -> tuple[int, int]:
+        """The line and the column in the file, from 1, of an offset in the body."""
+        line = self.head.count(b"\n") + self.body.count(b"\n", 0, place) + 1
+        before = self.body[self.body.rfind(b"\n", 0, place) + 1 : place]
+        return line, len(before.decode()) + 1
+
+    def inserted(self, insertions: Iterable[tuple[int, bytes]]) -> "Page":
+        """The page with ASCII inserted.
+
+        Args:
+            insertions: offsets in the body, and what is inserted there.
+        """
+        text, pieces, done = self.text.encode(), [], 0
+        for place, words in sorted(insertions):
+            place += len(self.head)
+            pieces += [text[done:place], words]
+            done = place
+        changed = b"".join([*pieces, text[done:]])
+        return parse_page(self.path, changed.decode().encode(self.encoding))
+
+
+def read_page(path: Path) -> Page:
+    """Read a page.
+
+    Raises:
+        PageError: another kind of file, or an encoding that does not extend ASCII.
+        OSError: it cannot be read.
+    """
+    if path.suffix.lower() not in EXTENSIONS:
+        raise PageError(f"{path}: no page; give one of {', '.join(EXTENSIONS)}")
+    if not stat.S_ISREG(path.stat().st_mode):  # a named pipe would wait forever
+        raise PageError(f"{path}: not a regular file")
+    return parse_page(path, path.read_bytes())
+
+
+def parse_page(path: Path, content: bytes) -> Page:
+    """The page that a file of this content is.
+
+    Raises:
+        PageError: its encoding does not extend ASCII.
+    """
+    if any(sign in content for sign in (b"\0", b"\x1b$", b"\x1b(")):  # UTF-16, ISO-2022
+        raise PageError(f"{path}: not in an encoding that extends ASCII; save it as UTF-8")
+    try:
+        text, encoding = content.decode().encode(), "utf-8"
+    except UnicodeDecodeError:
+        text, encoding = content.decode("latin-1").encode(), "latin-1"
+    text = re.sub(rb"\r(?!\n)", b"\n", text)
+    match = _HEAD.match(text)
+    end = match.end() if match else 0
+    return Page(path, content, text[:end], text[end:], encoding)
+
+
+def replace_page(old: Page, new: Page) -> None:
+    """Replace the file of a page.
+
+    Raises:
+        PageError: another program has changed it since it was read.
+        OSError: it cannot be written.
+    """
+    if old.path.read_bytes() != old.content:
+        raise PageError(f"{old.path}: changed by another program meanwhile; run the command again")
+    with replacement(old.path) as copy:
+        copy.write_bytes(new.content)

@@ -1,0 +1,238 @@
+"""Plans of descriptions: the change of each property and its reason, before anything is written."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from captioner.data.metadata import captions_of, xmp_of
+from captioner.describe.containers import Container, Sidecar, container_of, verify
+from captioner.describe.errors import DescriptionError, Refused
+from captioner.describe.files import check_replaceable, replacement
+from captioner.describe.xmp import CAPTIONS, DEFAULT, DESCRIPTION, EMPTY, FROM_EXIF, WRAPPED, Packet
+
+
+class Skipped(Enum):
+    """Why a property gets no text."""
+
+    SAME = "it has this text already"
+    PERSON = "a person has written it"
+    ELSEWHERE = "a person has written a caption in EXIF, IPTC or a comment"
+
+
+class Outcome(Enum):
+    """The effect of a plan on a photograph."""
+
+    WRITTEN = "described"
+    PARTLY = "described in part, as a person has written the rest"
+    SAME = "described already, in the same words"
+    KEPT = "described by a person already"
+    UNDONE = "taken out again"
+    NOTHING = "nothing to take out"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The change of a photograph or its sidecar, which is verified and not yet made.
+
+    Attributes:
+        photograph: the file.
+        place: the file that changes: the photograph or its sidecar.
+        outcome: the effect.
+        texts: for each property its text, or the reason for skipping it.
+        content: the new content of the place; None for no change.
+        removes: whether the place is removed instead.
+        stamp: the place as it was read, see `stamp_of`.
+    """
+
+    photograph: Path
+    place: Path
+    outcome: Outcome
+    texts: dict[str, str | Skipped] = field(default_factory=dict)
+    content: bytes | None = None
+    removes: bool = False
+    stamp: tuple[int, int, int] | None = None
+
+    def carry_out(self) -> None:
+        """Make the change.
+
+        The file is replaced as a whole. A photograph keeps the time of its last modification, by
+        which albums are sorted. A sidecar does not: darktable and others see by it that they must
+        read it again.
+
+        Raises:
+            OSError: it cannot be written, or another program has changed it since it was read;
+                everything is as it was.
+        """
+        if self.content is not None and stamp_of(self.place) != self.stamp:
+            raise OSError(f"{self.place}: was changed meanwhile; run it again")
+        if self.removes:
+            self.place.unlink()
+        elif self.content is not None:
+            in_photograph = self.place == self.photograph
+            with replacement(self.place, self.photograph, keep_time=in_photograph) as copy:
+                copy.write_bytes(self.content)
+                if copy.read_bytes() != self.content:
+                    raise OSError(f"{self.place}: could not be written; it is as it was")
+
+
+def sidecar_of(photograph: Path) -> Path:
+    """The sidecar that is written for a photograph: dog.jpg.xmp, as dog.png may lie beside it."""
+    names = (f"{photograph.name}{suffix}" for suffix in (".xmp", ".XMP"))
+    found = [path for path in map(photograph.with_name, names) if path.exists()]
+    return found[0] if found else photograph.with_name(f"{photograph.name}.xmp")
+
+
+def stamp_of(path: Path) -> tuple[int, int, int] | None:
+    """The identity, size and time of a file, by which a change is noticed; None for no file."""
+    if not path.exists():
+        return None
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def plan(photograph: Path, text: str, sidecar: bool = False, overwrite: bool = False) -> Plan:
+    """Plan to describe a photograph.
+
+    Args:
+        photograph: the file.
+        text: the description.
+        sidecar: whether it goes into a file beside it.
+        overwrite: whether it replaces a person's text.
+
+    Raises:
+        DescriptionError: the file cannot hold a description, or cannot be changed safely.
+        OSError: it cannot be read, or may not be replaced.
+    """
+    target = _Target(photograph, sidecar)
+    skipped = {} if overwrite else _skipped(target)
+    texts: dict[str, str | Skipped] = {}
+    for name in CAPTIONS:
+        if name in skipped:
+            texts[name] = skipped[name]
+        elif target.packet.written == text and target.packet.is_ours(name):
+            texts[name] = Skipped.SAME
+        else:
+            texts[name] = text
+    kinds = set(texts.values())
+    if text not in kinds:
+        outcome = Outcome.SAME if Skipped.SAME in kinds else Outcome.KEPT
+        return Plan(photograph, target.place, outcome, texts)
+    for name in CAPTIONS:
+        if texts[name] == text:
+            target.packet.put(name, text)
+    target.packet.mark(text)
+    outcome = Outcome.PARTLY if kinds & {Skipped.PERSON, Skipped.ELSEWHERE} else Outcome.WRITTEN
+    content = target.changed()
+    return Plan(photograph, target.place, outcome, texts, content, stamp=target.stamp)
+
+
+def plan_undo(photograph: Path, sidecar: bool = False) -> Plan:
+    """Plan to take out what was written here, but not what a person has changed since.
+
+    A sidecar that was made here and then holds nothing is removed. For the errors see `plan`.
+    """
+    if sidecar and not sidecar_of(photograph).exists():
+        return Plan(photograph, sidecar_of(photograph), Outcome.NOTHING)
+    target = _Target(photograph, sidecar)
+    if target.packet.written is None:
+        return Plan(photograph, target.place, Outcome.NOTHING)
+    for name in [name for name in CAPTIONS if target.packet.is_ours(name)]:
+        target.packet.take_out(name)
+    target.packet.mark(None)
+    content = target.changed()
+    return Plan(
+        photograph,
+        target.place,
+        Outcome.UNDONE,
+        content=content,
+        removes=sidecar and not content,
+        stamp=target.stamp,
+    )
+
+
+class _Target:
+    """The file that a description goes into.
+
+    Attributes:
+        photograph: the photograph.
+        place: itself or its sidecar.
+        packet: its XMP, to be changed.
+        stamp: the place as it was read, see `stamp_of`.
+    """
+
+    def __init__(self, photograph: Path, sidecar: bool) -> None:
+        self.photograph = photograph
+        self.place = sidecar_of(photograph) if sidecar else photograph
+        self.stamp = stamp_of(self.place)
+        self.original = self._content = photograph.read_bytes()
+        if sidecar:
+            self._content = self.place.read_bytes() if self.place.is_file() else b""
+        try:
+            self._container: Container = Sidecar() if sidecar else container_of(self.original)
+            packet = self._container.read(self._content)
+            self._size = 0 if sidecar or packet is None else len(packet)
+            self.packet = Packet(packet or (EMPTY if sidecar else WRAPPED))
+        except Refused as error:
+            raise self._refusal(error) from error
+
+    def changed(self) -> bytes:
+        """The content of the file with the packet as it is now; it may be replaced."""
+        if self.place.exists():
+            check_replaceable(self.place)
+        empty = self.packet.is_empty()
+        try:
+            packet = None if empty else self.packet.to_bytes(at_least=self._size)
+            content = self._container.write(self._content, packet)
+            verify(self._container, self._content, content)
+        except Refused as error:
+            raise self._refusal(error) from error
+        return content
+
+    def _refusal(self, error: Refused) -> DescriptionError:
+        remedy = "repair it or remove it" if self.place != self.photograph else "try --sidecar"
+        return DescriptionError(f"{self.place}: cannot be changed safely, as {error}; {remedy}")
+
+
+def _skipped(target: _Target) -> dict[str, Skipped]:
+    """The properties that a person has written, anywhere."""
+    packets = [target.packet, *_other_packets(target)]
+    ours = {packet.written for packet in packets} - {None}
+    skipped = {}
+    for name in CAPTIONS:
+        if any(_is_a_persons(packet.texts(name), ours) for packet in packets):
+            skipped[name] = Skipped.PERSON
+    if DESCRIPTION not in skipped:
+        from_exif = [packet.texts(name) for packet in packets for name in FROM_EXIF]
+        if set(captions_of(target.original)) - ours or any(
+            _is_a_persons(texts, ours) for texts in from_exif
+        ):
+            skipped[DESCRIPTION] = Skipped.ELSEWHERE
+    return skipped
+
+
+def _is_a_persons(texts: dict[str, str], ours: set[str | None]) -> bool:
+    """Whether the texts of a property are a person's, or were changed by one."""
+    return bool(texts) and texts.get(DEFAULT) not in ours
+
+
+def _other_packets(target: _Target) -> list[Packet]:
+    """The XMP of the photograph and its sidecars, of the names that other programs give them."""
+    photograph = target.photograph
+    names = [f"{base}{s}" for base in (photograph.name, photograph.stem) for s in (".xmp", ".XMP")]
+    packets = []
+    for path in dict.fromkeys([photograph, *map(photograph.with_name, names)]):
+        if path == target.place or not path.is_file():
+            continue
+        try:
+            if path == photograph:
+                content = xmp_of(target.original)
+            else:
+                content = path.read_bytes()
+            if content:
+                packets.append(Packet(content))
+        except Refused as error:
+            raise DescriptionError(
+                f"{path}: may hold a person's description, but {error}; "
+                "repair it, or give --overwrite"
+            ) from error
+    return packets

@@ -1,0 +1,117 @@
+"""What a browser makes of a page: its images, and whether two pages differ in nothing else.
+
+Markdown is rendered by markdown-it, which conforms to CommonMark. HTML is parsed by Lexbor, which
+conforms to the HTML standard. Neither knows where in the file something is.
+"""
+
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from urllib.parse import unquote
+
+from markdown_it import MarkdownIt
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from captioner.describe.pages import Page
+
+MARK = "captioner"  # the author of a text, for the person who reviews it
+MARK_COMMENT = f"<!-- alt by {MARK} -->"
+_HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+# Attributes that a program binds (`:alt`, `[src]`, `data-src`), or that a template writes.
+_BOUND = re.compile(r"\b(alt|src)\b|bind|[{}<>%]")
+_SIGN = f"probe-{uuid.uuid4().hex}"  # which no page contains
+_PROBE = re.compile(rf"\s*{_SIGN}-(\d+)")
+_TEMPLATE = re.compile(r"\{\{|\{%|<%|<\?|\$\{|^\{")
+
+
+def rendered(page: Page) -> LexborHTMLParser:
+    """The document that a browser shows."""
+    body = page.body.decode()
+    if page.is_markdown:
+        body = MarkdownIt("commonmark").enable("table").render(body)
+    return LexborHTMLParser(body)
+
+
+def probe(number: int, is_markdown: bool) -> str:
+    """A sign at the place of an image, by which the image is known when the page is rendered."""
+    return f" {_SIGN}-{number}" if is_markdown else f' {_SIGN}="{number}"'
+
+
+def probed(document: LexborHTMLParser) -> dict[int, LexborNode]:
+    """The images that have a probe, by its number."""
+    images = {}
+    for image in document.css("img"):
+        numbers = _PROBE.findall(image.attributes.get("alt") or "")  # images inside of a text first
+        number = numbers[-1] if numbers else image.attributes.get(_SIGN)
+        if number:
+            images[int(number)] = image
+    return images
+
+
+def alternative(image: LexborNode) -> str:
+    """The alternative text of an image, without probes; empty if there is none."""
+    return _PROBE.sub("", image.attributes.get("alt") or "").strip()
+
+
+def name_of(image: LexborNode, is_markdown: bool) -> str | None:
+    """What a screen reader calls an image: empty for decoration, None if it has no name.
+
+    Args:
+        image: the image.
+        is_markdown: whether its syntax is that of Markdown, which gives every image an `alt`.
+    """
+    given = image.attributes
+    if not {"none", "presentation"}.isdisjoint((given.get("role") or "").split()):
+        return ""
+    if given.get("aria-labelledby"):
+        return ""  # an element that has a text of its own
+    if given.get("aria-label"):
+        return given["aria-label"]
+    if is_markdown:
+        return alternative(image) or None
+    return alternative(image) if "alt" in given else given.get("title") or None
+
+
+def is_shown(image: LexborNode, is_markdown: bool) -> bool:
+    """Whether an image is visible, and no program sets its attributes."""
+    given = image.attributes
+    source = unquote(given.get("src") or "")
+    names = given.keys() - {"alt", "src", "data-alt-by"}
+    bound = not is_markdown and any(map(_BOUND.search, names))
+    bound |= bool(_TEMPLATE.search(source) or _TEMPLATE.search(given.get("alt") or ""))
+    return bool(source) and not bound and not any(map(_is_hidden, _with_ancestors(image)))
+
+
+def _with_ancestors(node: LexborNode | None) -> Iterator[LexborNode]:
+    while node is not None:
+        yield node
+        node = node.parent
+
+
+def _is_hidden(node: LexborNode) -> bool:
+    given = node.attributes
+    return (
+        "hidden" in given
+        or given.get("aria-hidden") == "true"
+        or bool(_HIDING.search(given.get("style") or ""))
+    )
+
+
+def differ_only_in(old: Page, new: Page, texts: Sequence[str]) -> bool:
+    """Whether a new page is an old one with these alternative texts, and marks, in addition."""
+    before, after = rendered(old), rendered(new)
+    written = []
+    images = before.css("img"), after.css("img")
+    if len(images[0]) != len(images[1]):
+        return False
+    for image, changed in zip(*images, strict=True):
+        if not alternative(image) and alternative(changed):
+            written.append(alternative(changed))
+            for node in (image, changed):
+                for name in {"alt", "data-alt-by"} & node.attributes.keys():
+                    del node.attrs[name]
+    return sorted(written) == sorted(texts) and _unmarked(before) == _unmarked(after)
+
+
+def _unmarked(document: LexborHTMLParser) -> str:
+    return (document.html or "").replace(MARK_COMMENT, "")

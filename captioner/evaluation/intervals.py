@@ -1,0 +1,88 @@
+"""Bootstrap intervals of scores, over photographs.
+
+A score here is a function of sums over captions or answers. A resample draws as many photographs
+as there are, with replacement, and takes the sums over these: so BLEU gets other counts of n-grams,
+and a mean other terms (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993). The
+questions about a photograph are drawn together, because their answers depend on each other. What
+does not depend on the captions, such as the document frequencies of CIDEr, stays as it is.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+RESAMPLES = 2000
+LEVEL = 0.95
+SEED = 0
+
+Interval = tuple[float, float]
+
+
+def ratio(sums: np.ndarray) -> np.ndarray:
+    """The first of two sums `float[..., 2]` by the second."""
+    return sums[..., 0] / sums[..., 1]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A score, and what it consists of.
+
+    Attributes:
+        rows: of each caption or answer, by its id, the F terms that are summed.
+        function: from sums `float[..., F]` to scores `float[...]`.
+    """
+
+    rows: Mapping[Hashable, Sequence[float]]
+    function: Callable[[np.ndarray], np.ndarray] = ratio
+
+    @classmethod
+    def mean(cls, values: Mapping[Hashable, float]) -> Self:
+        """The mean of values by their ids."""
+        return cls({i: (value, 1.0) for i, value in values.items()})
+
+    @property
+    def value(self) -> float:
+        """The score of all together."""
+        return float(self.function(np.sum(list(self.rows.values()), axis=0)))
+
+
+class Bootstrap:
+    """Resamples of photographs, the same ones for every measure, so that differences are paired.
+
+    Args:
+        photographs: by the id of each caption or answer its photograph.
+    """
+
+    def __init__(self, photographs: Mapping[Hashable, Hashable]) -> None:
+        numbers = {name: i for i, name in enumerate(dict.fromkeys(photographs.values()))}
+        self._numbers = {i: numbers[name] for i, name in photographs.items()}
+        self.count = len(numbers)
+        even = np.full(self.count, 1 / self.count)
+        times = np.random.default_rng(SEED).multinomial(self.count, even, RESAMPLES)
+        self._times = times.astype(
+            float
+        )  # that each resample holds each photograph, [RESAMPLES, P]
+
+    def interval(self, measure: Measure) -> Interval:
+        """The ends of the interval that holds `LEVEL` of the scores of the resamples."""
+        return _middle(self._scores(measure))
+
+    def difference(self, measure: Measure, other: Measure) -> Interval:
+        """The same of how much a measure exceeds another one of the same photographs."""
+        return _middle(self._scores(measure) - self._scores(other))
+
+    def _scores(self, measure: Measure) -> np.ndarray:
+        """The scores of the resamples, `float[RESAMPLES]`; NaN where none of the rows is drawn."""
+        rows = np.array(list(measure.rows.values()), float)
+        sums = np.zeros((self.count, rows.shape[1]))
+        np.add.at(sums, [self._numbers[i] for i in measure.rows], rows)
+        with np.errstate(invalid="ignore"):
+            return measure.function(self._times @ sums)
+
+
+def _middle(scores: np.ndarray) -> Interval:
+    outside = (1 - LEVEL) / 2
+    low, high = np.nanquantile(scores, [outside, 1 - outside])
+    return float(low), float(high)

@@ -1,0 +1,92 @@
+"""Token sequences of a batch, grouped by their length, so that few positions are padding.
+
+Padded to one length, a batch of captions and answers has three times as many positions as words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import keras
+import numpy as np
+
+from captioner.data.vocabulary import PAD
+
+Arrays = dict[str, np.ndarray]
+
+# Steps of the groups of sequences, the end token included. A caption has 11.3 steps in the mean, an
+# answer 2.2. More groups would save less padding than they cost in calls.
+STEPS = (2, 5, 10, 12, 15)
+
+
+@dataclass(frozen=True)
+class TokenSequence:
+    """A sequence to learn.
+
+    Attributes:
+        tokens: `int32[T + 1]` from the start token on, perhaps with padding at the end.
+        row: the place in the batch of the photograph, or group of texts, that it is about.
+        weight: its share in the loss, beside those of the other sequences of its kind.
+        advantage: factor of its loss, as self-critical training has it.
+        question: `int32[Q]`, the words of the question that it answers.
+    """
+
+    tokens: np.ndarray
+    row: int
+    weight: float = 1.0
+    advantage: float = 1.0
+    question: np.ndarray | None = None
+
+
+# A name, its sequences, the steps of the longest in the data set, the most sequences of a batch.
+Kind = tuple[str, Sequence[TokenSequence], int, int]
+
+
+def grouped(
+    name: str, sequences: Sequence[TokenSequence], steps: int, count: int
+) -> tuple[Arrays, Arrays, Arrays]:
+    """Sequences of one kind as inputs, targets and weights of a `Captioner`.
+
+    Args:
+        name: the kind, such as "captions".
+        sequences: all of a batch.
+        steps: T, of the longest sequence of the data set.
+        count: the most sequences of a batch.
+
+    Returns:
+        For each group of N sequences of up to S steps the inputs "captions_S" `int32[N, S]` and
+        "captions_S_rows" `int32[N]`, for answers also "answers_S_questions" `int32[N, Q]`; the
+        targets "captions_S" `int32[N, S]` and their weights `float32[N, S]`. Without advantages,
+        all weights of a kind add up to 1, unless there is no sequence; those of padding are 0. On
+        JAX, which compiles for each shape anew, there is one group of `count` sequences, the last
+        of them padding.
+    """
+    longest = [s for s in STEPS if s < steps] + [steps]
+    if keras.backend.backend() == "jax":
+        longest = [steps]
+    lengths = [int((s.tokens != PAD).sum()) - 1 for s in sequences]
+    inputs, targets, weights, total = {}, {}, {}, 0.0
+    for shorter, limit in pairwise((-1, *longest)):
+        group = [s for s, n in zip(sequences, lengths, strict=True) if shorter < n <= limit]
+        # A group without sequences has one row of padding, since no tensor may be empty.
+        rows = count if keras.backend.backend() == "jax" else max(len(group), 1)
+        tokens = np.full((rows, limit + 1), PAD, "int32")
+        shares, advantages = np.zeros((2, rows, 1), "float32")
+        places = np.zeros(rows, "int32")
+        for i, sequence in enumerate(group):
+            tokens[i, : len(sequence.tokens)] = sequence.tokens[: limit + 1]
+            shares[i], places[i] = sequence.weight, sequence.row
+            advantages[i] = sequence.advantage
+        key = f"{name}_{limit}"
+        inputs[key], inputs[f"{key}_rows"] = tokens[:, :-1], places
+        targets[key] = tokens[:, 1:]
+        words = (targets[key] != PAD) * shares
+        weights[key] = words * advantages
+        total += float(words.sum())
+        if asked := [s.question for s in sequences if s.question is not None]:
+            questions = np.full((rows, len(asked[0])), PAD, "int32")
+            for i, sequence in enumerate(group):
+                questions[i] = sequence.question
+            inputs[f"{key}_questions"] = questions
+    total = max(total, 1e-3)
+    return inputs, targets, {key: (w / total).astype("float32") for key, w in weights.items()}
