@@ -5,6 +5,8 @@ that the caller expects, never with another.
 """
 
 import argparse
+import base64
+import functools
 import io
 import json
 import logging
@@ -27,6 +29,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pyarrow import parquet
+from starlette.testclient import TestClient
 
 from captioner import presets
 from captioner.bulk.shards import is_shard, rows_of_shard
@@ -42,10 +45,13 @@ from captioner.describe.alt import filled, gaps_of
 from captioner.describe.errors import DescriptionError
 from captioner.describe.pages import PageError, parse_page
 from captioner.describe.plan import plan, plan_undo
+from captioner.generation.results import Candidate, Caption, Word
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
 from captioner.training.recipe import Recipe, RecipeError
 from captioner.training.run import Run, TrainingError
+from captioner.web import batcher
+from captioner.web.app import new_app
 
 EXAMPLES = 200  # between two looks at the clock
 # What stands in the place of a whole value, as no change of few bytes would make it.
@@ -183,6 +189,50 @@ def read_preset(name: str, content: bytes) -> None:
             pass
 
 
+PIXELS = base64.b64encode(image_files()["PNG"]).decode()
+UPLOADS = {  # to a path, and of a content type
+    "/v1/answer multipart/form-data; boundary=x": b"--x\r\nContent-Disposition: form-data; "
+    b'name="question"\r\n\r\nwhat?\r\n--x\r\nContent-Disposition: form-data; name="photo"; '
+    b'filename="a.png"\r\n\r\n' + image_files()["PNG"] + b"\r\n--x--\r\n",
+    "/v1/caption application/json": json.dumps({"photo": PIXELS, "question": "what?"}).encode(),
+    "/api/generate application/json": json.dumps(
+        {"model": "toy", "prompt": "what?", "images": [PIXELS], "stream": False}
+    ).encode(),
+    "/v1/chat/completions application/json": json.dumps(
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "See."},
+                        {"type": "image_url", "image_url": {"url": f"data:a;base64,{PIXELS}"}},
+                    ],
+                }
+            ]
+        }
+    ).encode(),
+}
+
+
+@functools.cache
+def client() -> TestClient:
+    """Of a server whose model writes the same of everything."""
+    app = new_app("toy", Answers(), Path("example.jpg"), ["*"])  # type: ignore[arg-type]
+    words = [Word("it", 0.5, np.full((2, 2), 0.25))]
+    caption = Caption("It.", -0.5, words, [Candidate("It.", -0.5, words)])
+    batcher.generate = lambda model, inputs, questions, sampler: [[caption]] * len(questions)
+    client = TestClient(app)
+    return client.__enter__()  # as long as the program runs
+
+
+def send(name: str, content: bytes) -> None:
+    """An answer, or an error of the client's in JSON."""
+    path, kind = name.split(" ", 1)
+    response = client().post(path, content=content, headers={"content-type": kind})
+    assert response.status_code in (200, 400, 413, 415, 422), response.status_code
+    assert response.status_code == 200 or response.json()["error"]
+
+
 RUN = {"run.json": b'{"settings": {"seed": 0, "epochs": 3}, "finished": {"frozen": 2}}'}
 
 
@@ -306,6 +356,7 @@ TARGETS: dict[str, tuple[Callable[[str, bytes], None], dict[str, bytes]]] = {
     "requests": (read_requests, REQUESTS),
     "data sets": (read_dataset, DATASETS),
     "presets": (read_preset, PRESET),
+    "uploads": (send, UPLOADS),
     "runs": (read_run, RUN),
     "photographs and XMP": (describe, PHOTOGRAPHS),
     "pages": (read_page, PAGES),

@@ -1,5 +1,6 @@
 """`captioner serve`: a page and a JSON interface."""
 
+import ipaddress
 import socket
 from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
@@ -9,7 +10,7 @@ from captioner.cli.console import report
 from captioner.cli.requests import example
 
 HOST, PORT = "127.0.0.1", 8000
-STOP = 10  # seconds that a clean stop may take
+LOCAL = ("127.0.0.1", "localhost", "[::1]")  # names that any computer has for itself
 
 
 def add(subcommands: Subcommands) -> None:
@@ -21,10 +22,20 @@ def add(subcommands: Subcommands) -> None:
         "the same as JSON, until it is stopped by Ctrl-C. Only this computer can reach it, unless "
         "--host says otherwise.",
     )
-    parser.add_argument("--host", default=HOST, help=f"to listen on (default: {HOST})")
+    parser.add_argument("--host", type=host, default=HOST, help=f"to listen on (default: {HOST})")
     parser.add_argument("--port", type=port, default=PORT, help=f"default: {PORT}; 0 for any")
     add_weights(parser)
     parser.set_defaults(run=run)
+
+
+def host(text: str) -> str:
+    """The type of an argument that is an address, or a name of one."""
+    try:
+        if text.encode("idna"):
+            return text
+    except UnicodeError:
+        pass
+    raise ArgumentTypeError(f"must be an address or a name of one, not {text!r}")
 
 
 def port(text: str) -> int:
@@ -35,12 +46,27 @@ def port(text: str) -> int:
     return number
 
 
+def hosts_of(name: str, address: str) -> list[str]:
+    """The names by which requests may address the server, as their Host header has them.
+
+    A server that other computers cannot reach answers to the names of this one alone. So no page of
+    the web can reach it under a name of its own.
+
+    Args:
+        name: that it was told to listen on.
+        address: that it listens on.
+    """
+    number = ipaddress.ip_address(address.partition("%")[0])
+    if not (getattr(number, "ipv4_mapped", None) or number).is_loopback:
+        return ["*"]
+    return [*LOCAL, *(f"[{text}]" if ":" in text else text for text in (name, address))]
+
+
 def run(args: Namespace) -> int:
     """Serve until stopped."""
-    import uvicorn
-
     from captioner.cli.models import load_captioner
-    from captioner.web.app import LOCAL, new_app
+    from captioner.web.app import new_app
+    from captioner.web.connections import new_server
 
     name, model = load_captioner(args.weights)
     family = socket.AF_INET6 if ":" in args.host else socket.AF_INET
@@ -49,11 +75,9 @@ def run(args: Namespace) -> int:
     except OSError as error:
         report(f"{args.host}, port {args.port}: cannot be listened on ({error.strerror})")
         return 1
-    app = new_app(name, model, Path(str(example().source)), anyone=args.host not in LOCAL)
-    config = uvicorn.Config(
-        app, log_level="warning", server_header=False, timeout_graceful_shutdown=STOP
-    )
-    host, number = listening.getsockname()[:2]
-    report(f"http://{f'[{host}]' if ':' in host else host}:{number}/ (Ctrl-C stops it)")
-    uvicorn.Server(config).run([listening])
+    address, number = listening.getsockname()[:2]
+    hosts = hosts_of(args.host, address)
+    app = new_app(name, model, Path(str(example().source)), hosts)
+    report(f"http://{f'[{address}]' if ':' in address else address}:{number}/ (Ctrl-C stops it)")
+    new_server(app).run([listening])
     return 0

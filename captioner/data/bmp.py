@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from captioner.data.tones import to_8_bit
+from captioner.data.tones import scaling
 
 BITFIELDS, ALPHA_BITFIELDS = 3, 6
 
@@ -45,4 +45,4 @@ def _channel(words: np.ndarray, mask: int) -> np.ndarray:
     values = (words & words.dtype.type(mask)) >> words.dtype.type(lowest)
     if depth > 14:
         values, depth = values >> (depth - 14), 14
-    return to_8_bit(values, depth)
+    return scaling(values, depth)(values)

@@ -5,24 +5,22 @@ in another way than those it learned from.
 """
 
 import contextlib
-import importlib
 import io
-import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 import numpy as np
-import pi_heif
-from PIL import Image, ImageFile
+from PIL import Image
 
-from captioner.data import bmp, repair, tiff
-from captioner.data.tones import rgb_image
+from captioner.data import tiff
+from captioner.data.decoding import FORMATS, Unknown, decode, finish, needed
+from captioner.data.limits import Limits, TooLarge
+from captioner.data.tones import reduction, rgb_image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
     *(".avif", ".heic", ".heif", ".hif"),
@@ -30,47 +28,31 @@ SUFFIXES = (
 
 # A few kilobytes can announce a picture that fills the memory. Pillow's own limit is a global that
 # any library can move; this one stands by itself. A telephone's 200-megapixel photograph passes.
-MAX_PIXELS = 220_000_000
-
+# The memory holds such a photograph decoded, twice.
+LIMITS = Limits(pixels=220_000_000, memory=2 * 10**9)
 AHEAD = 32  # photographs decoded while as many before them are written about
 
-ORIENTATION = 0x0112  # in EXIF
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
-for _format in ("Avif", "Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
-    importlib.import_module(f"PIL.{_format}ImagePlugin")
-pi_heif.register_heif_opener()
-# Of some files Pillow says in its log, too, what it raises; nobody should hear it twice.
-logging.getLogger("PIL").addHandler(logging.NullHandler())
-
-Opener = Callable[[BinaryIO, str], ImageFile.ImageFile]  # of one format
 Source = str | os.PathLike[str] | BinaryIO | Image.Image | np.ndarray
 
 # An image that is opened and not yet decoded must not be decoded by two threads at once.
 _decoding = threading.Lock()
 
 
+def _unlock() -> None:
+    """A forked process has none of the threads of its parent, one of which may hold the lock."""
+    global _decoding
+    _decoding = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_unlock)
+
+
 class ImageError(ValueError):
     """A photograph that cannot be used: one line that names it and says what to do."""
 
 
-class TooLarge(Exception):
-    """More pixels than are allowed."""
-
-
-class Unknown(Exception):
-    """Not an image of a known format."""
-
-
-def open_image(source: Source, at_least: int | None = None) -> Image.Image:
+def open_image(source: Source, at_least: int | None = None, limits: Limits = LIMITS) -> Image.Image:
     """Opens a photograph as people see it: upright, RGB, in its original size.
 
     Of an animation or a document the first frame is taken; what is transparent shows white.
@@ -81,18 +63,19 @@ def open_image(source: Source, at_least: int | None = None) -> Image.Image:
             type, grey or RGB, with or without alpha. An array's white is the lowest of 1 (of
             floats), 255 and the highest of 10, 12, 14 and 16 bits that no number exceeds.
         at_least: pixels that each side needs. A JPEG of several times as many is decoded at a
-            half, a quarter or an eighth of its size, which is much faster.
+            half, a quarter or an eighth of its size, which is much faster; what is large
+            otherwise is made smaller by a whole factor, before it takes more memory.
+        limits: on its size.
 
     Raises:
-        ImageError: if it is missing, damaged, cut short, of another format or larger than
-            `MAX_PIXELS`.
+        ImageError: if it is missing, damaged, cut short, of another format or above the limits.
     """
     name = _name(source)
     try:
         if isinstance(source, np.ndarray):
-            return _from_array(source)
+            return _from_array(source, at_least, limits)
         if isinstance(source, Image.Image):
-            return _from_pillow(source)
+            return _from_pillow(source, at_least, limits)
         with contextlib.ExitStack() as stack:
             if isinstance(source, str | os.PathLike):
                 file: BinaryIO = stack.enter_context(open(source, "rb"))
@@ -100,13 +83,13 @@ def open_image(source: Source, at_least: int | None = None) -> Image.Image:
                 file = source
             if not file.seekable():
                 file = io.BytesIO(file.read())
-            return _decode(file, at_least)
+            return decode(file, at_least, limits)
     except Unknown as error:
         raise ImageError(
             f"{name}: empty or not an image of a known format; give one of {', '.join(FORMATS)}"
         ) from error
     except (TooLarge, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"{name}: larger than {MAX_PIXELS:,} pixels; scale it down") from error
+        raise ImageError(f"{name}: {error}; scale it down") from error
     except Exception as error:  # On damaged bytes Pillow's decoders leak whatever they trip over.
         if isinstance(error, OSError) and error.errno is not None:  # the system's, not Pillow's
             raise ImageError(
@@ -130,14 +113,23 @@ def squash(image: Image.Image, size: int) -> np.ndarray:
     return np.array(image.resize((size, size), Image.Resampling.BICUBIC))
 
 
-def load_image(source: Source, size: int) -> np.ndarray:
+def small_jpeg(image: Image.Image, side: int) -> io.BytesIO:
+    """An RGB photograph as a JPEG whose sides are `side` pixels at most."""
+    small = image.reduce(max(1, max(image.size) // side))
+    small.thumbnail((side, side))
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=85)
+    return file
+
+
+def load_image(source: Source, size: int, limits: Limits = LIMITS) -> np.ndarray:
     """Opens a photograph as a network sees it, in training and in use: `uint8[size, size, 3]`.
 
     Raises:
         ImageError: as `open_image` does.
     """
     # Twice, so that what the last step averages over is still several pixels.
-    return squash(open_image(source, at_least=2 * size), size)
+    return squash(open_image(source, at_least=2 * size, limits=limits), size)
 
 
 def load_images(
@@ -196,118 +188,29 @@ def _name(source: Source) -> str:
     return os.fsdecode(source)
 
 
-def _from_array(array: np.ndarray) -> Image.Image:
-    _check_size(array.shape[1::-1])
-    if array.dtype.kind in "if" and array.size and not array.min() >= 0:
+def _from_array(array: np.ndarray, at_least: int | None, limits: Limits) -> Image.Image:
+    if array.ndim < 2 or not array.size:
+        raise ValueError(f"shape {array.shape}, not [H, W], [H, W, 3] or [H, W, 4]")
+    height, width = array.shape[:2]
+    limits.check(width, height)
+    if array.dtype.kind in "if" and not array.min() >= 0:
         raise ValueError("numbers below 0, or none")
-    return rgb_image(array)
+    return rgb_image(array, factor=reduction((width, height), at_least))
 
 
-def _from_pillow(image: Image.Image) -> Image.Image:
+def _from_pillow(image: Image.Image, at_least: int | None, limits: Limits) -> Image.Image:
     with _decoding:
-        _check_size(image.size)
+        limits.check(*image.size)
         tags = getattr(image, "tag_v2", None)
+        if tags is not None:
+            tiff.check_tiles(tags)
         if tags is not None and tiff.is_deep(tags):
             # What Pillow makes of these is not what they show.
             file = getattr(image, "fp", None)
             if file is None or file.closed:
                 raise tiff.UnsupportedTiff("a deep TIFF that Pillow has decoded; give its path")
-            return _decode(file, None)
-        image.load()
-    return _finish(image)
-
-
-def _decode(file: BinaryIO, at_least: int | None) -> Image.Image:
-    """A photograph out of a file that can be rewound."""
-    file.seek(0)
-    prefix = file.read(16)
-    damage: Exception = Unknown()
-    for name in FORMATS:
-        opener, accepts = Image.OPEN[name]
-        if accepts is None or accepts(prefix) is not True:
-            continue
-        try:
-            return _decode_as(name, opener, file, at_least)
-        except (TooLarge, MemoryError, tiff.UnsupportedTiff):
-            raise
-        except Exception as error:  # one format's first bytes may be another's, as of AVIF and HEIC
-            damage = error
-    raise damage
-
-
-def _decode_as(name: str, opener: Opener, file: BinaryIO, at_least: int | None) -> Image.Image:
-    """A photograph in one of `FORMATS`, also where it is damaged beside its pixels."""
-    try:
-        return _load(opener, file, at_least)
-    except TooLarge:
-        raise
-    except Exception:
-        if name == "TIFF":
-            return _deep(file)
-        if name == "BMP" and (pixels := bmp.read_bit_fields(file, MAX_PIXELS)) is not None:
-            image = Image.fromarray(pixels)
-            image.format = "BMP"
-            return _to_rgb(image)
-        file.seek(0)
-        data = file.read()
-        if name == "PNG" and (cleaned := repair.png_of_pixels_only(data)) is not None:
-            return _load(opener, io.BytesIO(cleaned), at_least)
-        if name == "JPEG":
-            first, *others = (
-                _load(opener, io.BytesIO(completed), at_least)
-                for completed in repair.jpegs_with_ends(data)
-            )
-            if all(other == first for other in others):
-                return first
-        raise
-
-
-def _load(opener: Opener, file: BinaryIO, at_least: int | None) -> Image.Image:
-    file.seek(0)
-    # Not by Image.open, whose limit is lower than a telephone's photographs. Without the name of
-    # the file, or Pillow would map it, and a file cut short meanwhile would end the process.
-    image = opener(file, "")
-    _check_size(image.size)
-    tags = getattr(image, "tag_v2", None)  # of TIFF alone
-    if tags is not None and tiff.is_deep(tags):
-        return _deep(file)
-    if at_least is not None:
-        image.draft(None, (at_least, at_least))
-    image.load()
-    return _finish(image)
-
-
-def _deep(file: BinaryIO) -> Image.Image:
-    image, orientation = tiff.read(file, MAX_PIXELS)
-    return _turned(image, orientation)
-
-
-def _check_size(size: tuple[int, ...]) -> None:
-    if np.prod(size, dtype=float) > MAX_PIXELS:
-        raise TooLarge
-
-
-def _finish(image: Image.Image) -> Image.Image:
-    """A decoded image upright and as RGB."""
-    try:
-        orientation = image.getexif().get(ORIENTATION)
-    except Exception:  # The pixels are sound: damaged EXIF data is no reason to refuse them.
-        orientation = None
-    return _turned(_to_rgb(image), orientation)
-
-
-def _turned(image: Image.Image, orientation: object) -> Image.Image:
-    turn = TURNS.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        # Pillow would clip these to 0..255, which turns almost every photograph white.
-        return rgb_image(np.asarray(image))
-    if image.format == "BMP" and image.mode == "RGBA" and not image.getchannel("A").getextrema()[1]:
-        return image.convert("RGB")  # many programs leave the fourth byte 0 and mean no alpha
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")
+            return decode(file, at_least, limits)
+        factor = reduction(image.size, at_least)
+        with limits.reserve(needed(image, image.size, factor)):
+            image.load()
+            return finish(image, factor)

@@ -32,7 +32,8 @@ from PIL.TiffImagePlugin import (
     ImageFileDirectory_v2,
 )
 
-from captioner.data.tones import rgb_image, to_8_bit
+from captioner.data.limits import Limits
+from captioner.data.tones import BAND, in_bands, reduction, rgb_image, scaling
 
 ORIENTATION = 274
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
@@ -41,6 +42,7 @@ COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, SEPARATED: 4}
 NO_COMPRESSION = 1
 DEFLATE = {8, 32946}
 BYTES = DEFLATE | {5, 32773, 34925, 50000}  # compressions of bytes, whatever these stand for
+REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # the bits of each byte
 
 
 class UnsupportedTiff(ValueError):
@@ -50,6 +52,13 @@ class UnsupportedTiff(ValueError):
 def is_deep(tags: ImageFileDirectory_v2) -> bool:
     """Whether Pillow cannot be trusted with a TIFF of these tags."""
     return max(_many(tags, BITSPERSAMPLE, 1)) > 8 or set(_many(tags, SAMPLEFORMAT, 1)) != {UNSIGNED}
+
+
+def check_tiles(tags: ImageFileDirectory_v2) -> None:
+    """Raise ValueError if a tile, which is decoded as a whole, is far larger than the picture."""
+    width, height = _one(tags, IMAGEWIDTH, 0), _one(tags, IMAGELENGTH, 0)
+    if _one(tags, TILEWIDTH, 0) * _one(tags, TILELENGTH, 0) > max(width, 1024) * max(height, 1024):
+        raise ValueError("tiles far larger than the picture")
 
 
 def read_tags(file: BinaryIO) -> ImageFileDirectory_v2:
@@ -64,37 +73,35 @@ def read_tags(file: BinaryIO) -> ImageFileDirectory_v2:
     return tags
 
 
-def read(file: BinaryIO, most_pixels: int) -> tuple[Image.Image, int]:
+def read(file: BinaryIO, limits: Limits, at_least: int | None = None) -> tuple[Image.Image, int]:
     """Reads the first picture of a TIFF.
 
     Args:
         file: can be rewound.
-        most_pixels: that it may have.
+        limits: on its size.
+        at_least: pixels that each side needs; a large picture comes smaller.
 
     Returns:
         It as RGB, and its EXIF orientation, which is not applied.
 
     Raises:
+        TooLarge: it is above the limits.
         UnsupportedTiff: it is of a kind that is not read here.
         ValueError: it is damaged or cut short.
     """
     tags = read_tags(file)
     layout = _Layout(tags)
-    if layout.width * layout.height > most_pixels:
-        raise UnsupportedTiff(f"larger than {most_pixels:,} pixels")
+    limits.check(layout.width, layout.height)
     # Before memory is asked for: every sample needs at least a few bits of a file.
     stored = sum(count for _, count in layout.segments())
-    if layout.width * layout.height * layout.samples * layout.bits > 8 * 2000 * stored:
+    samples = layout.width * layout.height * layout.samples
+    if samples * layout.bits > 8 * 2000 * stored:
         raise ValueError("far fewer bytes than pixels")
-    values = np.zeros((layout.height, layout.width, layout.samples), layout.dtype.newbyteorder("="))
-    for (offset, count), (plane, top, left) in zip(
-        layout.segments(), layout.places(), strict=False
-    ):
-        file.seek(offset)
-        part = values[top : top + layout.rows, left : left + layout.columns, plane]
-        samples = layout.decode(file.read(count), layout.rows if layout.tiled else len(part))
-        part[:] = samples[: part.shape[0], : part.shape[1]]
-    return layout.image(values), int(_one(tags, ORIENTATION, 1))
+    factor = reduction((layout.width, layout.height), at_least)
+    # The samples, a strip as it comes out of its compression, and the picture.
+    drawn = 8 * layout.width * layout.height // factor**2
+    with limits.reserve(4 * samples * layout.dtype.itemsize + drawn):
+        return layout.image(layout.read(file), factor), int(_one(tags, ORIENTATION, 1))
 
 
 class _Layout:
@@ -131,8 +138,7 @@ class _Layout:
     def _check(self) -> None:
         if min(self.width, self.height, self.columns, self.rows) < 1:
             raise ValueError("no pixels")
-        if self.columns * self.rows > 4 * max(self.width, 512) * max(self.height, 512):
-            raise ValueError("tiles far larger than the picture")
+        check_tiles(self.tags)
         if self.photometric not in COLOURS or self.samples < COLOURS[self.photometric]:
             raise UnsupportedTiff(f"colour space {self.photometric} in {self.samples} channels")
         if self.samples > 16:
@@ -176,16 +182,31 @@ class _Layout:
     def _row_bytes(self) -> int:
         return -(-self.columns * self.packed * self.bits // 8)
 
-    def decode(self, data: bytes, count: int) -> np.ndarray:
-        """The samples `[count, columns, packed]` of the bytes of a strip or tile."""
+    def read(self, file: BinaryIO) -> np.ndarray:
+        """The samples `[H, W, samples]`, in the byte order of this machine."""
+        shape = (self.height, self.width, self.samples)
+        values = np.zeros(shape, self.dtype.newbyteorder("="))
+        for (offset, count), (plane, top, left) in zip(
+            self.segments(), self.places(), strict=False
+        ):
+            file.seek(offset)
+            part = values[top : top + self.rows, left : left + self.columns, plane]
+            rows = self._rows(file.read(count), self.rows if self.tiled else len(part))
+            step = max(1, BAND // self.columns)
+            for first in range(0, len(part), step):
+                band = part[first : first + step]
+                numbers = self._numbers(rows[first : first + len(band)])
+                band[:] = numbers.reshape(len(band), self.columns, -1)[:, : band.shape[1]]
+        return values
+
+    def _rows(self, data: bytes, count: int) -> np.ndarray:
+        """The bytes `uint8[count, width]` of a strip or tile, out of their compression."""
         if _one(self.tags, FILLORDER, 1) == 2:
-            bits = np.unpackbits(np.frombuffer(data, "u1"), bitorder="little")
-            data = np.packbits(bits).tobytes()
+            data = data.translate(REVERSED)
         width = self._row_bytes()
         if self.compression != NO_COMPRESSION:
             data = _inflated(data, self.compression, width, count)
-        rows = np.frombuffer(data, "u1", count * width).reshape(count, width)
-        return self._numbers(rows).reshape(count, self.columns, self.packed)
+        return np.frombuffer(data, "u1", count * width).reshape(count, width)
 
     def _numbers(self, rows: np.ndarray) -> np.ndarray:
         """Bytes `uint8[rows, width]` as samples in the byte order of this machine."""
@@ -216,18 +237,23 @@ class _Layout:
             numbers = numbers.cumsum(axis=1, dtype=native)
         return numbers
 
-    def image(self, values: np.ndarray) -> Image.Image:
-        """The picture of its samples `[H, W, samples]`."""
+    def image(self, values: np.ndarray, factor: int) -> Image.Image:
+        """The picture of its samples `[H, W, samples]`, smaller by a factor."""
         colours = COLOURS[self.photometric]
-        if self.photometric == SEPARATED:
-            inks = to_8_bit(values[..., :4], self.bits)
-            return Image.frombytes("CMYK", inks.shape[1::-1], inks.tobytes()).convert("RGB")
-        if self.photometric == WHITE_IS_ZERO:
-            return rgb_image(255 - to_8_bit(values[..., :1], self.bits))
+        if self.photometric in (SEPARATED, WHITE_IS_ZERO):
+            inks = values[..., :colours]
+            scale, mode = scaling(inks, self.bits), "CMYK" if colours == 4 else "L"
+
+            def draw(rows: slice) -> Image.Image:
+                drawn = scale(inks[rows])
+                drawn = drawn if mode == "CMYK" else 255 - drawn
+                return Image.frombytes(mode, drawn.shape[1::-1], drawn.tobytes()).convert("RGB")
+
+            return in_bands((self.width, self.height), draw, factor)
         # 1: alpha that the colours are multiplied by, 2: alpha that they are not, 0: anything.
         extra = (*_many(self.tags, EXTRASAMPLES, 0), 0)[0] if self.samples > colours else 0
         used = values[..., : colours + (extra in (1, 2))]
-        return rgb_image(used, self.bits, premultiplied=extra == 1)
+        return rgb_image(used, self.bits, premultiplied=extra == 1, factor=factor)
 
 
 def _inflated(data: bytes, compression: int, width: int, rows: int) -> bytes:

@@ -1,6 +1,6 @@
 """Numbers to tones: arrays of any depth as 8-bit RGB, without clipping what is light or dark."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from PIL import Image
@@ -10,8 +10,12 @@ from PIL import Image
 CUSTOMARY = (255, 1023, 4095, 16383, 65535)
 
 
+LARGE = 2**24  # pixels above which an image is made smaller before it is resampled
+BAND = 2**20  # pixels that are drawn together
+
+
 def rgb_image(
-    values: np.ndarray, bits: int | None = None, premultiplied: bool = False
+    values: np.ndarray, bits: int | None = None, premultiplied: bool = False, factor: int = 1
 ) -> Image.Image:
     """An RGB `PIL.Image` of an array of numbers; what is transparent shows white.
 
@@ -20,6 +24,7 @@ def rgb_image(
             (4); of any integer or floating-point dtype, or bool.
         bits: that a pixel has, where they are fewer than those of the dtype.
         premultiplied: whether the colours are multiplied by alpha already.
+        factor: the image is that many times smaller.
 
     Raises:
         ValueError: it has another shape or dtype, or no pixels.
@@ -30,29 +35,72 @@ def rgb_image(
         raise ValueError(f"shape {values.shape}, not [H, W], [H, W, 3] or [H, W, 4]")
     if values.dtype.kind not in "biuf":
         raise ValueError(f"dtype {values.dtype}, which is no number")
-    colours = to_8_bit(values, bits)
-    if colours.shape[2] in (2, 4):
-        colours, alpha = colours[..., :-1], colours[..., -1:].astype(np.float32) / 255
-        shown = colours.astype(np.float32) * (1 if premultiplied else alpha)
-        colours = (shown + 255 * (1 - alpha) + 0.5).clip(0, 255).astype(np.uint8)
-    return Image.fromarray(np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3))))
+    scale = scaling(values, bits)
+
+    def draw(rows: slice) -> Image.Image:
+        colours = scale(values[rows])
+        if colours.shape[2] in (2, 4):
+            colours, alpha = colours[..., :-1], colours[..., -1:].astype(np.float32) / 255
+            shown = colours.astype(np.float32) * (1 if premultiplied else alpha)
+            colours = (shown + 255 * (1 - alpha) + 0.5).clip(0, 255).astype(np.uint8)
+        rgb = np.broadcast_to(colours, (*colours.shape[:2], 3))
+        return Image.fromarray(np.ascontiguousarray(rgb))
+
+    return in_bands((values.shape[1], values.shape[0]), draw, factor)
 
 
-def to_8_bit(values: np.ndarray, bits: int | None = None) -> np.ndarray:
-    """Scales numbers of any depth to `uint8`, of the same shape."""
+def reduction(size: tuple[int, int], at_least: int | None) -> int:
+    """How many times smaller an image of (W, H) pixels may come.
+
+    Args:
+        size: of the image. One that is not `LARGE` stays as it is.
+        at_least: pixels that each side keeps; None for all.
+    """
+    if at_least is None or size[0] * size[1] <= LARGE:
+        return 1
+    return max(1, min(size) // at_least)
+
+
+def in_bands(
+    size: tuple[int, int], draw: Callable[[slice], Image.Image], factor: int = 1
+) -> Image.Image:
+    """An RGB image drawn a band of rows at a time: what drawing takes in memory is little.
+
+    Args:
+        size: (W, H) of all that is drawn.
+        draw: of a slice of rows their RGB image.
+        factor: the image is that many times smaller; its pixels are means.
+    """
+    width, height = size
+    image = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    step = factor * max(1, BAND // (width * factor))
+    for top in range(0, height, step):
+        band = draw(slice(top, min(top + step, height)))
+        image.paste(band if factor == 1 else band.reduce(factor), (0, top // factor))
+    return image
+
+
+def scaling(values: np.ndarray, bits: int | None = None) -> Callable[[np.ndarray], np.ndarray]:
+    """The function that scales the numbers of an array, of any depth, to `uint8`.
+
+    It takes the array or parts of it, and keeps their shape.
+    """
     if values.dtype == np.uint8 and bits in (None, 8):
-        return values
+        return lambda part: part
     if values.dtype == bool:
-        return values * np.uint8(255)
+        return lambda part: part * np.uint8(255)
     black, white = _black_and_white(values, bits or 8 * values.dtype.itemsize)
-    values = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
-    return ((values.clip(black, white) - black) * (255 / (white - black)) + 0.5).astype(np.uint8)
+
+    def scale(part: np.ndarray) -> np.ndarray:
+        part = np.nan_to_num(part.astype(np.float32), posinf=0.0, neginf=0.0)
+        return ((part.clip(black, white) - black) * (255 / (white - black)) + 0.5).astype(np.uint8)
+
+    return scale
 
 
 def _black_and_white(values: np.ndarray, bits: int) -> tuple[float, float]:
     if values.dtype.kind == "f":
-        finite = values[np.isfinite(values)]
-        brightest = float(finite.max(initial=0.0))
+        brightest = float(values.max(initial=0.0, where=np.isfinite(values)))
         return 0.0, next((level for level in (1, 255, 65535) if brightest <= level), brightest)
     lowest, brightest = int(values.min()), int(values.max())
     if values.dtype.kind == "i":

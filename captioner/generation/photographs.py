@@ -1,14 +1,17 @@
 """What writes about photographs offers its users: captions, answers and samples."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from os import PathLike
 from typing import Any
 
-from captioner.data.images import Source, sound_images
+from captioner.data.images import Source, open_image, small_jpeg, sound_images
 from captioner.data.tokenizer import has_words
 from captioner.generation import BEAM_WIDTH
 from captioner.generation.batching import stream
 from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam, Sampling
+
+SHOWN = 480  # pixels of the longer side of a photograph that a caption keeps
 
 
 class WritesAboutPhotographs:
@@ -119,12 +122,23 @@ class WritesAboutPhotographs:
             raise ValueError(f"top is {top}, but the search keeps {sampler.width} candidates")
         sources: Any = images if isinstance(images, list | tuple) else [images]
         asked: list[list[str | None]] = questions or [[None]] * len(sources)
-        rows = zip(sound_images(sources, self.config.image_size), asked, strict=True)
+        size = self.config.image_size
+        shown: list[Any] = list(sources)
+
+        def opened() -> Iterator[Source]:
+            """The sources; what has no path is opened, and what a notebook shows of it is kept."""
+            for i, source in enumerate(sources):
+                if not isinstance(source, str | PathLike):
+                    source = open_image(source, at_least=2 * size)
+                    shown[i] = small_jpeg(source, SHOWN)
+                yield source
+
         model: Any = self
+        rows = zip(sound_images(opened(), size), asked, strict=True)
         found = stream(model, rows, sampler=sampler, seed=seed)
         return [
-            [c._replace(candidates=c.candidates[:top], photograph=source) for c in row]
-            for source, row in zip(sources, found, strict=True)
+            [c._replace(candidates=c.candidates[:top], photograph=shown[i]) for c in row]
+            for i, row in enumerate(found)
         ]
 
 

@@ -59,8 +59,8 @@ class Caption(NamedTuple):
 
     Its confidence is how likely it is to be right, see `captioner.generation.confidence`; None if
     that was never measured. The concepts are what is likely to be in the photograph, said or not.
-    The photograph is what was given, if that is known; a notebook shows it, with where the word
-    under the mouse looked.
+    The photograph is its path, or a small JPEG of what was given without one; None if neither is
+    known. A notebook shows it, and where the word under the mouse looked.
     """
 
     text: str
@@ -129,7 +129,8 @@ def _candidate(
     model: Writer, asked: bool, tokens: np.ndarray, log_probs: np.ndarray, attention: np.ndarray
 ) -> Candidate:
     words = [
-        Word(word, float(np.exp(log_prob)), weights.reshape(model.grid))
+        # A copy: a view would keep the attention of a whole batch.
+        Word(word, float(np.exp(log_prob)), weights.reshape(model.grid).copy())
         for word, log_prob, weights in zip(
             model.vocabulary.decode(tokens), log_probs, attention, strict=False
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -19,6 +19,7 @@ from captioner.generation.prose import text_of
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
 from captioner.runtime.graph import Graph, read_weights
+from captioner.runtime.processes import PerProcess
 
 SEARCHED = 8  # photographs that a thread writes about together
 
@@ -44,7 +45,8 @@ class OnnxCaptioner(WritesAboutPhotographs):
         self.config = presets.read_config(folder, CaptionerConfig)
         self.vocabulary = presets.read_vocabulary(folder)
         self.calibration = calibration
-        self._pool = ThreadPoolExecutor(threads or os.cpu_count())
+        self._made_of = folder.resolve(), calibration, threads
+        self._pool = PerProcess(lambda: ThreadPoolExecutor(threads or os.cpu_count()))
         try:
             about = json.loads((folder / presets.GRAPHS).read_text(encoding="utf-8"))
             self.grid = tuple(map(operator.index, about["grid"]))
@@ -72,6 +74,10 @@ class OnnxCaptioner(WritesAboutPhotographs):
             raise PresetError(f"{preset}: has no graphs; `captioner export` makes them")
         folder = presets.verified(preset, (*presets.FILES, *presets.GRAPH_FILES))
         return cls(folder, presets.read_calibration(preset), threads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as the folder of its preset, which must be there where it is unpickled."""
+        return type(self), self._made_of
 
     def _check(self, weights: Path) -> None:
         """Compare what the files of the preset say with the graphs.
@@ -109,7 +115,7 @@ class OnnxCaptioner(WritesAboutPhotographs):
     def encode(self, photographs: np.ndarray) -> np.ndarray:
         """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`."""
         parts = [photographs[i : i + 1] for i in range(len(photographs))]
-        encoded = self._pool.map(lambda part: self._encoder({"photographs": part}), parts)
+        encoded = self._pool().map(lambda part: self._encoder({"photographs": part}), parts)
         return np.concatenate([outputs["features"] for outputs in encoded])
 
     def search(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -124,7 +130,7 @@ class OnnxCaptioner(WritesAboutPhotographs):
             }
             return self._search({**inputs, **some, "uniform": inputs["uniform"][:, asked]})
 
-        found = list(self._pool.map(search_part, range(0, rows, SEARCHED)))
+        found = list(self._pool().map(search_part, range(0, rows, SEARCHED)))
         return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
     def detokenize(self, words: Sequence[str], asked: bool) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from captioner.runtime.processes import PerProcess
+
 # Before the import: otherwise onnxruntime writes an identifier of this computer into the home
 # folder, and sends records of its use to its maker.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -40,15 +42,17 @@ class Graph:
         self._weights = dict(weights)
         values = map(onnxruntime.OrtValue.ortvalue_from_numpy, self._weights.values())
         options.add_external_initializers(list(self._weights), list(values))
-        self._session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        graph, providers = path.read_bytes(), ["CPUExecutionProvider"]
+        self._session = PerProcess(
+            lambda: onnxruntime.InferenceSession(graph, options, providers=providers)
         )
-        self.inputs = {item.name: item.shape for item in self._session.get_inputs()}
-        self.outputs = {item.name: item.shape for item in self._session.get_outputs()}
+        session = self._session()
+        self.inputs = {item.name: item.shape for item in session.get_inputs()}
+        self.outputs = {item.name: item.shape for item in session.get_outputs()}
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The outputs by their names, of the inputs by theirs; from any thread."""
-        outputs = self._session.run(list(self.outputs), dict(inputs))
+        outputs = self._session().run(list(self.outputs), dict(inputs))
         return dict(zip(self.outputs, outputs, strict=True))
 
 

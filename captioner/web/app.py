@@ -6,7 +6,7 @@ import html
 import io
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 
 from captioner import __version__
-from captioner.data.images import ImageError, load_image
+from captioner.data.images import ImageError, load_image, open_image
+from captioner.data.limits import Limits
 from captioner.generation.batching import Searches
 from captioner.generation.results import Caption, record_of
-from captioner.overlay.page import look
+from captioner.overlay.page import SIDE, look
 from captioner.web.batcher import Batcher, Busy
+from captioner.web.compatible import COMPLETIONS, Compatible, openai_error
 from captioner.web.uploads import LimitedBodies, Upload, read_upload
 
 HERE = Path(__file__).parent
@@ -49,7 +51,9 @@ SECURITY = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
-LOCAL = ("127.0.0.1", "localhost", "[::1]")
+# What one upload may take, and all that are decoded at once: less than the container has.
+LIMITS = Limits(pixels=50_000_000, memory=460 * 10**6)
+DECODERS = 2  # threads at most: each holds a photograph while it is resampled
 
 
 class Server:
@@ -67,7 +71,7 @@ class Server:
         self.counts = {"captions": 0, "answers": 0, "refused": 0}
         self.seconds = 0.0
         # Decoding is as much work as the model's, and runs beside it.
-        self._decoders = ThreadPoolExecutor(os.cpu_count())
+        self._decoders = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
 
     async def caption(self, request: Request) -> Response:
         """`POST /v1/caption`."""
@@ -127,7 +131,8 @@ class Server:
         """An error as JSON."""
         assert isinstance(error, HTTPException)
         self.counts["refused"] += 1
-        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+        told = openai_error(error) if request.url.path == COMPLETIONS else error.detail
+        return JSONResponse({"error": told}, error.status_code, error.headers)
 
     @contextlib.asynccontextmanager
     async def running(self, app: Starlette) -> AsyncIterator[None]:
@@ -141,15 +146,14 @@ class Server:
         return await loop.run_in_executor(self._decoders, function, *arguments)
 
 
-def new_app(name: str, model: Searches, example: Path, anyone: bool = False) -> Starlette:
+def new_app(name: str, model: Searches, example: Path, hosts: Sequence[str]) -> Starlette:
     """The application.
 
     Args:
         name: of the preset.
         model: what writes.
         example: the path of a photograph that the page offers.
-        anyone: whether it is meant for other machines too. Otherwise it answers only to the names
-            of this one, so that no page of the web can reach it under a name of its own.
+        hosts: that requests may be addressed to, as their Host header has it; "*" for any.
     """
     server = Server(name, model, example)
 
@@ -167,9 +171,10 @@ def new_app(name: str, model: Searches, example: Path, anyone: bool = False) -> 
             Route("/view", server.view, methods=["POST"]),
             Route("/v1/caption", server.caption, methods=["POST"]),
             Route("/v1/answer", server.answer, methods=["POST"]),
+            *Compatible(Path(name).name, server.write).routes(),
         ],
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=["*"] if anyone else list(LOCAL)),
+            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
             Middleware(LimitedBodies),
         ],
         exception_handlers={HTTPException: server.refuse},
@@ -182,7 +187,7 @@ class _Photograph(io.BytesIO):
 
 
 def _load(photograph: bytes, size: int) -> np.ndarray:
-    return load_image(_Photograph(photograph), size)
+    return load_image(_Photograph(photograph), size, LIMITS)
 
 
 def _drawn(upload: Upload, caption: Caption) -> str:
@@ -194,7 +199,8 @@ def _drawn(upload: Upload, caption: Caption) -> str:
     if caption.confidence is not None:
         often = round(10 * caption.confidence)
         parts.append(f'<p class="sure">Such {kind}s are right in about {often} of 10 cases.</p>')
-    parts.append(look(_Photograph(upload.photograph), caption.words, height="50vh"))
+    photograph = open_image(_Photograph(upload.photograph), SIDE, LIMITS)
+    parts.append(look(photograph, caption.words, height="50vh"))
     if others := "".join(f"<li>{html.escape(c.text)}</li>" for c in caption.candidates[1:]):
         parts.append(f"<details><summary>What else it weighed</summary><ol>{others}</ol></details>")
     return f'<article class="{kind}">{"".join(parts)}</article>'

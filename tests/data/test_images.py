@@ -20,6 +20,7 @@ from captioner.data.images import (
     open_image,
     squash,
 )
+from captioner.data.limits import Limits
 
 RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255,) * 3, (0,) * 3
 
@@ -276,13 +277,11 @@ def test_bomb_is_refused_from_its_header(tmp_path, monkeypatch, pillow_limit):
         open_image(path)
 
 
-def test_pixel_limit_is_inclusive(save, monkeypatch):
+def test_pixel_limit_is_inclusive(save):
     path = save(noise(64, 48), "photo.png")
-    monkeypatch.setattr(images, "MAX_PIXELS", 64 * 48)
-    assert open_image(path).size == (64, 48)
-    monkeypatch.setattr(images, "MAX_PIXELS", 64 * 48 - 1)
-    with pytest.raises(ImageError, match=r"photo\.png: larger than"):
-        open_image(path)
+    assert open_image(path, limits=Limits(64 * 48, 10**6)).size == (64, 48)
+    with pytest.raises(ImageError, match=r"photo\.png: larger than 3,071 pixels; scale it down"):
+        open_image(path, limits=Limits(64 * 48 - 1, 10**6))
 
 
 def test_something_that_is_no_source_is_the_callers_mistake():

@@ -210,3 +210,44 @@ def test_several_captions_of_a_notebook_light_each_its_own(browser, tmp_path):
     told = [look.text for look in browser.find_elements("css selector", ".told")]
     assert told[0].startswith("Point at") and told[1].startswith("one: ")
     assert browser.get_log("browser") == []
+
+
+# The contrast of an element's text with what is painted behind it, as WCAG 2 has it.
+CONTRAST = """
+const pen = document.createElement("canvas").getContext("2d");
+const layers = [];
+for (let element = arguments[0]; element; element = element.parentElement) layers.unshift(element);
+function luminance(colour) {
+  pen.fillStyle = colour;
+  pen.fillRect(0, 0, 1, 1);
+  const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data.slice(0, 3)].map((value) =>
+    value <= 10 ? value / 3294 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+const behind = layers.map((element) => luminance(getComputedStyle(element).backgroundColor)).pop();
+const text = luminance(getComputedStyle(arguments[0]).color);
+return (Math.max(text, behind) + 0.05) / (Math.min(text, behind) + 0.05);
+"""
+
+
+@pytest.mark.parametrize("system", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["#ffffff;color:rgba(0,0,0,.87)", "#111111;color:#d4d4d4"])
+def test_a_notebook_can_be_read_in_any_theme(browser, tmp_path, system, theme):
+    from captioner.overlay.page import shown
+
+    part = shown(photograph(), words((0, 0), (6, 6)), "Two words.")
+    page = f'<!DOCTYPE html><meta charset="utf-8"><body style="background:{theme}">{part}'
+    (tmp_path / "notebook.html").write_text(page, encoding="utf-8")
+    feature = {"name": "prefers-color-scheme", "value": system}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    try:
+        browser.get((tmp_path / "notebook.html").as_uri())
+        button = browser.find_element("css selector", ".words button")
+        ActionChains(browser, duration=0).move_to_element(button).perform()
+        places = "strong, .words button, .words small, .told, .scale, .note"
+        found = browser.find_elements("css selector", places)
+        assert len(found) == 8 and "lit" in button.get_attribute("class")
+        for element in found:
+            assert browser.execute_script(CONTRAST, element) >= 4.5, element.get_attribute("class")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

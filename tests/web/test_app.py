@@ -16,11 +16,16 @@ from cli.double import Caption, Double
 from PIL import Image
 from starlette.testclient import TestClient
 
+from captioner.cli.serve import LOCAL
 from captioner.generation.results import Candidate, Word
 from captioner.web import batcher, uploads
 from captioner.web.app import FILES, new_app
 from captioner.web.batcher import WAITING, Batcher, Busy
 
+JSON = {"content-type": "application/json"}
+LONELY = b'{"photo": "aaaa", "question": "is it \\ud83d?"}'  # half of a surrogate pair
+FORM = {"content-type": "multipart/form-data; boundary=x; charset=punycode"}
+PUNYCODE = b'--x\r\nContent-Disposition: form-data; name="question"\r\n\r\n..\r\n--x--\r\n'
 OPENAPI = json.loads(FILES["/openapi.json"].read_text())
 
 
@@ -57,7 +62,7 @@ def calls(monkeypatch):
 @pytest.fixture
 def client(calls, tmp_path):
     (tmp_path / "example.jpg").write_bytes(photo())
-    app = new_app("toy", Double(), tmp_path / "example.jpg")
+    app = new_app("toy", Double(), tmp_path / "example.jpg", LOCAL)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield client
 
@@ -77,6 +82,16 @@ def test_a_photograph_is_captioned_as_a_form_and_as_json(client):
     assert form.json()["caption"] == "A picture <77>"
     assert form.json()["candidates"][1] == {"caption": "other", "score": -0.9}
     check("Caption", form.json())
+
+
+@pytest.mark.parametrize("wrapped", ["{}", "data:image/png;base64,{}", "DATA:;x=y;Base64,{}"])
+@pytest.mark.parametrize("joint", ["", "\n", "\r\n", " "])
+def test_base64_may_be_a_data_url_and_broken_into_lines(client, wrapped, joint):
+    encoded = base64.b64encode(photo(78)).decode()
+    lines = joint.join(encoded[i : i + 20] for i in range(0, len(encoded), 20))
+    for text in (lines, lines.replace("=", "%3D")) if "," in wrapped else (lines,):
+        answer = client.post("/v1/caption", json={"photo": wrapped.format(text)})
+        assert answer.json()["caption"] == "A picture <78>"
 
 
 def test_a_question_is_answered(client):
@@ -103,10 +118,14 @@ def test_a_question_is_answered(client):
         ("caption", {"json": []}, 400, "no JSON object"),
         ("caption", {"json": {"photo": "?"}}, 422, "photo is not base64"),
         ("caption", {"json": {"photo": 3}}, 422, "photo is not base64"),
+        ("caption", {"json": {"photo": "data:image/png,aaaa"}}, 422, "photo is not base64"),
+        ("caption", {"json": {"photo": "data:image/png;base64"}}, 422, "photo is missing"),
         ("answer", {"files": {"photo": photo()}}, 422, "question is missing"),
         ("answer", {"files": {"photo": photo()}, "data": {"question": "?!"}}, 422, "no words"),
         ("answer", {"files": {"photo": photo()}, "data": {"question": "a" * 501}}, 422, "at most"),
         ("answer", {"json": {"photo": "aaaa", "question": 3}}, 422, "question is no text"),
+        ("answer", {"content": LONELY, "headers": JSON}, 422, "question is no text"),
+        ("answer", {"content": PUNYCODE, "headers": FORM}, 400, "no form that can be read"),
         ("nothing", {}, 404, "Not Found"),
     ],
 )
@@ -140,9 +159,29 @@ def test_a_bomb_is_refused(client):
     assert response.status_code == 422 and "pixels" in response.json()["error"]
 
 
-def test_only_names_of_this_computer_are_answered_to(client):
-    assert client.get("/health", headers={"host": "evil.example"}).status_code == 400
-    assert client.get("/health", headers={"host": "localhost:8000"}).status_code == 200
+def test_bodies_that_are_too_many_together_are_refused(client, monkeypatch):
+    monkeypatch.setattr(uploads, "MOST_TOGETHER", 2**20)
+    sent = {"files": {"photo": bytes(2**20)}}
+    response = client.post("/v1/caption", **sent)
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert client.post("/v1/caption", files={"photo": photo()}).status_code == 200  # none is held
+
+
+def test_50_megapixels_are_the_most(client):
+    file = io.BytesIO()
+    Image.new("L", (7100, 7050), 200).save(file, "PNG", compress_level=1)
+    response = client.post("/v1/caption", files={"photo": file.getvalue()})
+    assert response.json()["error"].endswith("larger than 50,000,000 pixels; scale it down")
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000", "[::1]"])
+def test_names_of_this_computer_are_answered_to(client, host):
+    assert client.get("/health", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "[::2]", "", "[::1"])
+def test_other_names_are_not(client, host):
+    assert client.get("/health", headers={"host": host}).status_code == 400
 
 
 def test_the_page_and_what_it_needs(client):
@@ -178,7 +217,7 @@ def test_a_defect_is_one_request_s_own(client):
 
 
 def test_a_model_that_has_no_answers_says_so(calls, tmp_path):
-    app = new_app("toy", Double.from_preset("captions"), tmp_path)
+    app = new_app("toy", Double.from_preset("captions"), tmp_path, LOCAL)
     with TestClient(app, base_url="http://localhost") as client:
         response = client.post("/v1/answer", files={"photo": photo()}, data={"question": "a?"})
     assert response.json() == {"error": "toy answers no questions"}

@@ -1,0 +1,176 @@
+"""A file of an image into its pixels, with Pillow: formats, damage, transparency, orientation."""
+
+import importlib
+import io
+import logging
+from collections.abc import Callable
+from typing import BinaryIO
+
+import numpy as np
+import pi_heif
+from PIL import Image, ImageFile
+
+from captioner.data import bmp, repair, tiff
+from captioner.data.limits import Limits, TooLarge
+from captioner.data.tones import in_bands, reduction, rgb_image
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
+# Bytes that decoding takes at most for each pixel, or for each of its channels (measured with
+# Pillow 13 and pi-heif 1.4).
+DECODING = {"TIFF": 8, "WEBP": 16}  # 4 for other formats
+CHANNEL = {"AVIF": 3, "HEIF": 3}
+# Of a JPEG in several scans, as progressive ones are, the coefficients of the whole are kept.
+COEFFICIENTS = {"JPEG": 6, "MPO": 6}
+
+ORIENTATION = 0x0112  # in EXIF
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+for _format in ("Avif", "Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
+    importlib.import_module(f"PIL.{_format}ImagePlugin")
+pi_heif.register_heif_opener()
+# Of some files Pillow says in its log, too, what it raises; nobody should hear it twice.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+Opener = Callable[[BinaryIO, str], ImageFile.ImageFile]  # of one format
+
+
+class Unknown(Exception):
+    """Not an image of a known format."""
+
+
+def decode(file: BinaryIO, at_least: int | None, limits: Limits) -> Image.Image:
+    """A photograph out of a file that can be rewound: upright and RGB.
+
+    Args:
+        file: the file.
+        at_least: pixels that each side needs; None for all there are.
+        limits: on its size.
+
+    Raises:
+        Unknown: it is in none of `FORMATS`.
+        TooLarge: it is above the limits.
+        Exception: it is damaged; decoders raise whatever they trip over.
+    """
+    file.seek(0)
+    prefix = file.read(16)
+    damage: Exception = Unknown()
+    for name in FORMATS:
+        opener, accepts = Image.OPEN[name]
+        if accepts is None or accepts(prefix) is not True:
+            continue
+        try:
+            return _decode_as(name, opener, file, at_least, limits)
+        except (TooLarge, MemoryError, tiff.UnsupportedTiff):
+            raise
+        except Exception as error:  # one format's first bytes may be another's, as of AVIF and HEIC
+            damage = error
+    raise damage
+
+
+def _decode_as(
+    name: str, opener: Opener, file: BinaryIO, at_least: int | None, limits: Limits
+) -> Image.Image:
+    """A photograph in one of `FORMATS`, also where it is damaged beside its pixels."""
+    try:
+        return _load(opener, file, at_least, limits)
+    except TooLarge:
+        raise
+    except Exception:
+        if name == "TIFF":
+            return _deep(file, at_least, limits)
+        if name == "BMP" and (pixels := bmp.read_bit_fields(file, limits.pixels)) is not None:
+            image = Image.fromarray(pixels)
+            image.format = "BMP"
+            return _to_rgb(image, reduction(image.size, at_least))
+        file.seek(0)
+        data = file.read()
+        if name == "PNG" and (cleaned := repair.png_of_pixels_only(data)) is not None:
+            return _load(opener, io.BytesIO(cleaned), at_least, limits)
+        if name == "JPEG":
+            completed = (
+                _load(opener, io.BytesIO(data), at_least, limits)
+                for data in repair.jpegs_with_ends(data)
+            )
+            first = next(completed)
+            if all(other == first for other in completed):
+                return first
+        raise
+
+
+def _load(opener: Opener, file: BinaryIO, at_least: int | None, limits: Limits) -> Image.Image:
+    file.seek(0)
+    # Not by Image.open, whose limit is lower than a telephone's photographs. Without the name of
+    # the file, or Pillow would map it, and a file cut short meanwhile would end the process.
+    image = opener(file, "")
+    whole = image.size
+    limits.check(*whole)
+    tags = getattr(image, "tag_v2", None)  # of TIFF alone
+    if tags is not None:
+        tiff.check_tiles(tags)
+        if tiff.is_deep(tags):
+            return _deep(file, at_least, limits)
+    if at_least is not None:
+        image.draft(None, (at_least, at_least))
+    factor = reduction(image.size, at_least)
+    with limits.reserve(needed(image, whole, factor)):
+        image.load()
+        return finish(image, factor)
+
+
+def needed(image: Image.Image, whole: tuple[int, int], factor: int) -> int:
+    """Bytes that it takes to decode an image, `whole` pixels of a file, and to make it RGB."""
+    pixels = image.width * image.height
+    name = image.format or ""
+    each = CHANNEL[name] * len(image.getbands()) if name in CHANNEL else DECODING.get(name, 4)
+    if image.mode[0] in "IF":  # goes through an array
+        each = 3 * (2 if ";" in image.mode else 4)
+    total = (each + 8 / factor**2) * pixels  # 8: as RGB, once more where it is turned
+    return round(total) + COEFFICIENTS.get(name, 0) * whole[0] * whole[1]
+
+
+def _deep(file: BinaryIO, at_least: int | None, limits: Limits) -> Image.Image:
+    image, orientation = tiff.read(file, limits, at_least)
+    return _turned(image, orientation)
+
+
+def finish(image: Image.Image, factor: int) -> Image.Image:
+    """A decoded image upright and as RGB, smaller by a factor."""
+    try:
+        orientation = image.getexif().get(ORIENTATION)
+    except Exception:  # The pixels are sound: damaged EXIF data is no reason to refuse them.
+        orientation = None
+    return _turned(_to_rgb(image, factor), orientation)
+
+
+def _turned(image: Image.Image, orientation: object) -> Image.Image:
+    turn = TURNS.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
+def _to_rgb(image: Image.Image, factor: int) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        # Pillow would clip these to 0..255, which turns almost every photograph white.
+        return rgb_image(np.asarray(image), factor=factor)
+    # Many programs leave the fourth byte of a BMP 0 and mean no alpha.
+    opaque = False
+    if image.format == "BMP" and image.mode == "RGBA":
+        opaque = not image.getchannel("A").getextrema()[1]
+
+    def draw(rows: slice) -> Image.Image:
+        # Not by `crop`, which knows Pillow's limit.
+        size, box = (image.width, rows.stop - rows.start), (0, rows.start, image.width, rows.stop)
+        band = image.resize(size, Image.Resampling.NEAREST, box)
+        if opaque or not band.has_transparency_data:
+            return band.convert("RGB")
+        band = band.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", band.size, "white"), band).convert("RGB")
+
+    return in_bands(image.size, draw, factor)
