@@ -23,7 +23,7 @@ from captioner.layers.tensor import Tensor
 from captioner.models.captioner import Captioner
 from captioner.training.batches import Batches, Photograph
 from captioner.training.recipe import Phase
-from captioner.training.sequences import TokenSequence, grouped
+from captioner.training.sequences import Arrays, TokenSequence, grouped
 
 BATCH = 40  # photographs that captions are drawn for
 DRAWN = "drawn_"  # prefix of the names of their inputs and targets
@@ -193,6 +193,8 @@ def fit(
         logs: dict[str, Any] = {}
         for step in steps:
             inputs, targets, weights = data[step]
+            if step == 1:
+                inputs, targets, weights = with_more_rows(inputs, targets, weights)
             logs = trainer.train_on_batch(inputs, targets, weights, return_dict=True)
         logs = {name: float(value) for name, value in logs.items()}
         every.on_epoch_end(epoch, logs)
@@ -201,6 +203,29 @@ def fit(
             break
     every.on_train_end()
     return losses
+
+
+def with_more_rows(*batch: Arrays) -> tuple[Arrays, ...]:
+    """A batch with a row of padding more in every group of sequences.
+
+    TensorFlow compiles for the shapes of the first batch, and then for any size in each dimension
+    that differs in the second. Without this it would compile anew, for half a minute, whenever a
+    rare group (captions of two words) has another size for the first time.
+    """
+    groups = set(batch[1])
+    longer = {
+        name
+        for part in batch
+        for name in part
+        if any(name == group or name.startswith(f"{group}_") for group in groups)
+    }
+    return tuple(
+        {
+            name: np.concatenate([array, np.zeros_like(array[:1])]) if name in longer else array
+            for name, array in part.items()
+        }
+        for part in batch
+    )
 
 
 def can_be_judged(photograph: Photograph) -> bool:
