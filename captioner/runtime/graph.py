@@ -26,7 +26,7 @@ class Graph:
         options.intra_op_num_threads = 1
         options.enable_mem_pattern = False  # it plans for the largest batch, and keeps that
         # onnxruntime does not copy them: they must live as long as the session.
-        self._weights = dict(_read(weights, places))
+        self._weights = dict(read_weights(weights, places))
         values = map(onnxruntime.OrtValue.ortvalue_from_numpy, self._weights.values())
         options.add_external_initializers(list(self._weights), list(values))
         self._session = onnxruntime.InferenceSession(
@@ -40,7 +40,8 @@ class Graph:
         return dict(zip(self._outputs, outputs, strict=True))
 
 
-def _read(path: Path, places: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
+def read_weights(path: Path, places: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
+    """The weights of a graph, each as its name and a float32 array; for arguments see `Graph`."""
     with h5py.File(path) as file:
         for name, place in places.items():
             array = file[place["dataset"]][()].transpose(place["axes"])
