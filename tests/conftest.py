@@ -96,7 +96,8 @@ def browser(tmp_path_factory):
     flags = (
         "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
     )
-    for flag in f"{flags} disable-component-update disable-sync window-size=1000,900".split():
+    flags += " disable-component-update disable-sync use-fake-device-for-media-stream"
+    for flag in f"{flags} window-size=1000,900".split():
         options.add_argument(f"--{flag}")
     options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")

@@ -25,8 +25,9 @@ async function write(section, question) {
     const { about } = await loading;
     const photograph = await mine.looked;
     const caption = question === null ? await photograph.caption() : await photograph.answer(question);
-    const view = await captionView(caption, about, mine.source, question);
     if (mine !== shown) return; // another photograph has come meanwhile
+    const view = await captionView(caption, about, mine.source, question);
+    if (mine !== shown) return;
     section.prepend(view);
     view.querySelector("h2")?.focus({ preventScroll: true });
     view.scrollIntoView({ block: "nearest" });
