@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from skimage import data
 
 from captioner import presets
-from captioner.data.images import load_image
+from captioner.data.images import load_image, open_image
 from captioner.data.tokenizer import phrase, sentence, tokenize
 from captioner.runtime.captioner import OnnxCaptioner
 
@@ -77,7 +77,15 @@ def encoded(image, kind, **options):
 LOAD = """
 const { loadPhotograph } = await load("photograph.js");
 const file = await (await fetch(values[0])).blob();
-return Array.from(await loadPhotograph(file, values[1]));
+return Array.from((await loadPhotograph(file, values[1])).pixels);
+"""
+SHOW = """
+const { loadPhotograph } = await load("photograph.js");
+const { picture } = await loadPhotograph(await (await fetch(values[0])).blob(), 8);
+const context = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+context.drawImage(picture, 0, 0);
+const { data } = context.getImageData(0, 0, picture.width, picture.height);
+return [picture.width, picture.height, Array.from(data)];
 """
 
 
@@ -95,6 +103,23 @@ def test_a_turned_photograph_is_upright_pixel_by_pixel(page, served, kind):
         exif[0x010F], exif[0x0112] = "a camera", orientation
         content = encoded(image, kind, exif=exif, **FORMATS[kind])
         assert_pixels(page, served(f"{orientation}.{kind}", content), content)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_people_see_it_upright_too(page, served, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(sample("coffee").crop((3, 5, 410, 306)), "png", exif=exif)
+    width, height, rgba = page.call(SHOW, served("shown.png", content))
+    expected = np.asarray(open_image(io.BytesIO(content)), int)
+    assert (height, width) == expected.shape[:2]
+    found = np.array(rgba).reshape(height, width, 4)[..., :3]
+    assert np.abs(found - expected).max() <= 1
+
+
+def test_people_see_no_more_pixels_than_they_need(page, served):
+    content = encoded(sample("coffee").resize((2400, 1500)), "jpeg")
+    assert page.call(SHOW, served("large.jpg", content))[:2] == [1000, 625]
 
 
 @pytest.mark.parametrize(

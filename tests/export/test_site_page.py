@@ -22,7 +22,8 @@ def photographs(tmp_path_factory):
     """Paths of different photographs."""
     folder = tmp_path_factory.mktemp("photographs")
     for name in ("coffee", "astronaut", "chelsea", "rocket"):
-        Image.fromarray(getattr(data, name)()).save(folder / f"{name}.png")
+        image = Image.fromarray(getattr(data, name)()).resize((1600, 1200))
+        image.save(folder / f"{name}.jpg")
     return sorted(folder.iterdir())
 
 

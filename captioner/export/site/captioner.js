@@ -47,8 +47,8 @@ export class Captioner {
   /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
   #waiting = new Map();
   #calls = 0;
-  /** @type {About} */
-  about;
+  /** @type {About | null} */
+  #about = null;
 
   /**
    * For `load` alone.
@@ -72,8 +72,14 @@ export class Captioner {
   static async load() {
     const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
     const captioner = new Captioner(worker);
-    captioner.about = await captioner.#call("load");
+    captioner.#about = await captioner.#call("load");
     return captioner;
+  }
+
+  /** @returns {About} what is known of the model */
+  get about() {
+    if (!this.#about) throw new Error("not loaded: use Captioner.load");
+    return this.#about;
   }
 
   /**
@@ -83,8 +89,8 @@ export class Captioner {
    * @throws {Error} named "PhotographError": the browser cannot read it
    */
   async look(file) {
-    const features = await this.#call("look", file);
-    return new Photograph((question) => this.#call("write", features, question));
+    const { features, picture } = await this.#call("look", file);
+    return new Photograph(picture, (question) => this.#call("write", features, question));
   }
 
   /** Frees the memory; what was not written yet is rejected. */
@@ -114,11 +120,16 @@ export class Captioner {
 }
 
 /** A photograph that the model has looked at. */
-class Photograph {
+export class Photograph {
   #write;
 
-  /** @param {(question: string | null) => Promise<Caption>} write */
-  constructor(write) {
+  /**
+   * For `Captioner.look` alone.
+   * @param {ImageBitmap} picture upright, for a page to show
+   * @param {(question: string | null) => Promise<Caption>} write
+   */
+  constructor(picture, write) {
+    this.picture = picture;
     this.#write = write;
   }
 

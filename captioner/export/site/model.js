@@ -23,6 +23,11 @@ import { hasWords, phrase, sentence, tokenize } from "./tokenizer.js";
  * @property {import("./confidence.js").Calibration} calibration
  */
 
+/**
+ * What the encoder makes of a photograph: `[1, R, C]`.
+ * @typedef {{ data: Float32Array, dims: readonly number[] }} Features
+ */
+
 /** A model that cannot be loaded, or a question that cannot be asked. */
 class ModelError extends Error {
   name = "ModelError";
@@ -61,7 +66,7 @@ export class Model {
 
   /**
    * @param {Uint8Array} pixels `[S, S, 3]`
-   * @returns {Promise<{ data: Float32Array, dims: readonly number[] }>} features `[1, R, C]`
+   * @returns {Promise<Features>}
    */
   async encode(pixels) {
     const shape = [1, this.size, this.size, 3];
@@ -71,12 +76,13 @@ export class Model {
 
   /**
    * Writes by beam search.
-   * @param {{ data: Float32Array, dims: readonly number[] }} features of a photograph
+   * @param {Features} features of a photograph
    * @param {string | null} question
    * @returns {Promise<Caption>} an answer, or without a question a caption
    */
   async write(features, question) {
     const { steps, beams, questionWords } = this.settings;
+    /** @type {Record<string, ort.Tensor>} */
     const inputs = {
       features: new ort.Tensor("float32", features.data, features.dims),
       uniform: new ort.Tensor("float32", new Float32Array(steps * beams), [steps, 1, beams]),

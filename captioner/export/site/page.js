@@ -4,13 +4,11 @@ import { takePhotograph } from "./camera.js";
 import { Captioner } from "./captioner.js";
 import { captionView } from "./view.js";
 
-/** @typedef {Awaited<ReturnType<Captioner["look"]>>} Photograph */
-
 /** @param {string} id @returns {any} */
 const $ = (id) => document.getElementById(id);
 const loading = Captioner.load();
-/** @type {{ source: string, looked: Promise<Photograph> } | null} */
-let shown = null;
+/** @type {Promise<import("./captioner.js").Photograph> | null} */
+let shown = null; // what the model makes of the last photograph that came
 
 /**
  * Writes a caption or an answer into a section; its heading gets the focus.
@@ -19,15 +17,14 @@ let shown = null;
  */
 async function write(section, question) {
   const mine = shown;
-  if (!mine) return;
   say(question === null ? "Looking …" : "Thinking …");
   try {
     const { about } = await loading;
-    const photograph = await mine.looked;
+    const photograph = await mine;
+    if (!photograph) return;
     const caption = question === null ? await photograph.caption() : await photograph.answer(question);
     if (mine !== shown) return; // another photograph has come meanwhile
-    const view = await captionView(caption, about, mine.source, question);
-    if (mine !== shown) return;
+    const view = captionView(caption, about, photograph.picture, question);
     section.prepend(view);
     view.querySelector("h2")?.focus({ preventScroll: true });
     view.scrollIntoView({ block: "nearest" });
@@ -41,8 +38,8 @@ async function write(section, question) {
 /** @param {Blob | null | undefined} file */
 function open(file) {
   if (!file) return;
-  if (shown) URL.revokeObjectURL(shown.source);
-  shown = { source: URL.createObjectURL(file), looked: loading.then((captioner) => captioner.look(file)) };
+  shown?.then(({ picture }) => picture.close(), () => {}); // its memory is free at once
+  shown = loading.then((captioner) => captioner.look(file));
   $("caption").replaceChildren();
   $("answers").replaceChildren();
   $("ask").hidden = true;

@@ -1,12 +1,11 @@
 /** A photograph as the model sees it: upright, RGB on white, squashed to a square. */
 
 import { takeOrientation } from "./exif.js";
+import { BACKWARDS, EXCHANGED, isTurned, MIRRORED, sides } from "./orientation.js";
+import { pictureOf } from "./picture.js";
 import { columnsFirst, Squasher, transposed } from "./resize.js";
 
 const ROWS = 64; // of a strip; a canvas for all of a large photograph would take much memory
-
-// Of each orientation, the one whose picture has rows and columns exchanged.
-const EXCHANGED = [0, 5, 8, 7, 6, 1, 4, 3, 2];
 
 /** A photograph that cannot be used. */
 export class PhotographError extends Error {
@@ -16,7 +15,8 @@ export class PhotographError extends Error {
 /**
  * @param {Blob} file of a format that the browser reads
  * @param {number} size of the square
- * @returns {Promise<Uint8Array>} `[size, size, 3]`
+ * @returns {Promise<{ pixels: Uint8Array, picture: ImageBitmap }>} `[size, size, 3]`, and what
+ *   people see
  * @throws {PhotographError} the browser cannot read it
  */
 export async function loadPhotograph(file, size) {
@@ -24,7 +24,7 @@ export async function loadPhotograph(file, size) {
   const orientation = takeOrientation(bytes);
   const bitmap = await decode(new Blob([bytes], { type: file.type }));
   try {
-    return squash(bitmap, orientation, size);
+    return { pixels: squash(bitmap, orientation, size), picture: pictureOf(bitmap, orientation) };
   } finally {
     bitmap.close();
   }
@@ -61,64 +61,56 @@ function squash(bitmap, orientation, size) {
  */
 function squashRows(bitmap, orientation, size) {
   const [width, height] = sides(bitmap, orientation);
+  const turned = isTurned(orientation);
+  const canvas = turned ? new OffscreenCanvas(ROWS, width) : new OffscreenCanvas(width, ROWS);
   const squasher = new Squasher(width, height, size);
   for (let top = 0; top < height; top += ROWS) {
-    squasher.add(top, uprightRows(bitmap, orientation, top, Math.min(ROWS, height - top)));
+    const rows = Math.min(ROWS, height - top);
+    // The last rows may be the first ones of the bitmap.
+    const first = MIRRORED.includes(orientation) ? height - top - rows : top;
+    const strip = turned
+      ? pixels(canvas, bitmap, first, 0, rows, width)
+      : pixels(canvas, bitmap, 0, first, width, rows);
+    squasher.add(top, upright(strip, orientation, rows));
   }
   return squasher.square();
 }
 
 /**
- * @param {ImageBitmap} bitmap
+ * Turns a strip.
+ * @param {Uint32Array} strip rows of a photograph as the bitmap holds them
  * @param {number} orientation
- * @returns {[number, number]} width and height, upright
+ * @param {number} rows of the photograph
+ * @returns {Uint8Array} RGBA, row by row
  */
-function sides({ width, height }, orientation) {
-  return orientation > 4 ? [height, width] : [width, height];
-}
-
-/**
- * Some rows of the upright photograph.
- * @param {ImageBitmap} bitmap as the camera held it
- * @param {number} orientation
- * @param {number} top
- * @param {number} rows
- * @returns {Uint8Array} RGBA
- */
-function uprightRows(bitmap, orientation, top, rows) {
-  const turned = orientation > 4; // its rows are columns of the bitmap
-  const mirrored = [3, 4, 7, 8].includes(orientation); // the rows come from the other end
-  const backwards = [2, 3, 6, 7].includes(orientation); // each row runs from right to left
-  const length = turned ? bitmap.width : bitmap.height;
-  const first = mirrored ? length - top - rows : top;
-  const strip = turned
-    ? pixels(bitmap, first, 0, rows, bitmap.height)
-    : pixels(bitmap, 0, first, bitmap.width, rows);
+function upright(strip, orientation, rows) {
   if (orientation === 1) return new Uint8Array(strip.buffer);
-
+  const turned = isTurned(orientation);
+  const mirrored = MIRRORED.includes(orientation);
+  const backwards = BACKWARDS.includes(orientation);
   const width = strip.length / rows;
   const across = turned ? rows : 1; // from a pixel of a row to the next one, within the strip
   const down = turned ? 1 : width;
-  const upright = new Uint32Array(strip.length);
+  const result = new Uint32Array(strip.length);
   for (let y = 0; y < rows; y++) {
     let at = (mirrored ? rows - 1 - y : y) * down + (backwards ? width - 1 : 0) * across;
     for (let x = 0; x < width; x++, at += backwards ? -across : across) {
-      upright[y * width + x] = strip[at];
+      result[y * width + x] = strip[at];
     }
   }
-  return new Uint8Array(upright.buffer);
+  return new Uint8Array(result.buffer);
 }
 
 /**
  * Pixels of a part of a bitmap, on white where they are transparent.
+ * @param {OffscreenCanvas} canvas at least as large as the part
  * @param {ImageBitmap} bitmap
  * @param {number} left
  * @param {number} top
  * @param {number} width
  * @param {number} height
  */
-function pixels(bitmap, left, top, width, height) {
-  const canvas = new OffscreenCanvas(width, height);
+function pixels(canvas, bitmap, left, top, width, height) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   if (!context) throw new PhotographError("This browser has no memory left. Close other pages.");
   context.fillStyle = "white";

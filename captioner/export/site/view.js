@@ -8,18 +8,18 @@ const SCALE = 64; // colours shown of the scale
 /**
  * @param {import("./captioner.js").Caption} caption
  * @param {import("./captioner.js").About} about the model
- * @param {string} source address of the photograph
+ * @param {ImageBitmap} picture the photograph
  * @param {string | null} question that it answers
- * @returns {Promise<HTMLElement>} with a heading that can have the focus
+ * @returns {HTMLElement} with a heading that can have the focus
  */
-export async function captionView(caption, about, source, question = null) {
+export function captionView(caption, about, picture, question = null) {
   const heading = element("h2", { tabIndex: -1, textContent: caption.text });
   const article = element("article", {}, [
     ...(question === null ? [] : [element("p", { className: "asked", textContent: question })]),
     heading,
     ...sureness(caption.confidence, question),
     copyButton(caption.text),
-    await lookView(caption.words, about, source),
+    lookView(caption.words, about, picture),
     ...otherCandidates(caption.candidates.slice(1)),
   ]);
   bindLook(article.querySelector(".look"));
@@ -30,15 +30,17 @@ export async function captionView(caption, about, source, question = null) {
  * The photograph and the words, for `bindLook`: what `captioner/overlay/look.html` is.
  * @param {import("./captioner.js").Word[]} words
  * @param {import("./captioner.js").About} about
- * @param {string} source
+ * @param {ImageBitmap} picture
  */
-export async function lookView(words, about, source) {
+export function lookView(words, about, picture) {
   const limit = heatLimit(words);
-  const photograph = element("img", { className: "photograph", alt: "The photograph", src: source });
-  await photograph.decode(); // its shape is known then
+  const { width, height } = picture;
+  const photograph = element("canvas", { className: "photograph", width, height });
+  photograph.setAttribute("role", "img");
+  photograph.setAttribute("aria-label", "The photograph");
+  photograph.getContext("2d").drawImage(picture, 0, 0);
   const view = element("div", { className: "view" }, [photograph]);
-  view.dataset.aspect = String(photograph.naturalWidth / photograph.naturalHeight);
-  view.dataset.height = "50vh";
+  Object.assign(view.dataset, { aspect: String(width / height), height: "50vh" });
   for (const { attention } of words) {
     const heat = heatLayer(attention, about, limit);
     heat.className = "heat";

@@ -15,11 +15,12 @@ const CALLS = {
 
   /** @param {Blob} file */
   async look(file) {
-    return model.encode(await loadPhotograph(file, model.size));
+    const { pixels, picture } = await loadPhotograph(file, model.size);
+    return { features: await model.encode(pixels), picture };
   },
 
   /**
-   * @param {Float32Array} features
+   * @param {import("./model.js").Features} features
    * @param {string | null} question
    */
   write(features, question) {
@@ -34,7 +35,8 @@ self.onmessage = ({ data }) => {
 /** @param {{ id: number, name: keyof typeof CALLS, values: [any, any] }} call */
 async function answer({ id, name, values }) {
   try {
-    self.postMessage({ id, result: await CALLS[name](...values) });
+    const result = await CALLS[name](...values);
+    self.postMessage({ id, result }, { transfer: "picture" in result ? [result.picture] : [] });
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error));
     self.postMessage({ id, error: { name, message } });
