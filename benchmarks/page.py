@@ -2,33 +2,21 @@
 
 import argparse
 import gzip
-import shutil
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
-from selenium import webdriver
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
+import chromium
 from pages import PATH, Host, Page
 from speed import photographs
 
 from captioner.export.web import export_site
 
 DIFFERENT = 4  # photographs, of 1600 x 1200 pixels
-# Drops a photograph on the page, and waits until its caption is there.
-DROP = """
-const blob = await (await fetch(values[0])).blob();
-const dataTransfer = new DataTransfer();
-dataTransfer.items.add(new File([blob], "a.jpg", { type: "image/jpeg" }));
-const begun = values[1] ? 0 : performance.now();  // 0 is when the page was asked for
-document.dispatchEvent(new DragEvent("drop", { dataTransfer }));
-while (!document.querySelector("#caption h2")) await new Promise(requestAnimationFrame);
-return performance.now() - begun;
-"""
 
 
 def sizes(site: Path) -> dict[str, float]:
@@ -41,18 +29,6 @@ def sizes(site: Path) -> dict[str, float]:
     return parts
 
 
-def chromium(profile: str) -> webdriver.Chrome:
-    """Chromium without a window, with an empty cache."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for flag in ("headless", "no-sandbox", "disable-gpu", f"user-data-dir={profile}"):
-        options.add_argument(f"--{flag}")
-    service = webdriver.ChromeService(shutil.which("chromedriver"))
-    driver = webdriver.Chrome(options=options, service=service)
-    driver.set_script_timeout(300)
-    return driver
-
-
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -63,12 +39,13 @@ def main() -> None:
         export_site(args.weights, Path(folder, PATH))
         parts = sizes(Path(folder, PATH))
         paths = [f"/{Path(path).name}" for path in photographs(Path(folder), DIFFERENT)]
-        host, driver = Host(folder), chromium(profile)
+        host, driver = Host(folder), chromium.start(profile)
         try:
             page = Page(driver, host.address)
-            first = page.call(DROP, paths[0], True)
+            page.drop(paths[0])
+            first = page.call("return performance.now();")  # since the page was asked for
             page.wait("#offline")  # what is kept for use offline is fetched by then
-            later = [page.call(DROP, paths[i % DIFFERENT], False) for i in range(args.photographs)]
+            later = [page.drop(paths[i % DIFFERENT]) for i in range(args.photographs)]
             memory = page.memory()
         finally:
             driver.quit()

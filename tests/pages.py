@@ -9,6 +9,16 @@ from pathlib import Path
 from selenium.webdriver.support.wait import WebDriverWait
 
 PATH = "below/a/path"  # of the page on its host
+# Drops a photograph on the page, and waits until its caption is there.
+DROP = """
+const blob = await (await fetch(values[0])).blob();
+const dataTransfer = new DataTransfer();
+dataTransfer.items.add(new File([blob], "a.jpg", { type: "image/jpeg" }));
+const begun = performance.now();
+document.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+while (!document.querySelector("#caption h2")) await new Promise(requestAnimationFrame);
+return performance.now() - begun;
+"""
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -58,6 +68,10 @@ class Page:
         """Choose a file, and wait for its caption."""
         self.find("#photo").send_keys(str(path))
         return self.wait("#caption h2")
+
+    def drop(self, address):
+        """Drop a photograph that the host has, and give the milliseconds until its caption."""
+        return self.call(DROP, address)
 
     def memory(self):
         """What the page's process has of the memory for itself, in bytes."""

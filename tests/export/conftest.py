@@ -52,7 +52,6 @@ def host(exported):
 @pytest.fixture
 def page(browser, host):
     """The page, from which no request went elsewhere, and which logged no error."""
-    browser.set_script_timeout(300)
     opened = Page(browser, host.address)
     yield opened
     entries = browser.execute_script("return performance.getEntriesByType('resource')")
