@@ -50,10 +50,9 @@ export class Model {
   static async load(folder) {
     ort.env.wasm.numThreads = 1; // more need headers that many hosts cannot send
     ort.env.wasm.wasmPaths = { wasm: new URL("onnxruntime/ort-wasm-simd-threaded.wasm", folder).href };
-    const settings = await (await fetchFile(new URL("model.json", folder))).json();
-    const encoder = await session(new URL("encoder.onnx", folder));
-    const search = await session(new URL("search.onnx", folder));
-    return new Model(settings, encoder, search);
+    const files = ["model.json", "encoder.onnx", "search.onnx"].map((name) => fetchFile(new URL(name, folder)));
+    const [settings, encoder, search] = await Promise.all(files);
+    return new Model(await settings.json(), await session(encoder), await session(search));
   }
 
   get about() {
@@ -165,9 +164,9 @@ async function fetchFile(address) {
   return response;
 }
 
-/** @param {URL} address */
-async function session(address) {
-  const bytes = new Uint8Array(await (await fetchFile(address)).arrayBuffer());
+/** @param {Response} file a graph */
+async function session(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
   // Weights become float32 when the graph is loaded. Otherwise it would multiply in 8 bits.
   return ort.InferenceSession.create(bytes, { extra: { session: { disable_quant_qdq: "1" } } });
 }
