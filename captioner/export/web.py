@@ -33,6 +33,7 @@ from captioner.generation.confidence import UNSEEN
 from captioner.generation.results import LIKELY
 from captioner.overlay import page
 from captioner.overlay.heat import COLOURS
+from captioner.questions.words import COLORS, NUMBERS
 from captioner.runtime.captioner import OnnxCaptioner
 from captioner.runtime.graph import read_weights
 
@@ -92,6 +93,8 @@ def settings(model: OnnxCaptioner) -> dict[str, Any]:
             "grid": model.grid,
             "answers": model.answers,
             "colours": colours.tolist(),
+            "colourWords": sorted(COLORS),
+            "numberWords": NUMBERS,
         },
         "size": model.config.image_size,
         "steps": model.steps,

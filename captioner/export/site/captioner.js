@@ -40,6 +40,8 @@
  * @property {[number, number]} grid h and w, the rows and columns of the attention
  * @property {boolean} answers whether it can be asked
  * @property {[number, number, number][]} colours of attention, from none to the most
+ * @property {string[]} colourWords such as "red"
+ * @property {string[]} numberWords such as "two"
  */
 
 export class Captioner {
