@@ -60,7 +60,9 @@ def main() -> None:
             page.drop(paths[0])
             first = page.call("return performance.now();")  # since the page was asked for
             page.wait("#offline")  # what is kept for use offline is fetched by then
+            begun = page.cpu_seconds()
             later = [page.drop(paths[i % DIFFERENT]) for i in range(args.photographs)]
+            cpu = (page.cpu_seconds() - begun) / args.photographs
             memory = page.memory()
         finally:
             driver.quit()
@@ -70,6 +72,7 @@ def main() -> None:
     print(f"{'together':24} {sum(parts.values()):6.1f} MB")
     print(f"first caption            {first / 1000:6.2f} s, loading included")
     print(f"next ones, the median    {statistics.median(later) / 1000:6.2f} s")
+    print(f"their processor time     {cpu:6.2f} s each")
     print(f"the same in Python       {yardstick:6.2f} s")
     print(f"memory of the page       {memory / 1e6:6.0f} MB after {args.photographs} photographs")
 

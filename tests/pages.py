@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import os
 import re
 import threading
 from pathlib import Path
@@ -75,8 +76,14 @@ class Page:
 
     def memory(self):
         """What the page's process has of the memory for itself, in bytes."""
-        processes = _descendants(self.driver.service.process.pid)
-        return max(_private_memory(process) for process in processes if _is_renderer(process))
+        return max(map(_private_memory, self._renderers()))
+
+    def cpu_seconds(self):
+        """What the page's processes have used of the processors, their threads together."""
+        return sum(map(_cpu_seconds, self._renderers()))
+
+    def _renderers(self):
+        return filter(_is_renderer, _descendants(self.driver.service.process.pid))
 
     def call(self, script, *values):
         """The value that an `async` function's body returns; modules lie beside the page."""
@@ -108,3 +115,8 @@ def _is_renderer(process):
 def _private_memory(process):
     rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
     return 1024 * sum(map(int, re.findall(r"^Private_\w+:\s+(\d+)", rollup, re.MULTILINE)))
+
+
+def _cpu_seconds(process):
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

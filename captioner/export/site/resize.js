@@ -4,6 +4,7 @@
  */
 
 const BITS = 22; // of a fixed-point weight after the point
+const HALF = 1 << (BITS - 1);
 const SUPPORT = 2; // of the filter, in pixels of the smaller picture
 const SHARPNESS = -0.5; // the "a" of the bicubic filter
 
@@ -111,20 +112,23 @@ export class Squasher {
    * @param {number} source
    */
   #addRow(target, rgba, source) {
-    const { size, narrow, across } = this;
+    const { size, narrow } = this;
+    if (!this.across) {
+      for (let x = 0; x < 3 * size; x++) narrow[target + x] = rgba[source + 4 * Math.trunc(x / 3) + (x % 3)];
+      return;
+    }
+    const { starts, counts, weights, width } = this.across;
     for (let x = 0; x < size; x++, target += 3) {
-      if (!across) {
-        for (let c = 0; c < 3; c++) narrow[target + c] = rgba[source + 4 * x + c];
-        continue;
-      }
-      let [red, green, blue] = [1 << (BITS - 1), 1 << (BITS - 1), 1 << (BITS - 1)];
-      let at = source + 4 * across.starts[x];
-      const last = x * across.width + across.counts[x];
-      for (let k = x * across.width; k < last; k++, at += 4) {
-        const weight = across.weights[k];
-        red += Math.imul(rgba[at], weight);
-        green += Math.imul(rgba[at + 1], weight);
-        blue += Math.imul(rgba[at + 2], weight);
+      let red = HALF;
+      let green = HALF;
+      let blue = HALF;
+      let at = source + 4 * starts[x];
+      const last = x * width + counts[x];
+      for (let k = x * width; k < last; k++, at += 4) {
+        const weight = weights[k];
+        red += rgba[at] * weight;
+        green += rgba[at + 1] * weight;
+        blue += rgba[at + 2] * weight;
       }
       narrow[target] = byte(red);
       narrow[target + 1] = byte(green);
@@ -144,9 +148,9 @@ export class Squasher {
     const square = new Uint8Array(size * row);
     for (let y = 0; y < size; y++) {
       for (let x = 0; x < row; x++) {
-        let sum = 1 << (BITS - 1);
+        let sum = HALF;
         for (let k = 0; k < counts[y]; k++) {
-          sum += Math.imul(narrow[(starts[y] + k) * row + x], weights[y * width + k]);
+          sum += narrow[(starts[y] + k) * row + x] * weights[y * width + k];
         }
         square[y * row + x] = byte(sum);
       }
