@@ -10,6 +10,7 @@ from pathlib import Path
 from selenium.webdriver.support.wait import WebDriverWait
 
 PATH = "below/a/path"  # of the page on its host
+QUESTION = "what color is the hat?"
 # Drops a photograph on the page, and waits until its caption is there.
 DROP = """
 const blob = await (await fetch(values[0])).blob();

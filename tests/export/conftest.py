@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from pages import PATH, Host, Page
+from pages import PATH, QUESTION, Host, Page
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +30,38 @@ def exported(npm_offline, tmp_path_factory):
             pytest.skip("run `python tests/npm_packages.py` first, with a network")
         raise
     return folder
+
+
+@pytest.fixture(scope="session")
+def reference(exported):
+    """`OnnxCaptioner` on the 8-bit weights of the page."""
+    from captioner import presets
+    from captioner.runtime.captioner import OnnxCaptioner
+
+    [folder] = {path.parent for path in exported.rglob(presets.ENCODER_GRAPH)}
+    model = OnnxCaptioner.from_preset("everyday")
+    model._encoder, model._search = (
+        _run(folder / name) for name in (presets.ENCODER_GRAPH, presets.SEARCH_GRAPH)
+    )
+    return model
+
+
+def _run(path):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # As the page has it: float32 arithmetic. Otherwise onnxruntime multiplies in 8 bits.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return lambda inputs: dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+
+@pytest.fixture(scope="session")
+def expected(exported, reference):
+    """The caption of the page's example, and the answer to a question about it."""
+    example = str(exported / PATH / "example.jpg")
+    return [written.text for written in reference.answer(example, [None, QUESTION])]
 
 
 @pytest.fixture(scope="session")

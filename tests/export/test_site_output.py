@@ -1,10 +1,8 @@
 """In the browser the model sees the pixels, and writes the words, that it does in Python."""
 
 import io
-from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 from PIL import Image, ImageDraw
 from skimage import data
@@ -12,7 +10,6 @@ from skimage import data
 from captioner import presets
 from captioner.data.images import load_image, open_image
 from captioner.data.tokenizer import phrase, sentence, tokenize
-from captioner.runtime.captioner import OnnxCaptioner
 
 pytestmark = pytest.mark.slow
 SIZE = 256
@@ -198,26 +195,6 @@ def test_words_are_joined_alike(page):
     for function in (phrase, sentence):
         found = page.call(script.replace("{}", function.__name__), rows)
         assert found == [function(row) for row in rows]
-
-
-@pytest.fixture(scope="module")
-def reference(exported):
-    """`OnnxCaptioner` on the 8-bit weights of the page."""
-    [folder] = {path.parent for path in exported.rglob(presets.ENCODER_GRAPH)}
-    model = OnnxCaptioner.from_preset("everyday")
-    model._encoder, model._search = (
-        _run(folder / name) for name in (presets.ENCODER_GRAPH, presets.SEARCH_GRAPH)
-    )
-    return model
-
-
-def _run(path: Path):
-    options = onnxruntime.SessionOptions()
-    # As the page has it: float32 arithmetic. Otherwise onnxruntime multiplies in 8 bits.
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return lambda inputs: dict(zip(names, session.run(names, dict(inputs)), strict=True))
 
 
 WRITE = """

@@ -8,7 +8,7 @@ import chromium
 import numpy as np
 import pytest
 from matplotlib.cbook import get_sample_data
-from pages import Host, Page
+from pages import QUESTION, Host, Page
 from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.support.wait import WebDriverWait
@@ -37,21 +37,21 @@ def error_of(page):
     return page.wait("#error", 30)
 
 
-def test_a_photograph_is_captioned_and_asked_about_by_mouse(page):
-    said = page.choose(EXAMPLE)
-    assert said.startswith("A man ") and said.endswith(".")
+def test_a_photograph_is_captioned_and_asked_about_by_mouse(page, expected):
+    said, answer = page.choose(EXAMPLE), expected[1]
+    assert said == expected[0]
     assert re.fullmatch(
         r"Such captions are right in about \d+ of 10 cases\.", page.wait("#caption .sure")
     )
     buttons = page.driver.find_elements("css selector", "#caption .words button")
     assert len(buttons) == len(said.split())
     ActionChains(page.driver, duration=0).move_to_element(buttons[1]).perform()
-    assert page.find("#caption .told").text.startswith("man: probability 0.")
+    assert page.find("#caption .told").text.startswith(f"{said.split()[1]}: probability 0.")
     assert len(page.driver.find_elements("css selector", "#caption .heat.lit")) == 1
-    page.find("#question").send_keys("what color is the hat?")
+    page.find("#question").send_keys(QUESTION)
     page.find("#ask button").click()
-    assert page.wait("#answers h2") == "black"
-    assert page.find("#answers .asked").text == "what color is the hat?"
+    assert page.wait("#answers h2") == answer
+    assert page.find("#answers .asked").text == QUESTION
 
 
 def test_the_heat_is_that_of_overlays(page):
@@ -74,12 +74,12 @@ def test_the_heat_is_that_of_overlays(page):
     assert np.abs(found - expected).max() <= 4  # a canvas multiplies colours by alpha
 
 
-def test_a_photograph_is_dropped(page):
+def test_a_photograph_is_dropped(page, expected):
     page.drop("example.jpg")
-    assert page.wait("#caption h2").startswith("A man ")
+    assert page.wait("#caption h2") == expected[0]
 
 
-def test_a_photograph_is_pasted(page):
+def test_a_photograph_is_pasted(page, expected):
     page.call(
         """
         const blob = await (await fetch("example.jpg")).blob();
@@ -88,7 +88,7 @@ def test_a_photograph_is_pasted(page):
         document.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
         """
     )
-    assert page.wait("#caption h2").startswith("A man ")
+    assert page.wait("#caption h2") == expected[0]
 
 
 def permit_camera(page, setting):
@@ -142,7 +142,7 @@ def test_a_broken_file_is_told_and_the_next_one_is_captioned(page, tmp_path, con
 def test_fifty_megapixels_are_captioned(page, tmp_path):
     cup = Image.fromarray(data.coffee()).resize((8660, 5774))
     cup.save(tmp_path / "large.jpg", quality=80)
-    assert "coffee" in page.choose(tmp_path / "large.jpg")
+    assert re.search("coffee|cup", page.choose(tmp_path / "large.jpg"))
 
 
 def test_the_keyboard_is_enough(page):
@@ -207,15 +207,15 @@ def test_a_telephone_needs_no_sideways_scrolling(page, photographs):
         page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_the_page_works_without_its_host(browser, exported):
+def test_the_page_works_without_its_host(browser, exported, expected):
     host = Host(exported)
     page = Page(browser, host.address)
     page.wait("#offline")
     host.stop()
     browser.get(host.address)  # a reload
-    assert page.choose(EXAMPLE).startswith("A man ")
-    page.find("#question").send_keys("what color is the hat?", Keys.ENTER)
-    assert page.wait("#answers h2") == "black"
+    assert page.choose(EXAMPLE) == expected[0]
+    page.find("#question").send_keys(QUESTION, Keys.ENTER)
+    assert page.wait("#answers h2") == expected[1]
     assert page.find("footer a").get_attribute("href").startswith(host.address)
 
 
@@ -240,6 +240,7 @@ def test_fifty_photographs_leave_the_memory_small(fresh_page, host, photographs)
 def test_a_photograph_that_comes_meanwhile_is_the_one_captioned(page, photographs):
     chelsea = next(path for path in photographs if path.stem == "chelsea")
     coffee = next(path for path in photographs if path.stem == "coffee")
+    alone = page.choose(coffee)
     page.find("#photo").send_keys(str(chelsea))
-    assert "coffee" in page.choose(coffee)
+    assert page.choose(coffee) == alone
     assert len(page.driver.find_elements("css selector", "#caption h2")) == 1

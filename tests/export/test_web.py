@@ -24,7 +24,7 @@ def test_the_page_is_told_what_the_model_is(model):
     assert told["vocabulary"] == model.vocabulary.words
     assert told["vocabulary"][told["tokens"]["end"]] == "<end>"
     assert told["about"]["version"] == __version__
-    assert told["about"]["grid"] == [8, 8]
+    assert told["about"]["grid"] == list(model.grid)
     assert told["about"]["answers"] and told["questionWords"] == model.config.max_question_words
     assert told["calibration"]["captions"] == list(model.calibration.captions)
     assert len(told["about"]["colours"]) == 256
