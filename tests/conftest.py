@@ -1,7 +1,6 @@
 """A toy captioner: real parts, small sizes, milliseconds."""
 
 import os
-import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -86,21 +85,10 @@ def features():
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """Chromium without a window, and without a network but this computer's own."""
-    from selenium import webdriver
+    import chromium
 
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
+    if not chromium.installed():
         pytest.skip("Chromium is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    flags = (
-        "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
-    )
-    for flag in f"{flags} disable-component-update disable-sync window-size=1000,900".split():
-        options.add_argument(f"--{flag}")
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    driver = chromium.start(tmp_path_factory.mktemp("chromium"))
     yield driver
     driver.quit()

@@ -27,7 +27,7 @@ BELOW = {
     "bulk": {"generation", "data"},
     "describe": {"data"},
     "web": {"overlay", "generation", "data"},
-    "export": {"presets", "runtime", "models", "generation"},
+    "export": {"presets", "questions", "runtime", "overlay", "models", "generation", "data"},
     # Of the models only their settings: a test sees that Keras is not imported.
     "runtime": {"presets", "models", "generation", "data"},
     "examples": {"training", "evaluation", "models", "generation", "overlay", "layers", "data"},

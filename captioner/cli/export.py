@@ -6,7 +6,7 @@ from pathlib import Path
 from captioner.cli.arguments import Subcommands, add_weights
 from captioner.cli.console import quiet_import, report
 
-FORMATS = ("onnx", "openvino", "litert", "saved-model")
+FORMATS = ("onnx", "openvino", "litert", "saved-model", "web")
 
 
 def add(subcommands: Subcommands) -> None:
@@ -16,7 +16,8 @@ def add(subcommands: Subcommands) -> None:
         help="write a model in a format that runs without Keras",
         description="Write a model in a format that runs without Keras, after it has been compared "
         "with the Keras model on captions and answers. Without --output, give the preset the ONNX "
-        "graphs that `captioner caption` runs; they share its weights.",
+        "graphs that `captioner caption` runs; they share its weights. The format web is a static "
+        "page that captions in the browser, made of a preset that has graphs.",
     )
     add_weights(parser)
     parser.add_argument("--format", choices=FORMATS, default="onnx", help="default: onnx")
@@ -39,6 +40,8 @@ def run(args: Namespace) -> int:
     from captioner.presets import DEFAULT_PRESET
 
     preset = args.weights or DEFAULT_PRESET
+    if args.format == "web":
+        return _run_web(preset, args.output)
     with quiet_import():
         from captioner.export import formats
         from captioner.export.check import ExportError
@@ -52,4 +55,18 @@ def run(args: Namespace) -> int:
         report(error)
         return 1
     print(f"the same words; log-probabilities within {difference:.1g}")
+    return 0
+
+
+def _run_web(preset: str, output: Path) -> int:
+    from captioner.export.check import ExportError
+    from captioner.export.web import export_site
+
+    try:
+        difference = export_site(preset, output)
+    except ExportError as error:
+        report(error)
+        return 1
+    print(f"features of 8-bit weights within {difference:.1%}; open it over HTTP, not as a file:")
+    print(f"python -m http.server --directory {output}")
     return 0

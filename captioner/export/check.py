@@ -1,13 +1,15 @@
 """Whether an exported captioner writes what the Keras model writes."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PIL import Image
 
 from captioner.generation.samplers import Beam, Sampling
-from captioner.models.captioner import Captioner
+
+if TYPE_CHECKING:
+    from captioner.models.captioner import Captioner
 
 # In log-probability, nats: what other orders of adding up make of float32.
 TOLERANCE = 1e-3
@@ -38,7 +40,7 @@ def photographs(size: int, count: int = 6) -> np.ndarray:
     return np.stack(drawn)
 
 
-def agree(model: Captioner, exported: Runnable) -> float:
+def agree(model: "Captioner", exported: Runnable) -> float:
     """Compare an exported model with the one it was made of, on captions and on answers, by
     greedy search, by beam search and by sampling.
 

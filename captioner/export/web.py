@@ -1,0 +1,171 @@
+"""A static page that captions photographs in the browser, without a server.
+
+The page and its modules lie in `site/`. Added to them are the graphs with 8-bit weights,
+onnxruntime-web, what overlays look like, and two files that say what there is: `model.json`, which
+`model.js` reads, and `service-worker.js`, which keeps all files for use offline.
+"""
+
+import hashlib
+import json
+import shutil
+import string
+import tempfile
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import onnx
+import onnxruntime
+from matplotlib.cbook import get_sample_data
+from onnx import numpy_helper
+
+from captioner import __version__, presets
+from captioner.data.function_words import FUNCTION_WORDS
+from captioner.data.vocabulary import END, PAD, UNKNOWN
+from captioner.export.check import ExportError, photographs
+from captioner.export.npm import Package
+from captioner.export.quantize import quantize_weights
+from captioner.generation import BEAM_WIDTH
+from captioner.generation.confidence import UNSEEN
+from captioner.generation.results import LIKELY
+from captioner.overlay import page
+from captioner.overlay.heat import COLOURS
+from captioner.questions.words import COLORS, NUMBERS
+from captioner.runtime.captioner import OnnxCaptioner
+from captioner.runtime.graph import read_weights
+
+SITE = Path(__file__).with_name("site")
+RUNTIME = Package(
+    "onnxruntime-web",
+    "1.30.0",
+    "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
+)
+RUNTIME_FILES = ("dist/ort.wasm.bundle.min.mjs", "dist/ort-wasm-simd-threaded.wasm")
+LICENSES = (
+    "LICENSE",
+    "ThirdPartyNotices.txt",
+)  # of the Python package; that of npm has none
+SERVICE_WORKER = "service-worker.js"
+# Of the features, as a share of their norm. The weights that ship differ by 0.08.
+TOLERANCE = 0.15
+
+
+def export_site(preset: str | PathLike[str], output: str | PathLike[str]) -> float:
+    """Write the page, for a preset that has graphs, to a new folder.
+
+    Returns:
+        How much the features of the 8-bit weights differ, as a share of their norm.
+
+    Raises:
+        PresetError: the preset cannot be read, or has no graphs.
+        ExportError: the folder is there already, the runtime cannot be fetched, or the features
+            differ by more than `TOLERANCE`.
+    """
+    output = Path(output)
+    if output.exists():
+        raise ExportError(f"{output}: is there already; name another folder")
+    model = OnnxCaptioner.from_preset(preset)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
+        new = Path(temporary) / "site"
+        shutil.copytree(SITE, new)
+        _add_graphs(presets.find(preset), new)
+        difference = _difference(model, new / presets.ENCODER_GRAPH)
+        (new / "model.json").write_text(json.dumps(settings(model)), encoding="utf-8")
+        _add_overlay(new)
+        _add_runtime(new / "onnxruntime")
+        shutil.copy(get_sample_data("grace_hopper.jpg", asfileobj=False), new / "example.jpg")
+        _finish_service_worker(new)
+        new.replace(output)
+    return difference
+
+
+def settings(model: OnnxCaptioner) -> dict[str, Any]:
+    """What `model.js` has to know of a model; its `Settings` say what is what."""
+    calibration = {} if model.calibration is None else vars(model.calibration)
+    colours = matplotlib.colormaps[COLOURS](np.arange(256), bytes=True)[:, :3]
+    return {
+        "about": {
+            "version": __version__,
+            "grid": model.grid,
+            "answers": model.answers,
+            "colours": colours.tolist(),
+            "colourWords": sorted(COLORS),
+            "numberWords": NUMBERS,
+        },
+        "size": model.config.image_size,
+        "steps": model.steps,
+        "beams": BEAM_WIDTH,
+        "questionWords": model.config.max_question_words if model.answers else 0,
+        "vocabulary": model.vocabulary.words,
+        "tokens": {"padding": PAD, "end": END, "unknown": UNKNOWN},
+        "likely": LIKELY,
+        "calibration": {
+            "captions": calibration.get("captions"),
+            "answers": calibration.get("answers"),
+            "unseen": UNSEEN,
+            "functionWords": sorted(FUNCTION_WORDS),
+        },
+    }
+
+
+def _add_graphs(folder: Path, new: Path) -> None:
+    places = json.loads((folder / presets.GRAPHS).read_text(encoding="utf-8"))["weights"]
+    for name in (presets.ENCODER_GRAPH, presets.SEARCH_GRAPH):
+        graph = onnx.load(folder / name, load_external_data=False)
+        _fill(graph, read_weights(folder / presets.WEIGHTS, places[name]))
+        quantize_weights(graph)
+        onnx.save(graph, new / name)
+
+
+def _fill(graph: onnx.ModelProto, weights: Mapping[str, np.ndarray]) -> None:
+    """Give a graph the weights that it shares with its preset."""
+    for tensor in graph.graph.initializer:
+        if tensor.name in weights:
+            tensor.CopyFrom(numpy_helper.from_array(weights[tensor.name], tensor.name))
+
+
+def _difference(model: OnnxCaptioner, encoder: Path) -> float:
+    pictures = photographs(model.config.image_size)
+    expected = model.encode(pictures)
+    session = onnxruntime.InferenceSession(encoder, providers=["CPUExecutionProvider"])
+    [found] = session.run(["features"], {"photographs": pictures})
+    difference = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+    if not difference <= TOLERANCE:
+        raise ExportError(
+            f"with 8-bit weights its features differ by {difference:.0%}; nothing is written"
+        )
+    return difference
+
+
+def _add_overlay(new: Path) -> None:
+    (new / "look.css").write_text(page.part("look.css").template, encoding="utf-8")
+    # In a page of its own it is a script; here, what others import.
+    script = page.part("look.js").template + "\nexport { bindLook };\n"
+    (new / "look.js").write_text(script, encoding="utf-8")
+
+
+def _add_runtime(folder: Path) -> None:
+    folder.mkdir()
+    RUNTIME.extract(RUNTIME_FILES, folder)
+    for path in folder.glob("*.mjs"):  # which some hosts do not know for JavaScript
+        path.rename(path.with_suffix(".js"))
+    for name in LICENSES:
+        shutil.copy(Path(onnxruntime.__file__).with_name(name), folder)
+
+
+def _finish_service_worker(new: Path) -> None:
+    """Tell the service worker the files, and a release that changes when one of them does."""
+    paths = sorted(path for path in new.rglob("*") if path.is_file())
+    files = [path.relative_to(new).as_posix() for path in paths]
+    release = hashlib.sha256()
+    for name, path in zip(files, paths, strict=True):
+        release.update(f"{name} {presets.sha256(path)}\n".encode())
+    script = string.Template((new / SERVICE_WORKER).read_text(encoding="utf-8")).substitute(
+        release=release.hexdigest()[:16],
+        files=json.dumps([name for name in files if name != SERVICE_WORKER]),
+    )
+    (new / SERVICE_WORKER).write_text(script, encoding="utf-8")
