@@ -33,11 +33,10 @@ def fit(searches: Sequence[Search]) -> tuple[float, ...]:
 
 def gains(searches: Sequence[Search]) -> np.ndarray:
     """The gain `float[N]` in CIDEr of each photograph over the first candidate, out of fold."""
-    folds = np.arange(len(searches)) % FOLDS
     found = np.empty(len(searches))
     for fold in range(FOLDS):
-        weights = fit([search for search, f in zip(searches, folds, strict=True) if f != fold])
-        for i in np.flatnonzero(folds == fold):
+        weights = fit([search for i, search in enumerate(searches) if i % FOLDS != fold])
+        for i in range(fold, len(searches), FOLDS):
             features, cider = searches[i]
             found[i] = cider[order(weights, features)[0]] - cider[0]
     return found

@@ -22,6 +22,7 @@ The tables of `data` and `phases` are read in their order. What is not given is 
 """
 
 import math
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -180,7 +181,7 @@ class Recipe:
         """
         try:
             content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RecipeError(f"{path}: no recipe in TOML that can be read ({error})") from error
         try:
             for change in changes:
@@ -262,7 +263,8 @@ def _recipe(content: dict[str, Any], folder: Path) -> Recipe:
         phases=tuple(phases) or recipe.phases,
         model=_read(CaptionerConfig(), tables["model"], "model"),
         texts=recipe.texts and root / recipe.texts.expanduser(),
-        encoder_weights=str(root / weights) if (root / weights).is_file() else weights,
+        # Of os.path, which says no of a name that is too long.
+        encoder_weights=str(root / weights) if os.path.isfile(root / weights) else weights,
     )
 
 
