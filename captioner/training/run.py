@@ -1,5 +1,6 @@
 """The folder of a run: what the run is, and how far it has come."""
 
+import csv
 import hashlib
 import json
 import os
@@ -105,6 +106,11 @@ class Run:
         chosen = {entry["name"]: entry["chosen_epoch"] for entry in phases}
         self.finished[phase] = chosen.get(phase)
         self._write()
+
+    def log(self, phase: str) -> list[dict[str, float]]:
+        """The losses and dev scores of the epochs of a phase."""
+        with (self.output / "logs" / f"{phase}.csv").open(newline="", encoding="utf-8") as file:
+            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
     def best(self) -> float:
         """The best dev score so far; -1 before the first epoch, which any score exceeds."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import keras
 
+from captioner import presets
 from captioner.data.check import Checks
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
@@ -145,6 +146,10 @@ def _carry_out(recipe: Recipe, output: Path) -> None:
             run.finish(phase.name)
             shutil.rmtree(output / "backup")
         story["phases"][-1]["chosen_epoch"] = run.finished[phase.name]
+        story["phases"][-1]["log"] = run.log(phase.name)
+    metadata = presets.read_metadata(output)
+    with presets.replacement(output) as new:
+        presets.write_json(new / presets.METADATA, {**metadata, "training": story})
     shutil.rmtree(output / "cache", ignore_errors=True)  # gigabytes that nobody needs any more
 
 

@@ -96,11 +96,11 @@ def test_a_recipe_is_carried_out_and_resumed(recipe, tmp_path, monkeypatch):
     finished = json.loads((output / "run.json").read_text())["finished"]
     assert list(finished) == ["concepts", "frozen", "fine-tune", "self-critical"]
     story = presets.read_metadata(output)["training"]
-    assert story["data"]["texts"] == {"captions": 12}
+    assert story["data"]["texts"] == {"captions": 12, "questions": 0}
     assert story["recipe"]["phases.self-critical.named"] == 1.0
     rows = (output / "logs" / "self-critical.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "0", "1"]
-    assert "drawn_loss" in rows[0]
+    assert "drawn_captions_" in rows[0]
     precision = (output / "logs" / "concepts.csv").read_text().splitlines()
     assert precision[0] == "epoch,loss,val_average_precision,val_score"
     # No photograph in green had a caption of its own.
@@ -118,8 +118,9 @@ def test_a_recipe_begins_with_what_needs_no_decoder(recipe, tmp_path):
 def test_a_recipe_that_contradicts_itself_is_refused(recipe, tmp_path):
     found, frozen, _, critical = recipe.phases
     for changes, message in (
-        ({"concepts": 0}, "concepts need the phase concepts, and it a number"),
-        ({"phases": (frozen,)}, "concepts need the phase concepts, and it a number"),
+        ({"concepts": 0}, r"\[phases.concepts\] needs the number of concepts; set concepts = N"),
+        ({"phases": (frozen,)}, r"concepts = N needs \[phases.concepts\], or weights that know"),
+        ({"weights": "everyday"}, "give weights or encoder_weights: weights contain an encoder"),
         ({"phases": (frozen,), "concepts": 0}, "texts and retrieve are for models with concepts"),
         ({"phases": (frozen, found)}, "the phase concepts comes first"),
         ({"phases": (found, replace(frozen, epochs=0))}, "phases.frozen.epochs must be 1 or more"),
