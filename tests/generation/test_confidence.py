@@ -17,10 +17,12 @@ def test_what_is_written_is_read():
 )
 def test_what_is_no_list_of_numbers_is_refused(weights):
     for task in ("captions", "answers"):
-        with pytest.raises(ValueError, match="not 5 weights for captions and for answers"):
+        with pytest.raises(
+            ValueError, match="not the weights that there are for captions, answers"
+        ):
             Calibration.from_json({task: weights})
 
 
 def test_what_is_no_object_is_refused():
-    with pytest.raises(ValueError, match="not 5 weights"):
+    with pytest.raises(ValueError, match="not the weights"):
         Calibration.from_json([[0.0] * 5])

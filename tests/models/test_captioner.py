@@ -75,15 +75,18 @@ def test_doubly_stochastic_penalty_by_hand():
     even = np.full((1, 2, 2), 0.5, "float32")
     one_sided = np.array([[[1, 0], [1, 0]]], "float32")
     words = np.array([[True, True]])
-    assert float(doubly_stochastic(even, words)) == 0
-    assert float(doubly_stochastic(one_sided, words)) == pytest.approx(1.0)
+    assert float(doubly_stochastic([(even, words)])) == 0
+    assert float(doubly_stochastic([(one_sided, words)])) == pytest.approx(1.0)
     # A padded step does not count: one word, totals (1, 0) against (0.5, 0.5).
-    assert float(doubly_stochastic(one_sided, np.array([[True, False]]))) == pytest.approx(0.25)
+    assert float(doubly_stochastic([(one_sided, np.array([[True, False]]))])) == pytest.approx(0.25)
     # A row without words, of a photograph that has fewer captions, does not count either.
     padded = np.concatenate([one_sided, one_sided])
     words = np.array([[True, True], [False, False]])
-    assert float(doubly_stochastic(padded, words)) == pytest.approx(1.0)
-    assert float(doubly_stochastic(padded, np.zeros((2, 2), bool))) == 0
+    assert float(doubly_stochastic([(padded, words)])) == pytest.approx(1.0)
+    assert float(doubly_stochastic([(padded, np.zeros((2, 2), bool))])) == 0
+    # Groups of sequences count as one batch.
+    groups = [(even, words[:1]), (one_sided, words[:1])]
+    assert float(doubly_stochastic(groups)) == pytest.approx(0.5)
 
 
 def test_a_model_learns_in_bfloat16(toy, features):
