@@ -28,8 +28,9 @@ from captioner.data.vocabulary import END, PAD, UNKNOWN
 from captioner.export.check import ExportError, photographs
 from captioner.export.npm import Package
 from captioner.export.quantize import quantize_weights
-from captioner.generation import BEAM_WIDTH
-from captioner.generation.confidence import UNSEEN
+from captioner.generation import BEAM_WIDTH, prose
+from captioner.generation.confidence import Calibration
+from captioner.generation.reranking import LONGEST, UNSEEN
 from captioner.generation.results import LIKELY
 from captioner.overlay import page
 from captioner.overlay.heat import COLOURS
@@ -85,7 +86,7 @@ def export_site(preset: str | PathLike[str], output: str | PathLike[str]) -> flo
 
 def settings(model: OnnxCaptioner) -> dict[str, Any]:
     """What `model.js` has to know of a model; its `Settings` say what is what."""
-    calibration = {} if model.calibration is None else vars(model.calibration)
+    calibration = model.calibration or Calibration()
     colours = matplotlib.colormaps[COLOURS](np.arange(256), bytes=True)[:, :3]
     return {
         "about": {
@@ -103,10 +104,11 @@ def settings(model: OnnxCaptioner) -> dict[str, Any]:
         "vocabulary": model.vocabulary.words,
         "tokens": {"padding": PAD, "end": END, "unknown": UNKNOWN},
         "likely": LIKELY,
+        "prose": prose.tables(),
         "calibration": {
-            "captions": calibration.get("captions"),
-            "answers": calibration.get("answers"),
+            **vars(calibration),
             "unseen": UNSEEN,
+            "longest": LONGEST,
             "functionWords": sorted(FUNCTION_WORDS),
         },
     }

@@ -13,6 +13,7 @@ import numpy as np
 
 from captioner.data.function_words import FUNCTION_WORDS
 from captioner.generation import reranking
+from captioner.generation.reranking import UNSEEN
 
 if TYPE_CHECKING:
     from captioner.generation.results import Candidate, Caption, Concept
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 FEATURES = 5
 # Numbers of weights; those for pictures depend on the encoder.
 LENGTHS = {"captions": FEATURES, "answers": FEATURES, "ranking": len(reranking.FEATURES)}
-UNSEEN = 0.1  # the probability of what is no concept, or not a likely one
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,15 @@ rule acts only where it is safe; `benchmarks/prose.py` counts its effect on sent
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from captioner.data.function_words import CANNOT_END
 from captioner.data.tokenizer import phrase, sentence
 
+# `tables` gives the regular expressions to JavaScript, so they use what both languages have.
 _ARTICLES = frozenset(["a", "an"])
 _VOWEL_SOUND = re.compile(
-    r"[aeiou]|8|1[18](?!\d)|[fhlmnrsx](?![a-z])|hour|honest|heir|(?:suv|rv|lcd|hd|mp3|xbox)s?$"
+    r"[aeiou]|8|1[18](?![0-9])|[fhlmnrsx](?![a-z])|hour|honest|heir|(?:suv|rv|lcd|hd|mp3|xbox)s?$"
 )
 _CONSONANT_SOUND = re.compile(
     r"u(?![a-z])|ups?$|us$|us[aeu]|uni(?![dmn])|ut[ei]|uk|ur[in]|eu|ewe|one(?![a-z])|once"
@@ -22,7 +24,8 @@ _HISTORIC = re.compile("histor")  # "a historic" and "an historic" are both writ
 _COLOURS = frozenset("red white blue green yellow black orange pink purple brown gray grey".split())
 _BEFORE_NOUNS = _COLOURS | frozenset("small large big little old wooden".split())
 _DETERMINERS = frozenset("a an some two three".split())
-# Words of one kind that stand side by side in a list, or else in one of `_COMPOUNDS`.
+# Words of one kind that stand side by side in a list, or else in one of `_COMPOUNDS`. The first are
+# the colours, the others are things.
 _KINDS = (
     _COLOURS,
     *(
@@ -143,3 +146,19 @@ def _is_thing(word: str) -> bool:
 def _of_a_kind(one: str, other: str) -> bool:
     alike = one != other and any(one in kind and other in kind for kind in _KINDS)
     return alike and (one, other) not in _COMPOUNDS
+
+
+def tables() -> dict[str, Any]:
+    """The words and regular expressions of the rules, for `captioner/export/site/prose.js`."""
+    return {
+        "articles": sorted(_ARTICLES),
+        "vowelSound": _VOWEL_SOUND.pattern,
+        "consonantSound": _CONSONANT_SOUND.pattern,
+        "historic": _HISTORIC.pattern,
+        "cannotEnd": sorted(CANNOT_END),
+        "colours": sorted(_COLOURS),
+        "beforeNouns": sorted(_BEFORE_NOUNS),
+        "determiners": sorted(_DETERMINERS),
+        "kinds": [sorted(kind) for kind in _KINDS],
+        "compounds": sorted(map(" ".join, _COMPOUNDS)),
+    }

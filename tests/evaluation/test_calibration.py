@@ -23,7 +23,8 @@ from captioner.evaluation.calibration import (
     searches,
 )
 from captioner.generation import reranking
-from captioner.generation.confidence import UNSEEN, Calibration, features
+from captioner.generation.confidence import Calibration, features
+from captioner.generation.reranking import UNSEEN
 from captioner.generation.results import Candidate, Caption, Concept, Word, caption_of
 from captioner.models.captioner import Captioner
 

@@ -1,26 +1,43 @@
-/** How likely what was written is to be right, as `captioner/generation/confidence.py` has it. */
+/** How likely a caption or an answer is to be right, as `captioner/generation/confidence.py` has it. */
+
+import { dot, leastLikely, probabilities } from "./reranking.js";
 
 /**
- * Weights of a logistic regression, for captions and for answers; null where they were not measured.
+ * Weights of logistic regressions, and of the ranking; null where they were not measured.
  * @typedef {object} Calibration
  * @property {number[] | null} captions
  * @property {number[] | null} answers
+ * @property {number[] | null} photograph for pictures: a constant, and C for the mean features
+ * @property {number[] | null} ranking for the candidates of a caption
  * @property {number} unseen the probability of what is no concept
+ * @property {number} longest words of the longest n-grams that the ranking compares
  * @property {string[]} functionWords which name nothing
  */
 
 /**
  * @param {Omit<import("./captioner.js").Caption, "confidence">} caption
  * @param {boolean} asked whether it answers a question
+ * @param {number} photograph how likely the picture is to be a photograph
  * @param {Calibration} calibration
  * @returns {number | null} 0 to 1
  */
-export function confidence(caption, asked, calibration) {
+export function confidence(caption, asked, photograph, calibration) {
   const weights = asked ? calibration.answers : calibration.captions;
-  if (!weights) return null;
-  const features = featuresOf(caption, calibration);
-  const odds = features.reduce((sum, value, i) => sum + value * weights[i], 0);
-  return 1 / (1 + Math.exp(-odds));
+  return weights && photograph * logistic(dot(featuresOf(caption, calibration), weights));
+}
+
+/**
+ * How likely a picture is to be a photograph.
+ * @param {import("./model.js").Features} features
+ * @param {Calibration} calibration
+ * @returns {number} 0 to 1
+ */
+export function photographProbability({ data, dims }, { photograph }) {
+  if (!photograph) return 1;
+  const [constant, ...weights] = photograph;
+  const [, regions, channels] = dims;
+  const sum = data.reduce((total, value, i) => total + value * weights[i % channels], 0);
+  return logistic(constant + sum / regions);
 }
 
 /**
@@ -29,11 +46,13 @@ export function confidence(caption, asked, calibration) {
  * @param {Omit<import("./captioner.js").Caption, "confidence">} caption
  * @param {Calibration} calibration
  */
-function featuresOf({ words, score, concepts }, { unseen, functionWords }) {
-  const seen = new Map(concepts.map(({ word, probability }) => [word, probability]));
-  const content = words.filter(({ word }) => !functionWords.includes(word));
-  const named = content.length ? content.map(({ word }) => seen.get(word) ?? unseen) : [unseen];
-  const mean = named.reduce((sum, value) => sum + value, 0) / named.length;
-  const least = Math.log(Math.min(...words.map(({ probability }) => probability)));
-  return [1, score, least, mean, Math.min(...named)];
+function featuresOf({ words, score, concepts }, calibration) {
+  const content = words.map(({ word }) => word).filter((word) => !calibration.functionWords.includes(word));
+  const { mean, least } = probabilities(content, concepts, calibration);
+  return [1, score, leastLikely(words), mean, least];
+}
+
+/** @param {number} odds */
+function logistic(odds) {
+  return 1 / (1 + Math.exp(-odds));
 }

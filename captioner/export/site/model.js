@@ -1,8 +1,10 @@
 /** The exported graphs, run by onnxruntime-web, and what they write in words. */
 
 import * as ort from "./onnxruntime/ort.wasm.bundle.min.js";
-import { confidence } from "./confidence.js";
-import { hasWords, phrase, sentence, tokenize } from "./tokenizer.js";
+import { confidence, photographProbability } from "./confidence.js";
+import { Prose } from "./prose.js";
+import { ranked } from "./reranking.js";
+import { hasWords, tokenize } from "./tokenizer.js";
 
 /** @typedef {import("./captioner.js").About} About */
 /** @typedef {import("./captioner.js").Candidate} Candidate */
@@ -20,6 +22,7 @@ import { hasWords, phrase, sentence, tokenize } from "./tokenizer.js";
  * @property {string[]} vocabulary by the ids of tokens
  * @property {{ padding: number, end: number, unknown: number }} tokens
  * @property {number} likely the probability from which on a concept counts
+ * @property {import("./prose.js").Tables} prose
  * @property {import("./confidence.js").Calibration} calibration
  */
 
@@ -43,6 +46,7 @@ export class Model {
     this.settings = settings;
     this.encoder = encoder;
     this.search = search;
+    this.prose = new Prose(settings.prose);
     this.ids = new Map(settings.vocabulary.map((word, id) => [word, id]));
   }
 
@@ -92,7 +96,8 @@ export class Model {
     if (questionWords) {
       inputs.questions = new ort.Tensor("int32", padded(ids, questionWords), [1, 1, questionWords]);
     }
-    return this.captionOf(await this.search.run(inputs), ids.length > 0);
+    const photograph = photographProbability(features, this.settings.calibration);
+    return this.captionOf(await this.search.run(inputs), ids.length > 0, photograph);
   }
 
   /** @param {string} question */
@@ -106,14 +111,17 @@ export class Model {
   /**
    * @param {Record<string, ort.Tensor>} found by the search
    * @param {boolean} asked
+   * @param {number} photograph how likely the picture is to be a photograph
    * @returns {Caption}
    */
-  captionOf(found, asked) {
-    const { beams } = this.settings;
-    const candidates = Array.from({ length: beams }, (_, beam) => this.candidate(found, beam, asked));
-    candidates.sort((one, other) => other.score - one.score);
-    const caption = { ...candidates[0], candidates, confidence: null, concepts: this.concepts(found) };
-    return { ...caption, confidence: confidence(caption, asked, this.settings.calibration) };
+  captionOf(found, asked, photograph) {
+    const { beams, calibration } = this.settings;
+    const likeliest = Array.from({ length: beams }, (_, beam) => this.candidate(found, beam, asked));
+    likeliest.sort((one, other) => other.score - one.score);
+    const concepts = this.concepts(found);
+    const candidates = asked ? likeliest : ranked(likeliest, concepts, calibration);
+    const caption = { ...candidates[0], candidates, concepts };
+    return { ...caption, confidence: confidence(caption, asked, photograph, calibration) };
   }
 
   /**
@@ -138,7 +146,7 @@ export class Model {
       });
     }
     const score = logProbs.slice(0, written).reduce((sum, value) => sum + value, 0) / written;
-    const text = (asked ? phrase : sentence)(words.map(({ word }) => word));
+    const text = this.prose.textOf(words.map(({ word }) => word), asked);
     return { text, score, words };
   }
 
