@@ -187,11 +187,14 @@ def calibrate(
         row: dict[str, Any] = {"task": task}
         if task == "captions":
             found = searches(captions, examples)
-            fitted["ranking"], gained = reranking.fit(found), reranking.gains(found)
-            ranked = Calibration(ranking=fitted["ranking"])
-            captions = tuple(best(caption, ranked) for caption in captions)
+            gained = reranking.gains(found)
+            error = float(gained.std(ddof=1) / len(gained) ** 0.5)
             row["CIDEr gained by reranking"] = float(gained.mean())
-            row["its standard error"] = float(gained.std(ddof=1) / len(gained) ** 0.5)
+            row["its standard error"] = error
+            if gained.mean() > 2 * error:  # else the order of the search is as good
+                fitted["ranking"] = reranking.fit(found)
+                ranked = Calibration(ranking=fitted["ranking"])
+                captions = tuple(best(caption, ranked) for caption in captions)
         x = np.array([features(caption) for caption in captions])
         y = np.array([is_right(*pair) for pair in zip(captions, examples, strict=True)])
         fitted[task] = tuple(fit(x, y).tolist())
