@@ -17,9 +17,7 @@ def test_what_is_written_is_read():
 )
 def test_what_is_no_list_of_numbers_is_refused(weights):
     for task in ("captions", "answers"):
-        with pytest.raises(
-            ValueError, match="not the weights that there are for"
-        ):
+        with pytest.raises(ValueError, match="not the weights that there are for"):
             Calibration.from_json({task: weights})
 
 
