@@ -18,7 +18,6 @@ from typing import Any
 import matplotlib
 import numpy as np
 import onnx
-import onnxruntime
 from matplotlib.cbook import get_sample_data
 from onnx import numpy_helper
 
@@ -36,7 +35,7 @@ from captioner.overlay import page
 from captioner.overlay.heat import COLOURS
 from captioner.questions.words import COLORS, NUMBERS
 from captioner.runtime.captioner import OnnxCaptioner
-from captioner.runtime.graph import read_weights
+from captioner.runtime.graph import onnxruntime, read_weights  # with its telemetry off
 
 SITE = Path(__file__).with_name("site")
 RUNTIME = Package(

@@ -50,7 +50,7 @@ def test_a_model_in_use_writes_in_other_processes_too(start, tmp_path):
 def test_a_model_is_pickled_as_the_folder_of_its_preset(tmp_path, monkeypatch):
     model = OnnxCaptioner.from_preset(DEFAULT_PRESET, threads=3)
     content = pickle.dumps(model)
-    assert len(content) < 1000
+    assert len(content) < 20_000  # its calibration, and no weights
     monkeypatch.chdir(tmp_path)
     again = pickle.loads(content)
     photograph = np.full((60, 80, 3), 90, "uint8")
