@@ -5,12 +5,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import chromium
-from pages import Page, serve
+from pages import ROOT, Page, serve
 from PIL import Image
 from selenium.webdriver import ActionChains
 from skimage import data
