@@ -26,7 +26,7 @@ BELOW = {
     },
     "bulk": {"generation", "data"},
     "describe": {"data"},
-    "web": {"overlay", "generation", "data"},
+    "web": {"export", "overlay", "generation", "data"},
     "export": {"presets", "questions", "runtime", "overlay", "models", "generation", "data"},
     # Of the models only their settings: a test sees that Keras is not imported.
     "runtime": {"presets", "models", "generation", "data"},
