@@ -31,7 +31,7 @@ from captioner.data.vocabulary import Vocabulary
 from captioner.generation.confidence import Calibration
 
 if TYPE_CHECKING:
-    from captioner.generation.batching import Searches
+    from captioner.generation.batching import CaptionModel
     from captioner.models.base import ConditionalLanguageModel
     from captioner.models.config import Config
 
@@ -228,7 +228,7 @@ def write_calibration(
         write_json(new / METADATA, metadata)
 
 
-def check_answers(model: "Searches", preset: str | PathLike[str]) -> None:
+def check_answers(model: "CaptionModel", preset: str | PathLike[str]) -> None:
     """Refuse a model that cannot be asked.
 
     Raises:

@@ -65,7 +65,7 @@ def test_how_to_pages_use_options_that_exist():
 @pytest.mark.slow
 def test_the_tutorial_ends_with_a_caption(tmp_path):
     blocks = re.findall(
-        r'^```(\w+)(?: title="(.+)")?\n(.*?)^```$', text_of(DOCS / "tutorial.md"), re.M | re.S
+        r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', text_of(DOCS / "tutorial.md"), re.M | re.S
     )
     bin_folder = os.path.dirname(sys.executable)
     environment = {

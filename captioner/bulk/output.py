@@ -123,11 +123,11 @@ class Output:
     def _schema(self) -> pyarrow.Schema:
         text, number = pyarrow.string(), pyarrow.float64()
         first = {"row": pyarrow.int64(), "path": text}
-        asked = {"question": text} if self.kind == "answer" else {}
+        question = {"question": text} if self.kind == "answer" else {}
         written = {self.kind: text, "score": number}
         candidates = pyarrow.list_(pyarrow.struct(list(written.items())))
         last = {"confidence": number, "candidates": candidates, "error": text}
-        return pyarrow.schema(list((first | asked | written | last).items()))
+        return pyarrow.schema(list((first | question | written | last).items()))
 
 
 def _count(records: list[Record]) -> Tally:

@@ -57,8 +57,8 @@ def rows_of_shard(shard: str) -> Iterator[Row]:
             yield Row(row, path, data, error)
             row += 1
     except Exception as error:  # of the file system, of the compression or of the shard
-        said = f"cannot be read to its end ({reason(error)}); get the file again"
-        yield Row(row, file_of(shard), error=ImageError(f"{file_of(shard)}: {said}"))
+        message = f"cannot be read to its end ({reason(error)}); get the file again"
+        yield Row(row, file_of(shard), error=ImageError(f"{file_of(shard)}: {message}"))
 
 
 def reason(error: Exception) -> str:

@@ -15,7 +15,7 @@ from captioner.cli.output import is_unsure
 
 if TYPE_CHECKING:
     from captioner.describe.alt import PageImage
-    from captioner.generation.batching import Searches
+    from captioner.generation.batching import CaptionModel
 
 
 def add(subcommands: Subcommands) -> None:
@@ -74,7 +74,7 @@ def run(args: Namespace) -> int:
     return int(not sound)
 
 
-def _fill(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) -> bool:
+def _fill(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[str]) -> bool:
     """Fill a page; whether all its images could be read."""
     from captioner.cli.models import captions
     from captioner.describe.alt import filled, gaps_of
@@ -101,12 +101,12 @@ def _fill(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) 
         return sound
     replace_page(page, changed)
     counts["filled in"] += len(written)
-    for image, said in written:
-        print(f"{printable(os.fspath(path))}:{image.line}\t{said}")
+    for image, text in written:
+        print(f"{printable(os.fspath(path))}:{image.line}\t{text}")
     return sound
 
 
-def _check(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) -> bool:
+def _check(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[str]) -> bool:
     """Print the faults of the texts of a page; whether there are none, and all could be read."""
     from captioner.cli.models import captions
     from captioner.describe.alt import images_of

@@ -11,7 +11,7 @@ from captioner.cli.progress import progress
 from captioner.generation import BEAM_WIDTH
 
 if TYPE_CHECKING:
-    from captioner.generation.batching import Searches
+    from captioner.generation.batching import CaptionModel
 
 
 def add(subcommands: Subcommands) -> None:
@@ -113,7 +113,7 @@ def run(args: Namespace) -> int:
     return int(broken > 0)
 
 
-def _load(weights: str | None) -> "Searches":
+def _load(weights: str | None) -> "CaptionModel":
     """The model of an actor, which has one core."""
     from captioner.cli.models import load_captioner
 

@@ -28,7 +28,7 @@ from captioner.generation import BEAM_WIDTH
 if TYPE_CHECKING:
     import numpy as np
 
-    from captioner.generation.batching import Searches
+    from captioner.generation.batching import CaptionModel
     from captioner.generation.results import Caption
 
 BATCH = 32  # photographs written about before the next ones
@@ -187,7 +187,7 @@ def run(args: Namespace) -> int:
     return int(failed)
 
 
-def _load_model(args: Namespace) -> "tuple[str, Searches]":
+def _load_model(args: Namespace) -> "tuple[str, CaptionModel]":
     """The name of the preset and its model, which can answer the questions, if there are any."""
     from captioner.cli.models import load_calibrated
     from captioner.presets import check_answers
@@ -200,7 +200,7 @@ def _load_model(args: Namespace) -> "tuple[str, Searches]":
     return preset, model
 
 
-def _answer(model: "Searches", batch: list[Group], args: Namespace) -> bool:
+def _answer(model: "CaptionModel", batch: list[Group], args: Namespace) -> bool:
     """Write about a batch: what stdout, stderr and the overlays show of it; whether all went well.
 
     Its errors and its lines come in the order in which they were asked for.
@@ -261,7 +261,9 @@ def _batches(groups: Iterable[Group]) -> Iterator[list[Group]]:
         yield batch
 
 
-def _write(model: "Searches", groups: list[Group], beam_width: int) -> "Iterator[list[Caption]]":
+def _write(
+    model: "CaptionModel", groups: list[Group], beam_width: int
+) -> "Iterator[list[Caption]]":
     """For each group its captions and answers."""
     if not groups:
         return iter(())

@@ -9,7 +9,7 @@ from captioner.presets import DEFAULT_PRESET, PresetError, has_graphs
 
 if TYPE_CHECKING:
     from captioner.data.images import Source
-    from captioner.generation.batching import Searches
+    from captioner.generation.batching import CaptionModel
     from captioner.generation.results import Caption
     from captioner.models.captioner import Captioner
     from captioner.runtime.captioner import OnnxCaptioner
@@ -59,7 +59,7 @@ def load_calibrated(
     return preset, model
 
 
-def captions(model: "Searches", sources: "list[Source]") -> "Iterator[Caption | Exception]":
+def captions(model: "CaptionModel", sources: "list[Source]") -> "Iterator[Caption | Exception]":
     """The caption of each photograph, or why it has none, a batch at a time."""
     import numpy as np
 

@@ -18,7 +18,7 @@ from captioner.cli.console import report
 
 if TYPE_CHECKING:
     from captioner.data.images import Source
-    from captioner.generation.batching import Searches
+    from captioner.generation.batching import CaptionModel
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def as_they_come(items: Iterator[Item], most: int) -> Iterator[list[Item]]:
             return
 
 
-def requests_of(file: BinaryIO, name: str, model: "Searches", preset: str) -> Iterator[Item]:
+def requests_of(file: BinaryIO, name: str, model: "CaptionModel", preset: str) -> Iterator[Item]:
     """The items of JSON lines `{"image": path}` or `{"image": path, "question": text}` in a file.
 
     It closes the file at its end: nobody else can while a thread waits for a line.
@@ -141,7 +141,7 @@ def requests_of(file: BinaryIO, name: str, model: "Searches", preset: str) -> It
             yield Item(image, image, question, note and f"{where}: {note}")
 
 
-def _check_request(fields: dict, model: "Searches", preset: str) -> None:
+def _check_request(fields: dict, model: "CaptionModel", preset: str) -> None:
     """Raises ValueError for a request that cannot be answered, whatever its photograph is."""
     from captioner.data.tokenizer import has_words
     from captioner.presets import check_answers
@@ -158,7 +158,7 @@ def _check_request(fields: dict, model: "Searches", preset: str) -> None:
     check_answers(model, preset)
 
 
-def note_about(model: "Searches", question: str) -> str | None:
+def note_about(model: "CaptionModel", question: str) -> str | None:
     """What the answer to a question leaves out, if anything."""
     from captioner.data.vocabulary import UNKNOWN
 

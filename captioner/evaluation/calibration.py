@@ -46,10 +46,10 @@ def is_right(caption: Caption, example: Example) -> bool:
     """Whether a caption or an answer is right, in the sense above."""
     if example.question is not None:
         return tokenize(caption.text) in [tokenize(answer) for answer in example.references]
-    said = [word for word in tokenize(caption.text) if word not in FUNCTION_WORDS]
+    content = [word for word in tokenize(caption.text) if word not in FUNCTION_WORDS]
     words = {word for reference in example.references for word in tokenize(reference)}
-    agreed = [word for word in said if {word, f"{word}s", word.removesuffix("s")} & words]
-    return len(agreed) >= RIGHT * len(said)
+    agreed = [word for word in content if {word, f"{word}s", word.removesuffix("s")} & words]
+    return len(agreed) >= RIGHT * len(content)
 
 
 def fit(inputs: np.ndarray, right: np.ndarray, ridge: float = RIDGE) -> np.ndarray:

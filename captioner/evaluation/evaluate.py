@@ -28,7 +28,7 @@ from captioner.generation.samplers import Beam
 from captioner.models.captioner import Captioner
 
 # What a model sees of photographs: each of these, or in its place features.
-See = Callable[[Captioner, Sequence[Path]], Iterator[np.ndarray]]
+FeatureReader = Callable[[Captioner, Sequence[Path]], Iterator[np.ndarray]]
 
 
 def evaluate(
@@ -123,10 +123,10 @@ def scorer_of(task: str, examples: Sequence[Example]) -> CaptionScorer | AnswerS
     return CaptionScorer(references)
 
 
-def searches_of(task: str, beam: int) -> dict[str, tuple[int, See]]:
+def searches_of(task: str, beam: int) -> dict[str, tuple[int, FeatureReader]]:
     """What is compared, by name: the beam width, and what the model sees."""
     if task == "vqa":
-        return {f"beam {beam}": (beam, each), "question only": (beam, the_mean)}
+        return {f"beam {beam}": (beam, each), "question only": (beam, mean_features)}
     return {f"beam {beam}": (beam, each), "greedy": (1, each)}
 
 
@@ -225,14 +225,14 @@ def kinds_of(examples: Iterable[Example]) -> dict[Hashable, str]:
 
 
 def write(
-    model: Captioner, groups: list[list[Example]], see: See, sampler: Beam
+    model: Captioner, groups: list[list[Example]], read: FeatureReader, sampler: Beam
 ) -> Iterator[tuple[Example, Caption]]:
     """Caption photographs, or answer the questions about them.
 
     Args:
         model: the model that writes.
         groups: a list of examples for each photograph.
-        see: `each` or `the_mean`.
+        read: `each` or `mean_features`.
         sampler: a `Beam`.
 
     Yields:
@@ -242,7 +242,7 @@ def write(
         ImageError: a photograph that cannot be read.
     """
     questions = [[example.question for example in group] for group in groups]
-    seen = see(model, [group[0].image for group in groups])
+    seen = read(model, [group[0].image for group in groups])
     found = stream(model, zip(seen, questions, strict=True), sampler=sampler)
     for group, row in zip(groups, found, strict=True):
         yield from zip(group, row, strict=True)
@@ -253,7 +253,7 @@ def each(model: Captioner, paths: Sequence[Path]) -> Iterator[np.ndarray]:
     return sound_images(paths, model.config.image_size)
 
 
-def the_mean(model: Captioner, paths: Sequence[Path]) -> Iterator[np.ndarray]:
+def mean_features(model: Captioner, paths: Sequence[Path]) -> Iterator[np.ndarray]:
     """In the place of each photograph the features `float[R, C]` of their mean, pixel by pixel."""
     total = np.zeros((model.config.image_size, model.config.image_size, 3))
     for photograph in sound_images(paths, model.config.image_size):

@@ -15,7 +15,7 @@ def write_results(path: Path, task: str, written: dict[Example, str]) -> None:
     """Write a results file in the field's format, of texts by their examples."""
     identity, text = FIELDS[task]
     results = [
-        {identity: getattr(example, identity), text: said} for example, said in written.items()
+        {identity: getattr(example, identity), text: value} for example, value in written.items()
     ]
     presets.write_json(path, results)
 
@@ -30,7 +30,7 @@ def read_results(path: Path, task: str) -> dict[Hashable, str]:
     content = read_text(path)
     try:
         results = {result[identity]: result[text] for result in json.loads(content)}
-        if not all(isinstance(said, str) for said in results.values()):
+        if not all(isinstance(value, str) for value in results.values()):
             raise TypeError(f"{text} is no text")
     except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise DatasetError(
@@ -48,7 +48,7 @@ def others_of(
     Raises:
         DatasetError: it is no results file of the task, or none of them is.
     """
-    found = {i: said for i, said in read_results(path, task).items() if i in photographs}
+    found = {i: value for i, value in read_results(path, task).items() if i in photographs}
     if not found:
         identity, _ = FIELDS[task]
         raise DatasetError(f"{path}: has no {identity} of this split; give results of the same one")

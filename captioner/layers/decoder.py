@@ -55,22 +55,22 @@ class WordDecoder(keras.layers.Layer):
         self.built = True
 
     def concept_slots(
-        self, ids: Tensor, odds: Tensor, present: Tensor, regions: Tensor | None = None
+        self, ids: Tensor, logits: Tensor, present: Tensor, regions: Tensor | None = None
     ) -> Concepts:
         """The `Concepts` of words and how likely they are to be there.
 
         Args:
             ids: `int[B, K]`, words of the vocabulary.
-            odds: `float[B, K]`, log-odds.
+            logits: `float[B, K]`, of their presence.
             present: `bool[B, K]`, false where a slot is empty.
             regions: `float[B, K, R]`, where the evidence lies; None without a photograph.
         """
-        odds = ops.cast(odds, self.compute_dtype)
-        scores = ops.stack([ops.clip(odds, -8.0, 8.0) / 4.0, ops.sigmoid(odds)], axis=-1)
+        logits = ops.cast(logits, self.compute_dtype)
+        scores = ops.stack([ops.clip(logits, -8.0, 8.0) / 4.0, ops.sigmoid(logits)], axis=-1)
         # Scaled as word vectors are where they are read, see `TextEncoder`.
         words = self.embedding(ids) * self.embedding_size**0.5
         vectors = self.concept_norm(words + self.concept_score(scores))
-        return Concepts(vectors, self.concept_keys(vectors), present, ids, odds, regions)
+        return Concepts(vectors, self.concept_keys(vectors), present, ids, logits, regions)
 
     def concept_keys(self, vectors: Tensor) -> Tensor | None:
         """What an attention to concepts alone compares with, if there is one."""
@@ -134,13 +134,15 @@ class AttentionDecoder(WordDecoder):
         # Embeddings that are also the last projection are small: at first no cell would hear which
         # word it reads. So it begins to listen as closely as it would to vectors sqrt(E) as large,
         # and what it reads beside the word begins as small as the word.
-        louder, softer = (
+        cell_initializer, overview_initializer = (
             keras.initializers.VarianceScaling(scale, "fan_avg", "uniform")
             for scale in (embedding_size, 1 / embedding_size)
         )
-        self.overview = dense(embedding_size, kernel_initializer=softer, name="overview")
+        self.overview = dense(
+            embedding_size, kernel_initializer=overview_initializer, name="overview"
+        )
         self.recurrent = recurrent_cell(
-            cell, units, layers, name="recurrent", kernel_initializer=louder
+            cell, units, layers, name="recurrent", kernel_initializer=cell_initializer
         )
         self.initial = [
             dense(size, activation="tanh", name=f"initial_{i}")

@@ -15,7 +15,7 @@ class Concepts(NamedTuple):
     keys: Tensor | None  # what an attention to them alone compares with, float[B, K, A]
     present: Tensor  # bool[B, K], false where a slot is empty
     ids: Tensor  # int[B, K], words of the vocabulary
-    odds: Tensor  # float[B, K], log-odds that they are there
+    logits: Tensor  # float[B, K], of the presence of each concept
     regions: Tensor | None = None  # float[B, K, R], where the evidence for each lies
 
 

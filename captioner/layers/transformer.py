@@ -83,8 +83,8 @@ class MultiHeadAttention(keras.layers.Layer):
         """
         found, values = (self._split(x, (-1, x.shape[1])) for x in keys)
         shape, memories = ops.shape(queries), ops.shape(found)[0]
-        asked = self._split(self.query(queries), (memories, -1))  # [B, h, N/B * T, d]
-        scores = ops.matmul(asked, ops.transpose(found, (0, 1, 3, 2)))
+        split_queries = self._split(self.query(queries), (memories, -1))  # [B, h, N/B * T, d]
+        scores = ops.matmul(split_queries, ops.transpose(found, (0, 1, 3, 2)))
         scores = scores / (self.units / self.heads) ** 0.5
         weights = self.softmax(scores, mask=mask)
         seen = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))

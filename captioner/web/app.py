@@ -23,7 +23,7 @@ from starlette.routing import Route
 from captioner import __version__
 from captioner.data.images import ImageError, load_image, open_image
 from captioner.data.limits import Limits
-from captioner.generation.batching import Searches
+from captioner.generation.batching import CaptionModel
 from captioner.generation.results import Caption, record_of
 from captioner.overlay.page import SIDE, look
 from captioner.web.batcher import Batcher, Busy
@@ -65,7 +65,7 @@ class Server:
         example: the path of a photograph that the page offers.
     """
 
-    def __init__(self, name: str, model: Searches, example: Path) -> None:
+    def __init__(self, name: str, model: CaptionModel, example: Path) -> None:
         self.name, self.model, self.example = name, model, example
         self.batcher = Batcher(model)
         self.counts = {"captions": 0, "answers": 0, "refused": 0}
@@ -131,8 +131,8 @@ class Server:
         """An error as JSON."""
         assert isinstance(error, HTTPException)
         self.counts["refused"] += 1
-        told = openai_error(error) if request.url.path == COMPLETIONS else error.detail
-        return JSONResponse({"error": told}, error.status_code, error.headers)
+        message = openai_error(error) if request.url.path == COMPLETIONS else error.detail
+        return JSONResponse({"error": message}, error.status_code, error.headers)
 
     @contextlib.asynccontextmanager
     async def running(self, app: Starlette) -> AsyncIterator[None]:
@@ -146,7 +146,7 @@ class Server:
         return await loop.run_in_executor(self._decoders, function, *arguments)
 
 
-def new_app(name: str, model: Searches, example: Path, hosts: Sequence[str]) -> Starlette:
+def new_app(name: str, model: CaptionModel, example: Path, hosts: Sequence[str]) -> Starlette:
     """The application.
 
     Args:
