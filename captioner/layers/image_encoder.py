@@ -63,7 +63,7 @@ def build_encoder(
     """
     if (keras.config.image_data_format(), keras.config.floatx()) != ("channels_last", "float32"):
         raise EncoderError(
-            "Keras is set to another order of channels or another float than float32; mend "
+            "Keras is set to another channel order or another float type than float32; correct "
             "image_data_format and floatx in its keras.json"
         )
     if name not in encoder_names() and not name.startswith(HUB):
