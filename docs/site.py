@@ -16,10 +16,11 @@ from captioner.cli import build_parser
 ROOT = Path(__file__).parents[1]
 OUTSIDE = (
     "*.md",
+    "*/README.md",
     "benchmarks/*.md",
     "benchmarks/*.json",
-    "tests/README.md",
     "weights/*/README.md",
+    "captioner/*/README.md",
     "notebooks/*.ipynb",
     "recipes/*",
     "captioner/models/config.py",
@@ -31,10 +32,9 @@ OPTIONS = re.compile(r"<!-- options of (\w+) -->")
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the files outside of docs/."""
-    for pattern in OUTSIDE:
-        for path in sorted(ROOT.glob(pattern)):
-            uri = _in_site(path.relative_to(ROOT).as_posix())
-            files.append(File.generated(config, uri, abs_src_path=str(path)))
+    for path in sorted({path for pattern in OUTSIDE for path in ROOT.glob(pattern)}):
+        uri = _in_site(path.relative_to(ROOT).as_posix())
+        files.append(File.generated(config, uri, abs_src_path=str(path)))
     return files
 
 

@@ -12,16 +12,12 @@ from captioner.cli import build_parser
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-HIDDEN = {"node_modules", "runs"}  # folders that are not part of the repository
+FOLDERS = ("docs", "benchmarks", "captioner", "examples", "recipes", "tests", "weights")
 
 
 def pages():
-    """All pages in Markdown, also outside of docs/."""
-    return [
-        path
-        for path in sorted(ROOT.rglob("*.md"))
-        if not any(part[0] == "." or part in HIDDEN for part in path.relative_to(ROOT).parts)
-    ]
+    """All pages in Markdown."""
+    return sorted([*ROOT.glob("*.md"), *(p for f in FOLDERS for p in (ROOT / f).rglob("*.md"))])
 
 
 def text_of(path):
