@@ -14,10 +14,19 @@ Subcommands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 def add_dataset(parser: ArgumentParser, action: str = "store", required: bool = True) -> None:
     """Add --dataset and --root; with the action "append" each may be given several times."""
     parser.add_argument(
-        "--dataset", action=action, required=required, metavar="NAME", help="for example flickr8k"
+        "--dataset",
+        action=action,
+        required=required,
+        metavar="NAME",
+        help="format of the data set, for example flickr8k",
     )
     parser.add_argument(
-        "--root", action=action, type=Path, required=required, metavar="DIR", help="where it lies"
+        "--root",
+        action=action,
+        type=Path,
+        required=required,
+        metavar="DIR",
+        help="folder or file of the data set",
     )
 
 
@@ -46,7 +55,7 @@ def add_least(parser: ArgumentParser) -> None:
         "--min-confidence",
         type=share,
         metavar="P",
-        help="leave out what is less likely to be right than P, from 0 to 1",
+        help="skip captions with a lower confidence (0 to 1)",
     )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from captioner.generation.results import Caption
 
 
-UNSURE = "left out, for their confidence is less"
+UNSURE = "skipped: confidence below --min-confidence"
 
 
 def add(subcommands: Subcommands) -> None:
@@ -26,19 +26,25 @@ def add(subcommands: Subcommands) -> None:
     parser = subcommands.add_parser(
         "describe",
         help="write captions into the metadata of photographs",
-        description="Write the caption of each photograph into its XMP, where photo programs show "
-        "it (dc:description) and screen readers read it (AltTextAccessibility). What a person has "
-        "written there is left alone.",
+        description="Write the caption of each photograph into its XMP: dc:description, which "
+        "photo programs show, and AltTextAccessibility, which screen readers read. "
+        "Descriptions by people are kept.",
     )
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a photograph, or a folder")
     add_weights(parser)
-    parser.add_argument("--sidecar", action="store_true", help="into photo.jpg.xmp beside it")
+    parser.add_argument(
+        "--sidecar",
+        action="store_true",
+        help="write photo.jpg.xmp and leave the photograph unchanged",
+    )
     add_least(parser)
     parser.add_argument(
-        "--overwrite", action="store_true", help="write over what a person has written, too"
+        "--overwrite", action="store_true", help="also replace descriptions by people"
     )
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be written")
-    parser.add_argument("--undo", action="store_true", help="take out what this has written")
+    parser.add_argument("--dry-run", action="store_true", help="only print the captions")
+    parser.add_argument(
+        "--undo", action="store_true", help="remove the captions that this command has written"
+    )
     parser.set_defaults(run=run)
 
 

@@ -47,11 +47,11 @@ def photographs_of(photo: str) -> Iterator[Item]:
         found = walk(photo)
         if found.passed_over:
             kinds = ", ".join(f"{kind} {count}" for kind, count in found.passed_over.items())
-            report(f"{photo}: files passed over: {sum(found.passed_over.values())} ({kinds})")
+            report(f"{photo}: files skipped: {sum(found.passed_over.values())} ({kinds})")
         for error in found.unreadable:
             yield Item(photo, error=error)
         if not (found.images or found.unreadable):
-            message = f"{photo}: no photographs there; looked for {', '.join(SUFFIXES)}"
+            message = f"{photo}: has no photographs; supported suffixes: {', '.join(SUFFIXES)}"
             yield Item(photo, error=ImageError(message))
         yield from (Item(str(path), path) for path in found.images)
     else:
@@ -165,9 +165,9 @@ def note_about(model: "CaptionModel", question: str) -> str | None:
     ids, most = model.vocabulary.ids(question), model.config.max_question_words
     notes = []
     if len(ids) > most:
-        notes.append(f"has {len(ids)} words, of which only the first {most} are read")
+        notes.append(f"has {len(ids)} words, but only the first {most} are used")
     if set(ids[:most]) == {UNKNOWN}:
-        notes.append("none of its words is known, so the answer ignores it")
+        notes.append("the model knows none of its words, so the answer ignores it")
     if not notes:
         return None
     return f"question {_quoted(question)}: {'; '.join(notes)}"

@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 
 from captioner import __version__
-from captioner.generation.batching import Searches
+from captioner.generation.batching import CaptionModel
 from captioner.overlay import page
 from captioner.overlay.heat import COLOURS
 from captioner.questions.words import COLORS, NUMBERS
@@ -43,7 +43,7 @@ def shared_files(privacy: str, footer: str) -> dict[str, str]:
     }
 
 
-def about(model: Searches) -> dict[str, Any]:
+def about(model: CaptionModel) -> dict[str, Any]:
     """What the page knows of a model, as JSON tells it: an `About` of `site/captioner.js`."""
     colours = matplotlib.colormaps[COLOURS](np.arange(256), bytes=True)[:, :3]
     return {

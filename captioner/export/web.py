@@ -66,7 +66,7 @@ def export_site(preset: str | PathLike[str], output: str | PathLike[str]) -> flo
     """
     output = Path(output)
     if output.exists():
-        raise ExportError(f"{output}: is there already; name another folder")
+        raise ExportError(f"{output}: already exists; choose a new folder")
     model = OnnxCaptioner.from_preset(preset)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as temporary:

@@ -68,7 +68,7 @@ def test_the_unsure_are_left_out(photos, capsys):
     bright, dark = photos / "bright.png", photos / "dark.png"
     status, out, err = run(capsys, bright, dark, "--min-confidence", "0.5")
     assert (status, out) == (0, [f"{bright}\tRed 204."])
-    assert err == ["captioner: 1 described, 1 left out, for their confidence is less"]
+    assert err == ["captioner: 1 described, 1 skipped: confidence below --min-confidence"]
     assert alt(dark) is None
 
 
