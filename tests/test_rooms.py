@@ -26,7 +26,7 @@ BELOW = {
         "data",
     },
     "bulk": {"generation", "data"},
-    "describe": {"data"},
+    "describe": {"questions", "data"},
     "web": {"overlay", "generation", "data"},
     "watch": {"data"},
     "export": {"presets", "questions", "runtime", "overlay", "models", "generation", "data"},

@@ -85,6 +85,10 @@ class Packet:
                     texts[language] = f"{texts.get(language, '')} {_text(item)}"
         return {language: text.strip() for language, text in texts.items() if text.strip()}
 
+    def elements(self, name: str) -> Iterator[_Element]:
+        """The elements of a name, wherever they are."""
+        return self._rdf.iter(name)
+
     @property
     def written(self) -> str | None:
         """The text that was written here, if any."""
