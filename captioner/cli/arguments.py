@@ -59,6 +59,14 @@ def add_least(parser: ArgumentParser) -> None:
     )
 
 
+def check_question(parser: ArgumentParser, question: str) -> None:
+    """Refuse a --question without words."""
+    from captioner.data.tokenizer import has_words
+
+    if not has_words(question):
+        parser.error(f"--question {question[:60]!r}: has no words; ask something")
+
+
 def share(text: str) -> float:
     """The type of an argument that is a number from 0 to 1."""
     try:

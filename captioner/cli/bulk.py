@@ -5,7 +5,7 @@ import hashlib
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
-from captioner.cli.arguments import Subcommands, add_weights, positive
+from captioner.cli.arguments import Subcommands, add_weights, check_question, positive
 from captioner.cli.console import report
 from captioner.cli.progress import progress
 from captioner.generation import BEAM_WIDTH
@@ -72,10 +72,8 @@ def add(subcommands: Subcommands) -> None:
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
     """Refuse what the parser let pass."""
-    from captioner.data.tokenizer import has_words
-
-    if args.question is not None and not has_words(args.question):
-        parser.error(f"--question {args.question[:60]!r}: has no words; ask something")
+    if args.question is not None:
+        check_question(parser, args.question)
 
 
 def run(args: Namespace) -> int:
@@ -85,14 +83,10 @@ def run(args: Namespace) -> int:
     from captioner.bulk.sources import list_source, parts_of
     from captioner.bulk.worker import Job
     from captioner.cli.models import load_captioner
-    from captioner.cli.requests import note_about
-    from captioner.presets import check_answers
+    from captioner.cli.requests import check_questions
 
     preset, model = load_captioner(args.weights)
-    if args.question is not None:
-        check_answers(model, preset)
-        if note := note_about(model, args.question):
-            report(note)
+    check_questions(model, preset, [args.question] if args.question else [])
     names, passed_over = list_source(args.source, args.column)
     if passed_over:
         kinds = ", ".join(f"{kind} {count}" for kind, count in passed_over.items())

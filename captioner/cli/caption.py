@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.cli.arguments import Subcommands, add_weights, positive, share
+from captioner.cli.arguments import Subcommands, add_weights, check_question, positive, share
 from captioner.cli.console import prepare_stdout, report
 from captioner.cli.output import draw, draws_several, is_several, lines, withheld
 from captioner.cli.progress import apart_from_the_bar, progress
 from captioner.cli.requests import (
     Item,
     as_they_come,
+    check_questions,
     example,
-    note_about,
     photographs_of,
     requests_of,
     stdin,
@@ -124,15 +124,12 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
 
 
 def _check_questions(parser: ArgumentParser, args: Namespace) -> None:
-    from captioner.data.tokenizer import has_words
-
     if args.requests:
         parser.error(
             "--question applies to each PHOTO; put the question of a request into its line"
         )
     for question in args.questions:
-        if not has_words(question):
-            parser.error(f"--question {question[:60]!r}: has no words; ask something")
+        check_question(parser, question)
 
 
 def _check_overlay(parser: ArgumentParser, args: Namespace) -> None:
@@ -193,13 +190,9 @@ def run(args: Namespace) -> int:
 def _load_model(args: Namespace) -> "tuple[str, CaptionModel]":
     """The name of the preset and its model, which can answer the questions, if there are any."""
     from captioner.cli.models import load_calibrated
-    from captioner.presets import check_answers
 
     preset, model = load_calibrated(args.weights, args.min_confidence)
-    if args.questions:
-        check_answers(model, preset)
-    for note in filter(None, (note_about(model, question) for question in args.questions)):
-        report(note)
+    check_questions(model, preset, args.questions)
     return preset, model
 
 

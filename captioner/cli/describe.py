@@ -45,12 +45,19 @@ def add(subcommands: Subcommands) -> None:
     parser.add_argument(
         "--undo", action="store_true", help="remove the captions that this command has written"
     )
+    parser.add_argument(
+        "--names",
+        action="store_true",
+        help="write the names of people whose faces are marked in the XMP, as digiKam and "
+        'Lightroom do: instead of "a man" if the caption has as many people, otherwise after it',
+    )
     parser.set_defaults(run=run)
 
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
     """Refuse what the parser let pass."""
-    if args.undo and (args.overwrite or args.dry_run or args.min_confidence is not None):
+    others = (args.overwrite, args.names, args.dry_run, args.min_confidence is not None)
+    if args.undo and any(others):
         parser.error("--undo goes with --sidecar alone")
     if "-" in args.photos:
         parser.error("stdin has no file to write to")
@@ -81,13 +88,14 @@ def run(args: Namespace) -> int:
                 outcomes[UNSURE] += 1
                 return None
             else:
-                planned = plan(path, caption.text, args.sidecar, args.overwrite)
+                planned = plan(path, caption.text, args.sidecar, args.overwrite, args.names)
             if not args.dry_run:
                 planned.carry_out()
             outcomes[planned.outcome.value] += 1
             if caption is None or planned.outcome not in (Outcome.WRITTEN, Outcome.PARTLY):
                 return None
-            return f"{printable(item.label or '')}\t{caption.text}"
+            text = next(text for text in planned.texts.values() if isinstance(text, str))
+            return f"{printable(item.label or '')}\t{printable(text)}"
 
         for item, caption in _found(items, args):
             try:

@@ -8,7 +8,7 @@ import os
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
@@ -156,6 +156,20 @@ def _check_request(fields: dict, model: "CaptionModel", preset: str) -> None:
     if not has_words(question):
         raise ValueError(f"the question {_quoted(question)} has no words")
     check_answers(model, preset)
+
+
+def check_questions(model: "CaptionModel", preset: str, questions: Sequence[str]) -> None:
+    """Refuse questions that a model cannot be asked; report what their answers will leave out.
+
+    Raises:
+        PresetError: the model of the preset was trained without questions.
+    """
+    from captioner.presets import check_answers
+
+    if questions:
+        check_answers(model, preset)
+    for note in filter(None, (note_about(model, question) for question in questions)):
+        report(note)
 
 
 def note_about(model: "CaptionModel", question: str) -> str | None:
