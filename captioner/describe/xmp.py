@@ -145,15 +145,10 @@ class Packet:
 
     def to_bytes(self, at_least: int = 0) -> bytes:
         """The packet in UTF-8, with spaces at its end up to a number of bytes."""
-        before = list(self._root.itersiblings(preceding=True))[::-1]
-        after = list(self._root.itersiblings())
-        declaration = [b'<?xml version="1.0" encoding="UTF-8"?>'] if self._declared else []
-        head, tail = (
-            [etree.tostring(node, encoding="UTF-8", with_tail=False) for node in nodes]
-            for nodes in ([*before, self._root], after)
-        )
-        start, end = b"\n".join([*declaration, *head]), b"\n".join(tail)
-        return start + b" " * (at_least - len(start) - len(end)) + end
+        tree = self._root.getroottree()
+        content = etree.tostring(tree, encoding="UTF-8", xml_declaration=self._declared)
+        start, sign, end = content.rpartition(b"<?xpacket end")
+        return (start or end) + b" " * (at_least - len(content)) + (sign and sign + end)
 
     def _places(self, name: str) -> Iterator[tuple[_Element, _Element | None]]:
         """The descriptions that hold a property, each with its element; None for an attribute."""
