@@ -89,7 +89,5 @@ def _take_over(place: Path, copy: Path, keep_time: bool) -> None:
 
 def _attributes(path: Path) -> dict[str, bytes]:
     """The extended attributes of a file, but for those that the system gives."""
-    if not hasattr(os, "listxattr"):
-        return {}
-    names = (name for name in os.listxattr(path) if not name.startswith("security."))
-    return {name: os.getxattr(path, name) for name in names}
+    names = os.listxattr(path) if hasattr(os, "listxattr") else []
+    return {name: os.getxattr(path, name) for name in names if not name.startswith("security.")}

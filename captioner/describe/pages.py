@@ -60,13 +60,10 @@ class Page:
         Args:
             insertions: offsets in the body, and what is inserted there.
         """
-        text, pieces, done = self.text.encode(), [], 0
-        for place, words in sorted(insertions):
-            place += len(self.head)
-            pieces += [text[done:place], words]
-            done = place
-        changed = b"".join([*pieces, text[done:]])
-        return parse_page(self.path, changed.decode().encode(self.encoding))
+        text = bytearray(self.text.encode())
+        for place, words in sorted(insertions, reverse=True):
+            text[len(self.head) + place : len(self.head) + place] = words
+        return parse_page(self.path, text.decode().encode(self.encoding))
 
 
 def read_page(path: Path) -> Page:

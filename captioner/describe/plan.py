@@ -69,9 +69,8 @@ class Plan:
 
 def sidecar_of(photograph: Path) -> Path:
     """The sidecar that is written for a photograph: dog.jpg.xmp, as dog.png may lie beside it."""
-    names = (f"{photograph.name}{suffix}" for suffix in (".xmp", ".XMP"))
-    found = [path for path in map(photograph.with_name, names) if path.exists()]
-    return found[0] if found else photograph.with_name(f"{photograph.name}.xmp")
+    places = [photograph.with_name(f"{photograph.name}{suffix}") for suffix in (".xmp", ".XMP")]
+    return next(filter(Path.exists, places), places[0])
 
 
 def plan(
@@ -125,16 +124,13 @@ def plan_undo(photograph: Path, sidecar: bool = False) -> Plan:
 
     A sidecar that was made here and then holds nothing is removed. For the errors see `plan`.
     """
-    if sidecar and not sidecar_of(photograph).exists():
-        return Plan(photograph, sidecar_of(photograph), Outcome.NOTHING)
     target = _Target(photograph, sidecar)
     if target.packet.written is None:
         return Plan(photograph, target.place, Outcome.NOTHING)
     for name in [name for name in CAPTIONS if target.packet.is_ours(name)]:
         target.packet.take_out(name)
     target.packet.mark(None)
-    content = target.changed()
-    return Plan(photograph, target.place, Outcome.UNDONE, {}, content, target.before)
+    return Plan(photograph, target.place, Outcome.UNDONE, {}, target.changed(), target.before)
 
 
 class _Target:
