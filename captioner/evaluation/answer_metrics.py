@@ -69,7 +69,7 @@ def normalize(answer: str) -> str:
     """An answer as the VQA evaluator compares it: lower case, without punctuation and articles,
     number words as digits, contractions with their apostrophe.
 
-    Example:
+    Examples:
         >>> normalize("Two dogs, dont know the breed.")
         "2 dogs don't know breed"
     """
