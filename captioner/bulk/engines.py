@@ -18,13 +18,13 @@ from captioner.bulk.worker import Job, Worker
 if TYPE_CHECKING:
     import numpy as np
 
-    from captioner.generation.batching import Searches
+    from captioner.generation.batching import CaptionModel
 
 LOCAL = "local"  # what Ray calls a new cluster on this machine
 PATIENCE = 10.0  # seconds that a cluster may take to answer
 
 
-def embedded(job: Job, parts: list[Part], model: "Searches") -> Iterator[Tally]:
+def embedded(job: Job, parts: list[Part], model: "CaptionModel") -> Iterator[Tally]:
     """Caption parts one after the other in this process, on all its cores."""
     worker = Worker(job, model)
     # Pillow warns of damaged metadata that do a photograph no harm.
@@ -32,7 +32,7 @@ def embedded(job: Job, parts: list[Part], model: "Searches") -> Iterator[Tally]:
         yield from map(worker, parts)
 
 
-def on_ray(job: Job, parts: list[Part], load: "Callable[[], Searches]") -> Iterator[Tally]:
+def on_ray(job: Job, parts: list[Part], load: "Callable[[], CaptionModel]") -> Iterator[Tally]:
     """Caption parts on Ray Data, with an actor on each core that holds a model.
 
     The cluster is that of `RAY_ADDRESS`, or this machine. What a lost machine was about to caption
@@ -58,8 +58,8 @@ def on_ray(job: Job, parts: list[Part], load: "Callable[[], Searches]") -> Itera
         try:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:  # Ray has many
-            said = f"Ray does not start ({reason(error)})"
-            raise ConnectionError(f"RAY_ADDRESS {address}: {said}") from error
+            message = f"Ray does not start ({reason(error)})"
+            raise ConnectionError(f"RAY_ADDRESS {address}: {message}") from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -94,14 +94,14 @@ def require_cluster(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
     except (OSError, OverflowError) as error:
-        said = f"nothing answers there ({getattr(error, 'strerror', None) or error})"
-        raise ConnectionError(f"RAY_ADDRESS {address}: {said}; start the cluster") from error
+        message = f"nothing answers there ({getattr(error, 'strerror', None) or error})"
+        raise ConnectionError(f"RAY_ADDRESS {address}: {message}; start the cluster") from error
 
 
 class _Actor:
     """A worker on some machine of the cluster."""
 
-    def __init__(self, job: Job, load: "Callable[[], Searches]", folder: str) -> None:
+    def __init__(self, job: Job, load: "Callable[[], CaptionModel]", folder: str) -> None:
         warnings.filterwarnings("ignore", category=UserWarning)
         with contextlib.suppress(FileNotFoundError):  # where all paths are URLs it is not missed
             os.chdir(folder)

@@ -16,7 +16,7 @@ from captioner.data.images import ImageError, load_image
 from captioner.generation.batching import batched
 
 if TYPE_CHECKING:
-    from captioner.generation.batching import Searches
+    from captioner.generation.batching import CaptionModel
     from captioner.generation.results import Caption
 
 BATCH = 32  # photographs written about together
@@ -41,7 +41,7 @@ class Job:
 class Worker:
     """Captions parts of a source with a model."""
 
-    def __init__(self, job: Job, model: "Searches") -> None:
+    def __init__(self, job: Job, model: "CaptionModel") -> None:
         self.job, self.model = job, model
 
     def __call__(self, part: Part) -> Tally:
@@ -71,8 +71,8 @@ class Worker:
                 continue
             (caption,) = next(found)
             caption = caption._replace(candidates=caption.candidates[: self.job.top])
-            told = record_of(caption, self.job.output.kind)
-            records.append(record | {name: told[name] for name in told if name not in LEFT_OUT})
+            fields = record_of(caption, self.job.output.kind)
+            records.append(record | {name: fields[name] for name in fields if name not in LEFT_OUT})
         return records
 
     def _batches(self, part: Part) -> Iterator[list[Loaded]]:

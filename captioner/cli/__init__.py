@@ -20,6 +20,7 @@ from captioner.cli import (
     questions,
     serve,
     train,
+    watch,
 )
 from captioner.cli.console import report
 
@@ -33,6 +34,7 @@ EXTRAS = {
     "multipart": "web",
     "onnx": "export",
     "openvino": "export",
+    "paho": "watch",
     "pyarrow": "bulk",
     "python_multipart": "web",
     "ray": "ray",
@@ -105,6 +107,7 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
         describe,
         alt,
         serve,
+        watch,
         bulk,
         train,
         evaluate,
@@ -141,6 +144,7 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         "evaluate": evaluate,
         "export": export,
         "train": train,
+        "watch": watch,
     }
     if args.command in modules:
         modules[args.command].check(parsers[args.command], args)

@@ -15,7 +15,7 @@ from captioner.cli.output import is_unsure
 
 if TYPE_CHECKING:
     from captioner.describe.alt import PageImage
-    from captioner.generation.batching import Searches
+    from captioner.generation.batching import CaptionModel
 
 
 def add(subcommands: Subcommands) -> None:
@@ -23,9 +23,9 @@ def add(subcommands: Subcommands) -> None:
     parser = subcommands.add_parser(
         "alt",
         help="fill in the alternative text of images in HTML and Markdown",
-        description="Give the images of pages that have no alternative text a caption, and mark it "
-        "for review. Nothing else in a page is changed. Images that are decoration "
-        '(alt="") are left alone, and those of other sites are not fetched.',
+        description="Give images without alternative text a caption, and mark it for review. "
+        'Nothing else in a page changes. Decoration (alt="") is skipped, and images '
+        "of other sites are not downloaded.",
     )
     parser.add_argument("pages", nargs="+", type=Path, metavar="PAGE", help=".html or .md")
     add_weights(parser)
@@ -40,15 +40,15 @@ def add(subcommands: Subcommands) -> None:
         "--no-mark",
         dest="mark",
         action="store_false",
-        help="do not mark the texts; for MDX and figures of pandoc, which comments break",
+        help="do not mark the texts, because comments break MDX and figures of pandoc",
     )
     only = parser.add_mutually_exclusive_group()
-    only.add_argument("--dry-run", action="store_true", help="only show the difference")
+    only.add_argument("--dry-run", action="store_true", help="only print the difference")
     only.add_argument(
         "--check",
         action="store_true",
-        help="change nothing; name texts that are missing, that say nothing, or that have nothing "
-        "in common with their photograph",
+        help="change nothing; report texts that are missing, uninformative or unrelated to "
+        "their photograph",
     )
     parser.set_defaults(run=run)
 
@@ -74,7 +74,7 @@ def run(args: Namespace) -> int:
     return int(not sound)
 
 
-def _fill(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) -> bool:
+def _fill(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[str]) -> bool:
     """Fill a page; whether all its images could be read."""
     from captioner.cli.models import captions
     from captioner.describe.alt import filled, gaps_of
@@ -88,7 +88,7 @@ def _fill(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) 
             report(f"{path}:{image.line}: {caption}")
             sound = False
         elif is_unsure(caption, args.min_confidence):
-            counts["left out, for their confidence is less"] += 1
+            counts["skipped: confidence below --min-confidence"] += 1
         else:
             written.append((image, caption.text))
     if not written:
@@ -101,12 +101,12 @@ def _fill(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) 
         return sound
     replace_page(page, changed)
     counts["filled in"] += len(written)
-    for image, said in written:
-        print(f"{printable(os.fspath(path))}:{image.line}\t{said}")
+    for image, text in written:
+        print(f"{printable(os.fspath(path))}:{image.line}\t{text}")
     return sound
 
 
-def _check(path: Path, model: "Searches", args: Namespace, counts: Counter[str]) -> bool:
+def _check(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[str]) -> bool:
     """Print the faults of the texts of a page; whether there are none, and all could be read."""
     from captioner.cli.models import captions
     from captioner.describe.alt import images_of

@@ -29,10 +29,10 @@ class Checks:
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         # path of a photograph -> [size, time, None or the line that says what is wrong]
-        self.known: dict[str, list[Any]] = {}
+        self.results: dict[str, list[Any]] = {}
         if path is not None and path.exists():
             try:
-                self.known = dict(json.loads(path.read_text(encoding="utf-8")))
+                self.results = dict(json.loads(path.read_text(encoding="utf-8")))
             except (OSError, TypeError, ValueError):
                 pass  # what is not remembered is found again
 
@@ -42,7 +42,7 @@ class Checks:
         unknown = [
             path
             for path, mark in marks.items()
-            if mark is None or self.known.get(str(path), [])[:2] != mark
+            if mark is None or self.results.get(str(path), [])[:2] != mark
         ]
         results = tqdm(
             load_images(unknown, size=1),  # what counts is that it decodes
@@ -56,16 +56,18 @@ class Checks:
         }
         for path, problem in found.items():
             if mark := marks[path]:
-                self.known[str(path)] = [*mark, problem]
-        said = {path: found[path] if path in found else self.known[str(path)][2] for path in marks}
-        return {path: problem for path, problem in said.items() if problem is not None}
+                self.results[str(path)] = [*mark, problem]
+        problems = {
+            path: found[path] if path in found else self.results[str(path)][2] for path in marks
+        }
+        return {path: problem for path, problem in problems.items() if problem is not None}
 
     def save(self) -> None:
         """Write what has been found, whole or not at all."""
         assert self.path is not None
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_suffix(".part")
-        unfinished.write_text(json.dumps(self.known), encoding="utf-8")
+        unfinished.write_text(json.dumps(self.results), encoding="utf-8")
         unfinished.replace(self.path)
 
 

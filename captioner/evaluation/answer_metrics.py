@@ -226,11 +226,11 @@ class AnswerScorer:
         found = {}
         if any(len(r) > 1 for r in self.references.values()):
             found["vqa"] = {
-                i: vqa_accuracy(said, self.references[i]) for i, said in answers.items()
+                i: vqa_accuracy(answer, self.references[i]) for i, answer in answers.items()
             }
         found["accuracy"] = {
-            i: float(_normalized_items(said) == _normalized_items(self._truths[i]))
-            for i, said in answers.items()
+            i: float(_normalized_items(answer) == _normalized_items(self._truths[i]))
+            for i, answer in answers.items()
         }
         measures = {}
         for name, values in found.items():
@@ -244,11 +244,11 @@ class AnswerScorer:
         try:
             wordnet.ensure_loaded()
         except LookupError:
-            logger.warning("wups left out: NLTK has no WordNet (python -m nltk.downloader wordnet)")
+            logger.warning("wups skipped: NLTK has no WordNet (python -m nltk.downloader wordnet)")
             return {}
         return {
             f"wups_{threshold}": Measure.mean(
-                {i: wups(said, self._truths[i], threshold) for i, said in answers.items()}
+                {i: wups(answer, self._truths[i], threshold) for i, answer in answers.items()}
             )
             for threshold in _WUPS_THRESHOLDS
         }

@@ -228,18 +228,18 @@ class CaptionScorer:
 
         The document frequencies of CIDEr are always those of all images.
         """
-        said = {i: tokenize(caption) for i, caption in captions.items()}
-        counts = {i: bleu_counts(tokens, self.references[i]) for i, tokens in said.items()}
+        tokenized = {i: tokenize(caption) for i, caption in captions.items()}
+        counts = {i: bleu_counts(tokens, self.references[i]) for i, tokens in tokenized.items()}
         measures = {
             f"bleu{n}": Measure(counts, functools.partial(bleu_of_counts, order=n))
             for n in range(1, _MAX_N + 1)
         }
         for name, score in (
-            ("rouge_l", lambda i: _rouge_l(said[i], self.references[i])),
-            ("cider", lambda i: self._cider.score(said[i], self._numbers[i])),
-            ("mean_length", lambda i: len(said[i])),
+            ("rouge_l", lambda i: _rouge_l(tokenized[i], self.references[i])),
+            ("cider", lambda i: self._cider.score(tokenized[i], self._numbers[i])),
+            ("mean_length", lambda i: len(tokenized[i])),
         ):
-            measures[name] = Measure.mean({i: score(i) for i in said})
+            measures[name] = Measure.mean({i: score(i) for i in tokenized})
         return measures
 
     def of_all(self, captions: Mapping[Hashable, str], java: bool = False) -> dict[str, float]:
@@ -247,11 +247,11 @@ class CaptionScorer:
         hypotheses = {i: tokenize(captions[i]) for i in self.references}
         scores = {"distinct": len(set(map(tuple, hypotheses.values()))) / len(hypotheses)}
         if java:
-            known = list(self.references.values())
-            java_scores, left_out = meteor_spice(list(hypotheses.values()), known)
+            references = list(self.references.values())
+            java_scores, left_out = meteor_spice(list(hypotheses.values()), references)
             scores |= java_scores
             for name, reason in left_out.items():
-                logger.warning("%s left out: %s", name, reason)
+                logger.warning("%s skipped: %s", name, reason)
         return scores
 
 

@@ -35,7 +35,7 @@ def meteor_spice(
     if shutil.which("java") is None:
         return {}, dict.fromkeys(names, "there is no Java")
     captions = {str(i): [" ".join(tokens)] for i, tokens in enumerate(hypotheses)}
-    known = {str(i): [" ".join(tokens) for tokens in r] for i, r in enumerate(references)}
+    reference_texts = {str(i): [" ".join(tokens) for tokens in r] for i, r in enumerate(references)}
     scores, left_out = {}, {}
     for name in names:
         limit = JAVA_SECONDS + len(hypotheses)
@@ -50,7 +50,9 @@ def meteor_spice(
             start_new_session=True,
         ) as run:
             try:
-                out, err = run.communicate(json.dumps([name, known, captions]), timeout=limit)
+                out, err = run.communicate(
+                    json.dumps([name, reference_texts, captions]), timeout=limit
+                )
             except subprocess.TimeoutExpired:
                 os.killpg(run.pid, signal.SIGKILL)
                 left_out[name] = f"no answer in {limit} s"

@@ -151,7 +151,7 @@ class ParagraphModel(ConditionalLanguageModel):
                 found.append(written[i * sentences :][:count])
         return found
 
-    def detokenize(self, words: Sequence[str], asked: bool) -> str:
+    def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
         """The text of words written."""
         return phrase(words)
 

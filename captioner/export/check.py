@@ -33,11 +33,11 @@ class ExportError(ValueError):
 def photographs(size: int, count: int = 6) -> np.ndarray:
     """Pictures to compare by, drawn by chance: `uint8[count, size, size, 3]`."""
     rng = np.random.default_rng(0)
-    drawn = []
+    pictures = []
     for side in np.linspace(2, 24, count).astype(int):
         spots = Image.fromarray(rng.integers(0, 256, (side, side, 3), "uint8"))
-        drawn.append(np.asarray(spots.resize((size, size), Image.Resampling.BICUBIC)))
-    return np.stack(drawn)
+        pictures.append(np.asarray(spots.resize((size, size), Image.Resampling.BICUBIC)))
+    return np.stack(pictures)
 
 
 def agree(model: "Captioner", exported: Runnable) -> float:
@@ -55,14 +55,14 @@ def agree(model: "Captioner", exported: Runnable) -> float:
     features = model.encode(pictures)
     if not np.allclose(exported.encode(pictures), features, rtol=1e-3, atol=1e-3):
         raise ExportError("its encoder gives other features; nothing is written")
-    asked = [None, *QUESTIONS] if model.answers else [None]
+    questions = [None, *QUESTIONS] if model.answers else [None]
     for sampler in (Beam(1), Beam(3), Beam(5), Sampling(temperature=0.8, top_p=0.9, width=2)):
         inputs = {"features": features}
         if model.answers:
             length = model.config.max_question_words
-            ids = [model.vocabulary.encode_question(text or "", length) for text in asked]
+            ids = [model.vocabulary.encode_question(text or "", length) for text in questions]
             inputs["questions"] = np.repeat(np.stack(ids)[None], len(features), axis=0)
-        inputs |= sampler.inputs(model.steps, len(features) * len(asked), seed=0)
+        inputs |= sampler.inputs(model.steps, len(features) * len(questions), seed=0)
         expected, found = model.search(inputs), exported.search(inputs)
         if not np.array_equal(expected["tokens"], found["tokens"]):
             raise ExportError(f"it writes other words by {sampler}; nothing is written")

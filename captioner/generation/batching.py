@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 Questions = Sequence[Sequence[str | None]]  # of each row; None asks for a caption
 
 
-class Searches(Writer, Protocol):
+class CaptionModel(Writer, Protocol):
     """What runs the search: a Keras model, or an exported graph."""
 
     config: Any
@@ -48,7 +48,7 @@ class Searches(Writer, Protocol):
 
 
 def generate(
-    model: Searches,
+    model: CaptionModel,
     inputs: Mapping[str, np.ndarray],
     questions: Questions | None = None,
     *,
@@ -78,20 +78,20 @@ def generate(
     found: list[list[Caption]] = [[] for _ in questions]
     width = max(1, GROUPS // rows)
     for start in range(0, max(map(len, questions), default=0), width):
-        asked = [row[start : start + width] for row in questions]
-        left = [i for i, row in enumerate(asked) if row]
-        most = max(map(len, asked))
+        chunk = [row[start : start + width] for row in questions]
+        left = [i for i, row in enumerate(chunk) if row]
+        most = max(map(len, chunk))
         # Filled up with questions, not padding: captions would take more steps than answers.
-        full = [[*asked[i], *[asked[i][-1]] * (most - len(asked[i]))] for i in left]
+        full = [[*chunk[i], *[chunk[i][-1]] * (most - len(chunk[i]))] for i in left]
         batch = {name: array[left] for name, array in inputs.items()}
         captions = _search(model, batch, full, sampler, rng)
         for position, i in enumerate(left):
-            found[i] += captions[position * most :][: len(asked[i])]
+            found[i] += captions[position * most :][: len(chunk[i])]
     return found
 
 
 def stream(
-    model: Searches,
+    model: CaptionModel,
     rows: Iterable[tuple[np.ndarray, Sequence[str | None]]],
     *,
     sampler: Beam | Sampling,
@@ -125,7 +125,7 @@ def batched(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
 
 
 def _search(
-    model: Searches,
+    model: CaptionModel,
     inputs: dict[str, np.ndarray],
     questions: Questions,
     sampler: Beam | Sampling,
@@ -133,12 +133,12 @@ def _search(
 ) -> list[Caption]:
     """A `Caption` for each question, of which every row has as many."""
     groups = sum(map(len, questions))
-    asked = np.zeros(groups, bool)
+    has_question = np.zeros(groups, bool)
     if model.answers:
         encode, length = model.vocabulary.encode_question, model.config.max_question_words
         ids = np.array([[encode(question or "", length) for question in row] for row in questions])
         inputs = {**inputs, "questions": ids}
-        asked = (ids != PAD).any(axis=-1).ravel()
+        has_question = (ids != PAD).any(axis=-1).ravel()
     outputs = model.search({**inputs, **sampler.inputs(model.steps, groups, rng)})
     concepts: list[tuple[Concept, ...]] = [()] * len(questions)
     if "concepts" in outputs:
@@ -152,7 +152,7 @@ def _search(
     return [
         caption_of(model, *found)
         for found in zip(
-            asked,
+            has_question,
             *(outputs[name] for name in OUTPUTS),
             concepts,
             np.repeat(likely, each),

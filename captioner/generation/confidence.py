@@ -55,15 +55,17 @@ class Calibration:
             raise ValueError(f"not the weights that there are for {', '.join(LENGTHS)}")
         return cls(**{task: weights and tuple(weights) for task, weights in content.items()})
 
-    def confidence(self, caption: "Caption", asked: bool, photograph: float = 1.0) -> float | None:
-        """In 0..1, of a caption, or of an answer where a question was `asked`.
+    def confidence(
+        self, caption: "Caption", is_answer: bool, photograph: float = 1.0
+    ) -> float | None:
+        """In 0..1, of a caption, or of an answer if `is_answer`.
 
         Args:
             caption: what was written.
-            asked: whether it answers a question.
+            is_answer: whether it answers a question.
             photograph: how likely the picture is to be a photograph.
         """
-        weights = self.answers if asked else self.captions
+        weights = self.answers if is_answer else self.captions
         if weights is None:
             return None
         return photograph * float(logistic(features(caption) @ np.array(weights)))
@@ -85,9 +87,9 @@ class Calibration:
         return logistic(constant + maps.mean(axis=1, dtype=float) @ np.array(weights))
 
 
-def logistic(odds: np.ndarray) -> np.ndarray:
-    """Probabilities of log-odds, both `float[...]`."""
-    return 0.5 + 0.5 * np.tanh(0.5 * odds)  # exp would overflow
+def logistic(logits: np.ndarray) -> np.ndarray:
+    """Probabilities `float[...]` of logits `float[...]`."""
+    return 0.5 + 0.5 * np.tanh(0.5 * logits)  # exp would overflow
 
 
 def _are_weights(value: Any, length: int | None) -> bool:

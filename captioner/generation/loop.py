@@ -47,7 +47,7 @@ class Generator(keras.Model):
         Returns:
             A dict of "tokens" `int[G, K, T]` padded with 0, "log_probs" `float[G, K, T]` of
             these tokens and "attention" `float[G, K, T, R]`; the beams are in no order. For a model
-            with concepts also "concepts" `int[B, C]`, the likeliest words, and their log-odds
+            with concepts also "concepts" `int[B, C]`, the likeliest words, and their logits
             "odds" `float[B, C]`.
         """
         model, decoder, rules = self.model, self.model.decoder, self.model.rules
@@ -66,10 +66,10 @@ class Generator(keras.Model):
         banned_first = ops.where(ids == END, IMPOSSIBLE, 0.0)
         # A finished beam is frozen: its only continuation is padding, at no cost.
         frozen = ops.where(ids == PAD, 0.0, IMPOSSIBLE)
-        asked = ops.zeros((groups,), "bool")
+        has_question = ops.zeros((groups,), "bool")
         if "questions" in inputs:
             questions = ops.reshape(inputs["questions"], (groups, inputs["questions"].shape[-1]))
-            asked = ops.any(questions != PAD, axis=-1)
+            has_question = ops.any(questions != PAD, axis=-1)
 
         def unfinished(step: Tensor, last: Tensor, *_: Any) -> Tensor:
             return ops.logical_and(step < steps, ops.any(~is_finished(last)))
@@ -91,8 +91,8 @@ class Generator(keras.Model):
             following = ops.reshape(ops.log_softmax(logits), (groups, beams, size)) + banned
             following = following + ops.where(step == 0, banned_first, 0.0)
             if rules is not None:
-                said, recent = history
-                broken = rules.broken_by(said, recent, step == steps - 1, asked)
+                used, recent = history
+                broken = rules.broken_by(used, recent, step == steps - 1, has_question)
                 ruled = ops.where(broken, IMPOSSIBLE, following)
                 # A rule that leaves nothing to say does not hold.
                 stuck = ops.max(ruled, axis=-1, keepdims=True) <= IMPOSSIBLE / 2
@@ -102,12 +102,12 @@ class Generator(keras.Model):
             length = ops.cast(ops.sum(ops.cast(tokens != PAD, "int32"), axis=-1), "float32")
             lengths = ops.where(finished, length, length + 1)
             # The mean, or else the shorter of two captions would always be the better one.
-            merits = (ops.expand_dims(scores, -1) + following) / ops.expand_dims(lengths, -1)
+            mean_scores = (ops.expand_dims(scores, -1) + following) / ops.expand_dims(lengths, -1)
             drawn = uniform[step]
             parents, last = ops.cond(
                 temperature > 0,
                 lambda: draw(following, drawn, temperature, top_p),
-                lambda: best(merits, drawn),
+                lambda: best(mean_scores, drawn),
             )
             rows = ops.arange(groups)[:, None] * beams + parents
             gained = ops.take(ops.reshape(following, (-1,)), rows * size + last)
@@ -124,9 +124,9 @@ class Generator(keras.Model):
             states = [ops.take(state, ops.reshape(rows, (-1,)), axis=0) for state in states]
             scores = inherit(scores) + gained
             if rules is not None:
-                said, recent = map(inherit, history)
+                used, recent = map(inherit, history)
                 history = (
-                    rules.say(said, last),
+                    rules.mark_used(used, last),
                     ops.concatenate([recent[..., 1:], ops.expand_dims(last, -1)], axis=-1),
                 )
             attention = inherit(attention)
@@ -153,22 +153,22 @@ class Generator(keras.Model):
         outputs = {"tokens": tokens, "log_probs": log_probs, "attention": attention}
         if memory.concepts is not None:
             outputs["concepts"] = ops.cast(memory.concepts.ids, "int32")
-            outputs["odds"] = ops.cast(memory.concepts.odds, "float32")
+            outputs["odds"] = ops.cast(memory.concepts.logits, "float32")
         return outputs
 
 
-def best(merits: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+def best(mean_scores: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
     """Choose the beams of the next step: the best continuations of all beams together.
 
     Args:
-        merits: `float[G, K, V]`, mean log-probabilities.
+        mean_scores: `float[G, K, V]`, mean log-probabilities.
         drawn: `float[G, K]`, of which only the shape matters.
 
     Returns:
         The parents `int[G, K]` and tokens `int[G, K]` of the new beams.
     """
-    (groups, beams), size = ops.shape(drawn), merits.shape[-1]
-    _, chosen = ops.top_k(ops.reshape(merits, (groups, beams * size)), beams)
+    (groups, beams), size = ops.shape(drawn), mean_scores.shape[-1]
+    _, chosen = ops.top_k(ops.reshape(mean_scores, (groups, beams * size)), beams)
     chosen = ops.reshape(ops.cast(chosen, "int32"), (groups, beams))
     return chosen // size, chosen % size
 

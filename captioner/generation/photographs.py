@@ -71,7 +71,7 @@ class WritesAboutPhotographs:
                 model that only captions.
         """
         if not self.answers:
-            raise ValueError("this model was trained without questions: it only captions")
+            raise ValueError("this model was trained without questions, so it only captions")
         count = len(images) if isinstance(images, list | tuple) else 1
         several = isinstance(questions, list | tuple)
         rows = list(questions) if several else [questions]
@@ -121,7 +121,7 @@ class WritesAboutPhotographs:
         if not 1 <= top <= sampler.width:
             raise ValueError(f"top is {top}, but the search keeps {sampler.width} candidates")
         sources: Any = images if isinstance(images, list | tuple) else [images]
-        asked: list[list[str | None]] = questions or [[None]] * len(sources)
+        question_lists: list[list[str | None]] = questions or [[None]] * len(sources)
         size = self.config.image_size
         shown: list[Any] = list(sources)
 
@@ -134,7 +134,7 @@ class WritesAboutPhotographs:
                 yield source
 
         model: Any = self
-        rows = zip(sound_images(opened(), size), asked, strict=True)
+        rows = zip(sound_images(opened(), size), question_lists, strict=True)
         found = stream(model, rows, sampler=sampler, seed=seed)
         return [
             [c._replace(candidates=c.candidates[:top], photograph=shown[i]) for c in row]

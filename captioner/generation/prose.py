@@ -60,10 +60,10 @@ _COMPOUNDS = frozenset(
 )
 
 
-def text_of(words: Sequence[str], asked: bool) -> str:
-    """The text of words written: an answer where a question was `asked`, else a sentence."""
+def text_of(words: Sequence[str], is_answer: bool) -> str:
+    """The text of words: an answer if `is_answer`, else a sentence."""
     words = with_articles(words)
-    return phrase(words) if asked else sentence(with_commas(words))
+    return phrase(words) if is_answer else sentence(with_commas(words))
 
 
 def with_articles(words: Sequence[str]) -> list[str]:

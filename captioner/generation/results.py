@@ -24,8 +24,8 @@ class Writer(Protocol):
     def grid(self) -> tuple[int, ...]:
         """The shape in which the R attention weights of a word are given."""
 
-    def detokenize(self, words: Sequence[str], asked: bool) -> str:
-        """The text of words written, as an answer where a question was `asked`."""
+    def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
+        """The text of words: an answer if `is_answer`, else a sentence."""
 
 
 class Word(NamedTuple):
@@ -82,7 +82,7 @@ class Caption(NamedTuple):
 
 def caption_of(
     model: Writer,
-    asked: bool,
+    is_answer: bool,
     tokens: np.ndarray,
     log_probs: np.ndarray,
     attention: np.ndarray,
@@ -93,7 +93,7 @@ def caption_of(
 
     Args:
         model: the model that wrote, for its `vocabulary`, `calibration`, `grid` and `detokenize`.
-        asked: whether this answers a question: then it is a phrase, otherwise a sentence.
+        is_answer: whether this answers a question: then it is a phrase, otherwise a sentence.
         tokens: `int[K, T]`, padded with 0.
         log_probs: `float[K, T]` of these tokens.
         attention: `float[K, T, R]`.
@@ -103,30 +103,30 @@ def caption_of(
     lengths = (tokens != PAD).sum(axis=-1)
     best_first = np.argsort(-log_probs.sum(axis=-1) / lengths, kind="stable")
     candidates = [
-        _candidate(model, asked, tokens[i], log_probs[i], attention[i]) for i in best_first
+        _candidate(model, is_answer, tokens[i], log_probs[i], attention[i]) for i in best_first
     ]
     if model.calibration is None:
         return Caption(*candidates[0], candidates, None, concepts)
-    if not asked:
+    if not is_answer:
         candidates = model.calibration.ranked(candidates, concepts)
     caption = Caption(*candidates[0], candidates, None, concepts)
-    return caption._replace(confidence=model.calibration.confidence(caption, asked, photograph))
+    return caption._replace(confidence=model.calibration.confidence(caption, is_answer, photograph))
 
 
-def concepts_of(model: Writer, ids: np.ndarray, odds: np.ndarray) -> tuple[Concept, ...]:
+def concepts_of(model: Writer, ids: np.ndarray, logits: np.ndarray) -> tuple[Concept, ...]:
     """The likeliest `Concept`s of a photograph, the likeliest first.
 
     Args:
         model: for its `vocabulary`.
         ids: `int[C]`.
-        odds: `float[C]`, log-odds, falling.
+        logits: `float[C]`, in descending order.
     """
-    found = zip(ids, 1 / (1 + np.exp(-odds)), strict=True)
+    found = zip(ids, 1 / (1 + np.exp(-logits)), strict=True)
     return tuple(Concept(model.vocabulary.words[i], float(p)) for i, p in found if p > LIKELY)
 
 
 def _candidate(
-    model: Writer, asked: bool, tokens: np.ndarray, log_probs: np.ndarray, attention: np.ndarray
+    model: Writer, is_answer: bool, tokens: np.ndarray, log_probs: np.ndarray, attention: np.ndarray
 ) -> Candidate:
     words = [
         # A copy: a view would keep the attention of a whole batch.
@@ -136,7 +136,7 @@ def _candidate(
         )
     ]
     score = float(log_probs[tokens != PAD].mean())
-    return Candidate(model.detokenize([word.word for word in words], asked), score, words)
+    return Candidate(model.detokenize([word.word for word in words], is_answer), score, words)
 
 
 def record_of(caption: Caption, kind: str) -> dict[str, Any]:

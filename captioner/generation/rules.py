@@ -76,27 +76,29 @@ class Rules:
             ops.zeros((groups, beams, 2 * LONGEST_PHRASE - 1), "int32"),
         )
 
-    def say(self, said: Tensor, token: Tensor) -> Tensor:
+    def mark_used(self, used: Tensor, token: Tensor) -> Tensor:
         """What is said after a token `int[B, K]` more: `bool[B, K, V]`, all names of the thing."""
         senses = ops.convert_to_tensor(self.senses)
-        return ops.logical_or(said, senses == ops.expand_dims(ops.take(senses, token), -1))
+        return ops.logical_or(used, senses == ops.expand_dims(ops.take(senses, token), -1))
 
-    def broken_by(self, said: Tensor, recent: Tensor, last_step: Tensor, asked: Tensor) -> Tensor:
+    def broken_by(
+        self, used: Tensor, recent: Tensor, last_step: Tensor, has_question: Tensor
+    ) -> Tensor:
         """Which tokens would break a rule: `bool[B, K, V]`.
 
         Args:
-            said: `bool[B, K, V]`, the words of each sequence so far.
+            used: `bool[B, K, V]`, the words of each sequence so far.
             recent: `int[B, K, 2 * LONGEST_PHRASE - 1]`, its last tokens, the last one last.
             last_step: `bool[]`, whether the next token is the last there is room for.
-            asked: `bool[B]`, where a question is answered.
+            has_question: `bool[B]`, where a question is answered.
         """
         ids = ops.arange(len(self.content))
         cannot_end = ops.convert_to_tensor(self.cannot_end)
         after_function_word = ops.take(cannot_end, recent[..., -1])
-        broken = ops.logical_or(~ops.convert_to_tensor(self.of_captions), self.content & said)
+        broken = ops.logical_or(~ops.convert_to_tensor(self.of_captions), self.content & used)
         broken = broken | (ops.expand_dims(after_function_word, -1) & (ids == END))
         broken = broken | ops.logical_and(last_step, cannot_end)
-        broken = broken & ~ops.expand_dims(asked, (1, 2))
+        broken = broken & ~ops.expand_dims(has_question, (1, 2))
         for length in range(1, LONGEST_PHRASE + 1):
             # The phrase before is complete, and of the one after it only the last word is missing.
             again = recent[..., -length] != PAD

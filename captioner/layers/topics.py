@@ -46,7 +46,7 @@ class TopicNetwork(keras.layers.Layer):
         self.built = True
 
     def call(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """Topics `float[B, M, C]`, and the log-odds `float[B, M]` that a sentence is the last.
+        """Topics `float[B, M, C]`, and the logits `float[B, M]` that a sentence is the last.
 
         Args:
             vectors: `float[B, D]`, what there is to say something about.

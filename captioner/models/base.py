@@ -138,8 +138,8 @@ class ConditionalLanguageModel(keras.Model):
         words = self.drop(self.decoder.embedding(questions), training=training)
         return self.question_encoder(words, questions != PAD, training=training)
 
-    def detokenize(self, words: Sequence[str], asked: bool) -> str:
-        """The text of words written, as an answer where a question was `asked`."""
+    def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
+        """The text of words: an answer if `is_answer`, else a sentence."""
         raise NotImplementedError
 
     @classmethod

@@ -22,7 +22,7 @@ from captioner.models.base import ConditionalLanguageModel, Inputs
 from captioner.models.config import CaptionerConfig
 
 # What training does to the concepts of a photograph: the share of slots that are left empty, and
-# the standard deviation of noise on their log-odds.
+# the standard deviation of noise on their logits.
 CONCEPT_DROPOUT, CONCEPT_NOISE = 0.2, 0.7
 # Names of inputs that are learned to be written, see `Captioner.call`.
 SEQUENCES = re.compile(r"(captions|answers|texts|text_answers)(_\d+)?")
@@ -142,8 +142,8 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
         annotations = self.norm(self.project(ops.cast(features, self.compute_dtype)))
         return self.drop(annotations + self.position(ops.arange(self.regions)), training=training)
 
-    def odds(self, scores: Tensor) -> Tensor:
-        """The log-odds `float[B, C]` of all concepts, of the scores `float[B, R, C]` that the head
+    def concept_logits(self, scores: Tensor) -> Tensor:
+        """The logits `float[B, C]` of all concepts, of the scores `float[B, R, C]` that the head
         gives to regions.
 
         A region's score of a concept is the log of how strongly it speaks for it, and the regions
@@ -158,11 +158,11 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
             features: `float[B, R, C]`.
 
         Returns:
-            The K likeliest, as indices into `config.concepts` `int[B, K]`, their log-odds
+            The K likeliest, as indices into `config.concepts` `int[B, K]`, their logits
             `float[B, K]`, and how much of each comes from which region, `float[B, K, R]`.
         """
         scores = self.concept_head(ops.cast(features, self.compute_dtype))
-        best, ids = ops.top_k(self.odds(scores), self.config.concept_slots)
+        best, ids = ops.top_k(self.concept_logits(scores), self.config.concept_slots)
         scores = ops.take_along_axis(ops.transpose(scores, (0, 2, 1)), ids[..., None], axis=1)
         return ids, best, ops.softmax(scores, axis=-1)
 
@@ -172,29 +172,29 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
         annotations, slots = self.annotations(features, training), None
         if self.config.concepts:
             # The decoder learns to use what the head finds; the head learns from labels.
-            ids, odds, regions = map(ops.stop_gradient, self.concepts(features))
+            ids, logits, regions = map(ops.stop_gradient, self.concepts(features))
             present = ops.ones(ops.shape(ids), "bool")
             if training:
                 # The head is surer of photographs that it has learned from than of others.
-                shape = ops.shape(odds)
-                odds = odds + CONCEPT_NOISE * keras.random.normal(
-                    shape, dtype=odds.dtype, seed=self.seed
+                shape = ops.shape(logits)
+                logits = logits + CONCEPT_NOISE * keras.random.normal(
+                    shape, dtype=logits.dtype, seed=self.seed
                 )
                 present = keras.random.uniform(shape, seed=self.seed) >= CONCEPT_DROPOUT
             ids = ops.take(ops.convert_to_tensor(self.concept_ids), ids)
-            slots = self.decoder.concept_slots(ids, odds, present, regions)
+            slots = self.decoder.concept_slots(ids, logits, present, regions)
         return self.decoder.memory(annotations, concepts=slots)
 
     def text_memory(self, inputs: Inputs) -> Memory:
         """The `Memory` of sentences without a photograph: concepts alone, in a dict of inputs
-        "concepts" `int[B, K]`, words of the vocabulary or padding, and "odds" `float[B, K]`."""
+        "concepts" `int[B, K]`, words of the vocabulary or padding, and "logits" `float[B, K]`."""
         ids = inputs["concepts"]
-        slots = self.decoder.concept_slots(ids, inputs["odds"], ids != PAD)
+        slots = self.decoder.concept_slots(ids, inputs["logits"], ids != PAD)
         return self.decoder.memory(None, concepts=slots)
 
-    def detokenize(self, words: Sequence[str], asked: bool) -> str:
-        """The text of words written: an answer where a question was `asked`, else a sentence."""
-        return text_of(words, asked)
+    def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
+        """The text of words: an answer if `is_answer`, else a sentence."""
+        return text_of(words, is_answer)
 
     def call(self, inputs: Inputs, training: bool = False) -> dict[str, Tensor]:
         """Teacher-forced logits of captions, of answers, or of both.
@@ -202,7 +202,7 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
         Args:
             inputs: a dict with "photographs" `[B, S, S, 3]` in 0..255, or "features"
                 `float[B, R, C]` where the encoder has run already; for sentences without
-                photographs "concepts" and "odds", see `text_memory`. And the words before:
+                photographs "concepts" and "logits", see `text_memory`. And the words before:
                 "captions" `int[B, K, T]`, "answers" `int[B, M, U]` to "questions"
                 `int[B, M, Q]`, "texts" `int[G, K, T]`. Or groups of sequences of one length:
                 "captions_12" `int[N, 12]` about the photographs "captions_12_rows" `int[N]`, and so
@@ -220,9 +220,9 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
         for name in sorted(filter(SEQUENCES.fullmatch, inputs)):
             shape = inputs[name].shape
             tokens = ops.reshape(inputs[name], (-1, shape[-1]))
-            asked = inputs.get(f"{name}_questions", inputs.get("questions"))
-            asked = {"questions": asked} if "answers" in name else {}
-            condition = self.condition(asked, ops.shape(tokens)[0], training)
+            question = inputs.get(f"{name}_questions", inputs.get("questions"))
+            question = {"questions": question} if "answers" in name else {}
+            condition = self.condition(question, ops.shape(tokens)[0], training)
             read = texts if name.startswith("text") else memory
             if f"{name}_rows" in inputs:
                 read = take(read, inputs[f"{name}_rows"])

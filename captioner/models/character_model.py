@@ -80,7 +80,7 @@ class CharacterModel(ConditionalLanguageModel):
         """The `Memory` of the "annotations" `float[B, 1, 1]`, zeros: they say nothing."""
         return self.decoder.memory(ops.cast(inputs["annotations"], self.compute_dtype))
 
-    def detokenize(self, words: Sequence[str], asked: bool) -> str:
+    def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
         """The text of characters written."""
         return "".join(words)
 

@@ -82,7 +82,7 @@ class Translator(ConditionalLanguageModel):
         """What the decoder reads: the `Memory` of the "sources" `int[B, Q]`."""
         return self.decoder.memory(*self.encode(inputs["sources"]))
 
-    def detokenize(self, words: Sequence[str], asked: bool) -> str:
+    def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
         """The text of words written."""
         return phrase(words)
 
@@ -148,7 +148,7 @@ class Translator(ConditionalLanguageModel):
         rows, found = self.inputs_of(sources, questions)["sources"], []
         for start in range(0, len(sources), BATCH):
             batch = slice(start, start + BATCH)
-            asked = None if questions is None else [[text] for text in questions[batch]]
+            question_lists = None if questions is None else [[text] for text in questions[batch]]
             sampler = Beam(beam_width)
-            found += generate(self, {"sources": rows[batch]}, asked, sampler=sampler)
+            found += generate(self, {"sources": rows[batch]}, question_lists, sampler=sampler)
         return [row[0] for row in found]

@@ -19,14 +19,14 @@ SIZE = (640, 480)  # of the photograph, in pixels, at most
 def animation(photograph: Source, words: "Sequence[Word]", question: str | None = None) -> bytes:
     """A GIF that says the words one by one, a second each, and begins again; the question, if
     there is one, stands before them."""
-    asked = [] if question is None else question.split()
+    question_words = [] if question is None else question.split()
     image = open_image(photograph, at_least=SIZE[0])
     factor = min(SIZE[0] / image.width, SIZE[1] / image.height)
     size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
     image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3)
     limit = scale([word.attention for word in words])
     frames = [
-        _dithered(_frame(blend(image, word.attention, limit), asked, words, position))
+        _dithered(_frame(blend(image, word.attention, limit), question_words, words, position))
         for position, word in enumerate(words)
     ]
     file = io.BytesIO()
@@ -35,14 +35,14 @@ def animation(photograph: Source, words: "Sequence[Word]", question: str | None 
 
 
 def _frame(
-    image: Image.Image, asked: Sequence[str], words: "Sequence[Word]", position: int
+    image: Image.Image, question_words: Sequence[str], words: "Sequence[Word]", position: int
 ) -> Image.Image:
     """A picture above what was asked, all words, of which one is marked, and its probability."""
     width, height = max(image.width, 480), 34
     font = ImageFont.truetype(findfont(FontProperties()), 22)
     x, y = 16.0, image.height + 16
     places: list[tuple[float, int, float]] = []
-    for text in [*asked, *(word.word for word in words)]:
+    for text in [*question_words, *(word.word for word in words)]:
         length = font.getlength(text)
         if x + length > width - 16 and x > 16:
             x, y = 16, y + height
@@ -51,9 +51,11 @@ def _frame(
     frame = Image.new("RGB", (width, y + 2 * height + 12), "#111111")
     frame.paste(image, ((width - image.width) // 2, 0))
     draw = ImageDraw.Draw(frame)
-    for text, (x, y, _) in zip(asked, places, strict=False):
+    for text, (x, y, _) in zip(question_words, places, strict=False):
         draw.text((x, y), text, "#f4f4f4", font)
-    for number, (word, (x, y, length)) in enumerate(zip(words, places[len(asked) :], strict=True)):
+    for number, (word, (x, y, length)) in enumerate(
+        zip(words, places[len(question_words) :], strict=True)
+    ):
         marked = number == position
         if marked:
             draw.rounded_rectangle((x - 5, y - 3, x + length + 5, y + height - 5), 5, "#fca50a")

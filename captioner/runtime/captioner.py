@@ -59,7 +59,7 @@ class OnnxCaptioner(WritesAboutPhotographs):
         except Exception as error:  # onnxruntime has many
             line = " ".join(str(error).split())[:200]
             raise PresetError(
-                f"{folder}: its graphs do not fit ({line}); `captioner export` makes them anew"
+                f"{folder}: its graphs do not fit ({line}); `captioner export` writes new ones"
             ) from error
 
     @classmethod
@@ -71,7 +71,7 @@ class OnnxCaptioner(WritesAboutPhotographs):
                 that it lists.
         """
         if not presets.has_graphs(preset):
-            raise PresetError(f"{preset}: has no graphs; `captioner export` makes them")
+            raise PresetError(f"{preset}: has no graphs; `captioner export` adds them")
         folder = presets.verified(preset, (*presets.FILES, *presets.GRAPH_FILES))
         return cls(folder, presets.read_calibration(preset), threads)
 
@@ -98,9 +98,9 @@ class OnnxCaptioner(WritesAboutPhotographs):
         }
         if self.answers:
             pairs["max_question_words"] = (self.config.max_question_words, inputs["questions"][-1])
-        for name, (said, found) in pairs.items():
-            if said != found:
-                raise ValueError(f"{name}: the preset says {said}, its graphs {found}")
+        for name, (recorded, found) in pairs.items():
+            if recorded != found:
+                raise ValueError(f"{name}: the preset says {recorded}, its graphs {found}")
 
     @property
     def answers(self) -> bool:
@@ -124,15 +124,15 @@ class OnnxCaptioner(WritesAboutPhotographs):
 
         def search_part(start: int) -> dict[str, np.ndarray]:
             part = slice(start, start + SEARCHED)
-            asked = slice(part.start * groups // rows, part.stop * groups // rows)
+            columns = slice(part.start * groups // rows, part.stop * groups // rows)
             some = {
                 name: inputs[name][part] for name in ("features", "questions") if name in inputs
             }
-            return self._search({**inputs, **some, "uniform": inputs["uniform"][:, asked]})
+            return self._search({**inputs, **some, "uniform": inputs["uniform"][:, columns]})
 
         found = list(self._pool().map(search_part, range(0, rows, SEARCHED)))
         return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
-    def detokenize(self, words: Sequence[str], asked: bool) -> str:
-        """The text of words written: an answer where a question was `asked`, else a sentence."""
-        return text_of(words, asked)
+    def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
+        """The text of words: an answer if `is_answer`, else a sentence."""
+        return text_of(words, is_answer)

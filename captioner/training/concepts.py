@@ -20,16 +20,16 @@ LABEL = 0.8  # how sure a label is; beside captions, which would have said it, 0
 HEAD_EPOCHS, HEAD_RATE, HEAD_BATCH = 12, 1e-3, 64  # of the head alone
 
 
-def choose(said: Iterable[Sequence[str]], count: int) -> tuple[str, ...]:
+def choose(caption_lists: Iterable[Sequence[str]], count: int) -> tuple[str, ...]:
     """The words that may be concepts: those said of the most photographs.
 
     Args:
-        said: the captions of each photograph.
+        caption_lists: the captions of each photograph.
         count: how many words at most; function words and shorter words than "tv" are none.
     """
     counts = Counter(
         word
-        for captions in said
+        for captions in caption_lists
         for word in {word for caption in captions for word in tokenize(caption)}
         if word not in FUNCTION_WORDS and (len(word) > 2 or word == "tv") and word[0].isalpha()
     )
@@ -91,21 +91,23 @@ def _layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
 
 def detector(model: Captioner) -> keras.Model:
     """The encoder and the head of a captioner as a model that shares their weights: of photographs
-    `float[B, S, S, 3]` the log-odds `float[B, C]` of all concepts."""
+    `float[B, S, S, 3]` the logits `float[B, C]` of all concepts."""
     photographs = keras.Input(model.encoder.input_shape[1:])
     maps = model.encoder(photographs, training=False)  # as in `Captioner.features`
     features = ops.reshape(maps, (-1, model.regions, maps.shape[-1]))
-    return keras.Model(photographs, model.odds(model.concept_head(features)), name="detector")
+    return keras.Model(
+        photographs, model.concept_logits(model.concept_head(features)), name="detector"
+    )
 
 
-def weighted_cross_entropy(wanted: Tensor, odds: Tensor) -> Tensor:
+def weighted_cross_entropy(wanted: Tensor, logits: Tensor) -> Tensor:
     """The loss `float[B]`: binary cross-entropy, weighted, summed over the concepts.
 
     Args:
         wanted: `float[B, C, 2]`, see `targets`.
-        odds: `float[B, C]`.
+        logits: `float[B, C]`.
     """
-    losses = ops.binary_crossentropy(wanted[..., 0], odds, from_logits=True)
+    losses = ops.binary_crossentropy(wanted[..., 0], logits, from_logits=True)
     return ops.sum(losses * wanted[..., 1], axis=-1)
 
 
@@ -165,16 +167,16 @@ class ConceptBatches(keras.utils.PyDataset):
         return np.stack(read).astype("float32"), self.wanted[rows]
 
 
-def average_precision(wanted: np.ndarray, odds: np.ndarray, least: int = 5) -> float:
+def average_precision(wanted: np.ndarray, logits: np.ndarray, least: int = 5) -> float:
     """The mean over concepts of the average precision with which photographs are ranked.
 
     Args:
         wanted: `float[N, C]`, above 0 where a photograph shows a concept.
-        odds: `float[N, C]`.
+        logits: `float[N, C]`.
         least: photographs that must show a concept, or it is left out; of no concept it is 0.
     """
     found = []
-    for shown, ranks in zip((wanted > 0).T, odds.T, strict=True):
+    for shown, ranks in zip((wanted > 0).T, logits.T, strict=True):
         if shown.sum() >= least:
             hits = shown[np.argsort(-ranks, kind="stable")]
             found.append((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())

@@ -56,19 +56,19 @@ class Data:
         photographs, dev_photographs = photographs_of(train, times), photographs_of(dev)
         _check_apart(photographs, dev_photographs)
         texts = read_texts(recipe.texts) if recipe.texts else []
-        said = [p.captions for p in photographs] + [text.captions for text in texts]
-        asked = _asked(itertools.chain(*train.values()), texts)
-        words, caption_words = _words(said, asked, recipe)
+        caption_lists = [p.captions for p in photographs] + [text.captions for text in texts]
+        question_texts = _asked(itertools.chain(*train.values()), texts)
+        words, caption_words = _words(caption_lists, question_texts, recipe)
         if len(words) == len(SPECIAL):
             raise TrainingError(
                 f"{', '.join(train)}: no word is said {recipe.min_count} times in captions, or "
                 f"{recipe.asked_min_count} times in questions: there is nothing to learn; give more"
             )
-        known = set(words)
-        chosen = concepts.choose(said, recipe.concepts) if recipe.concepts else ()
+        in_vocabulary = set(words)
+        chosen = concepts.choose(caption_lists, recipe.concepts) if recipe.concepts else ()
         return cls(
             *(recipe, train, dev, photographs, dev_photographs, texts, words, caption_words),
-            concepts=tuple(word for word in chosen if word in known),
+            concepts=tuple(word for word in chosen if word in in_vocabulary),
         )
 
     @property
@@ -76,9 +76,9 @@ class Data:
         """Whether there are questions to learn from."""
         return any(photograph.questions for photograph in self.photographs)
 
-    def story(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """What the metadata of the weights say of it."""
-        story: dict[str, Any] = {
+        provenance: dict[str, Any] = {
             name: {
                 "train": counts(self.train[name]),
                 "dev": counts(self.dev[name]),
@@ -87,11 +87,11 @@ class Data:
             for name, source in self.recipe.data.items()
         }
         if self.texts:
-            story["texts"] = {
+            provenance["texts"] = {
                 "captions": sum(len(text.captions) for text in self.texts),
                 "questions": sum(len(text.questions) for text in self.texts),
             }
-        return story
+        return provenance
 
 
 def _read(recipe: Recipe, split: str, checks: Checks) -> dict[str, list[Example]]:
@@ -121,15 +121,15 @@ def _check_apart(train: Iterable[Photograph], dev: Iterable[Photograph]) -> None
 
 
 def _words(
-    said: Iterable[Sequence[str]], asked: Iterable[str], recipe: Recipe
+    caption_lists: Iterable[Sequence[str]], question_texts: Iterable[str], recipe: Recipe
 ) -> tuple[Vocabulary, int | None]:
     """The words, those of captions first, and how many of these there are.
 
     Answers have words that no caption should ("7", "refridgerator"); where there are no captions to
     keep them out of, all are one.
     """
-    captions = Vocabulary.from_sentences(itertools.chain(*said), recipe.min_count)
-    questions = Vocabulary.from_sentences(asked, recipe.asked_min_count)
+    captions = Vocabulary.from_sentences(itertools.chain(*caption_lists), recipe.min_count)
+    questions = Vocabulary.from_sentences(question_texts, recipe.asked_min_count)
     if len(captions) == len(SPECIAL):
         return questions, None
     spoken = set(captions)
@@ -148,7 +148,7 @@ def _asked(examples: Iterable[Example], texts: Iterable[Text]) -> Iterator[str]:
 
 
 def counts(examples: Sequence[Example]) -> dict[str, int]:
-    """What a data set holds, for the story of the weights."""
+    """What a data set holds, for the provenance of the weights."""
     captioned = [example for example in examples if example.question is None]
     return {
         "photographs": len({example.image for example in examples}),

@@ -34,7 +34,7 @@ class DevScores(keras.callbacks.Callback):
         photographs: the list of `Photograph` of these records.
         read: a function of a slice of that list that returns features `float[B, R, C]`.
         output: the folder of the preset.
-        story: that of the weights, as a dict.
+        provenance: that of the weights, as a dict.
         best: the score that must be exceeded.
         averages: the callback that exchanges the weights for the mean of those before, if that is
             what is scored and saved.
@@ -50,7 +50,7 @@ class DevScores(keras.callbacks.Callback):
         photographs: Sequence[Photograph],
         read: ReadRows,
         output: Path | None,
-        story: dict[str, Any],
+        provenance: dict[str, Any],
         best: float,
         averages: keras.callbacks.SwapEMAWeights | None = None,
     ) -> None:
@@ -63,13 +63,15 @@ class DevScores(keras.callbacks.Callback):
         }
         self.captions = CaptionScorer(captions) if captions else None
         # Records are the keys: the ids of questions are unique only within a data set.
-        asked = {name: [e for e in records if e.question] for name, records in data.items()}
+        questions_by_source = {
+            name: [e for e in records if e.question] for name, records in data.items()
+        }
         self.answers = {
             name: AnswerScorer({example: example.references for example in questions})
-            for name, questions in asked.items()
+            for name, questions in questions_by_source.items()
             if questions
         }
-        self.output, self.story, self.best = output, story, best
+        self.output, self.provenance, self.best = output, provenance, best
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         # The last step of an epoch may ruin weights whose loss was still finite.
@@ -90,9 +92,9 @@ class DevScores(keras.callbacks.Callback):
         scores = self.captions.score(captions) if self.captions else {}
         rates, counts = [], []
         for name, scorer in self.answers.items():
-            said = {example: answers[example] for example in scorer.references}
-            rates.append(scorer.score(said, with_wups=False)["accuracy"])
-            counts.append(len(said))
+            selected = {example: answers[example] for example in scorer.references}
+            rates.append(scorer.score(selected, with_wups=False)["accuracy"])
+            counts.append(len(selected))
             scores[f"accuracy/{name}"] = rates[-1]
         # Not the mean over data sets: a set of few questions would choose the epoch by chance.
         accuracy = float(np.average(rates, weights=counts)) if rates else 0.0
@@ -104,8 +106,8 @@ class DevScores(keras.callbacks.Callback):
         logs["val_score"] = scores["score"]
         if self.output is not None and scores["score"] > self.best:
             self.best = scores["score"]
-            self.story["phases"][-1]["chosen_epoch"] = epoch + 1
-            metadata = {"training": self.story, "dev_scores_in_training": scores}
+            self.provenance["phases"][-1]["chosen_epoch"] = epoch + 1
+            metadata = {"training": self.provenance, "dev_scores_in_training": scores}
             self.captioner.save_to_preset(self.output, metadata)
 
     def write(self) -> tuple[dict[Hashable, str], dict[Hashable, str]]:
@@ -119,10 +121,10 @@ class DevScores(keras.callbacks.Callback):
             wanted = [[None] if photograph.captions else [] for photograph in batch]
             found = generate(self.captioner, {"features": features}, wanted, sampler=Beam())
             captions |= {start + i: row[0].text for i, row in enumerate(found) if row}
-            said = [(p.image, row[0]) for p, row in zip(batch, found, strict=True) if row]
-            self.shown += said[: SHOWN - len(self.shown)]
-            asked = [[e.question for e in photograph.questions] for photograph in batch]
-            found = generate(self.captioner, {"features": features}, asked, sampler=Beam(1))
+            examples = [(p.image, row[0]) for p, row in zip(batch, found, strict=True) if row]
+            self.shown += examples[: SHOWN - len(self.shown)]
+            questions = [[e.question for e in photograph.questions] for photograph in batch]
+            found = generate(self.captioner, {"features": features}, questions, sampler=Beam(1))
             for photograph, row in zip(batch, found, strict=True):
                 for example, answer in zip(photograph.questions, row, strict=True):
                     answers[example] = answer.text

@@ -29,8 +29,8 @@ def new_optimizer(phase: Phase, steps_per_epoch: int) -> keras.optimizers.Optimi
         schedule,
         weight_decay=WEIGHT_DECAY,
         global_clipnorm=CLIP_NORM,
-        use_ema=phase.average > 0,
-        ema_momentum=phase.average or 0.99,  # Keras checks it, wanted or not
+        use_ema=phase.ema_momentum > 0,
+        ema_momentum=phase.ema_momentum or 0.99,  # Keras checks it, wanted or not
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
@@ -61,7 +61,7 @@ def compile_model(
 
 def averages(phase: Phase) -> keras.callbacks.SwapEMAWeights | None:
     """What exchanges the weights for the mean of those before, where a phase keeps one."""
-    return keras.callbacks.SwapEMAWeights() if phase.average else None
+    return keras.callbacks.SwapEMAWeights() if phase.ema_momentum else None
 
 
 class Progress:

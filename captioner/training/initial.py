@@ -15,7 +15,7 @@ from captioner.training.data import Data
 from captioner.training.recipe import QUESTION_UNITS
 from captioner.training.run import TrainingError
 
-NEW_CONCEPT = -5.0  # log-odds
+NEW_CONCEPT = -5.0  # logits
 
 
 def initial_model(data: Data) -> tuple[Captioner, dict[str, Any]]:

@@ -16,7 +16,6 @@ from captioner.generation.batching import batched
 from captioner.models.captioner import Captioner
 from captioner.training import concepts, reinforce, retrieval, texts
 from captioner.training.batches import Batches, Photograph, ReadOne
-from captioner.training.board import Board
 from captioner.training.data import Data
 from captioner.training.dev_scores import DevScores
 from captioner.training.features import ReadRows, cached_readers, photograph_readers
@@ -29,11 +28,12 @@ from captioner.training.fit import (
     new_optimizer,
 )
 from captioner.training.recipe import Phase
+from captioner.training.tensorboard_log import TensorBoardLogger
 
 CORES = os.cpu_count() or 1  # photographs take longer to load than to be gone through
 
 
-class Precision(keras.callbacks.Callback):
+class AveragePrecision(keras.callbacks.Callback):
     """Adds to the logs how well the head ranks the dev photographs, `val_average_precision`.
 
     Args:
@@ -55,16 +55,16 @@ class Precision(keras.callbacks.Callback):
             self.captioner.config.concepts,
         )[..., 0]
         size = 64
-        odds = [
-            all_odds(self.captioner, self.read(slice(start, start + size)))
+        logits = [
+            all_logits(self.captioner, self.read(slice(start, start + size)))
             for start in range(0, len(spoken), size)
         ]
-        precision = concepts.average_precision(wanted[spoken], np.concatenate(odds)[spoken])
+        precision = concepts.average_precision(wanted[spoken], np.concatenate(logits)[spoken])
         logs["val_average_precision"] = logs["val_score"] = precision
 
 
 @dataclass(frozen=True)
-class Work:
+class PhaseContext:
     """What a phase is given to do.
 
     Attributes:
@@ -72,7 +72,7 @@ class Work:
         phase: the `Phase`.
         data: the `Data`.
         output: the folder of the run.
-        story: that of the weights, of which the last of "phases" is this one.
+        provenance: that of the weights, of which the last of "phases" is this one.
         best: the score that a preset must exceed to be kept.
     """
 
@@ -80,7 +80,7 @@ class Work:
     phase: Phase
     data: Data
     output: Path
-    story: dict[str, Any]
+    provenance: dict[str, Any]
     best: float
 
     def progress(self, read_dev: ReadRows) -> Progress:
@@ -91,15 +91,15 @@ class Work:
             self.data.dev,
             self.data.dev_photographs,
             read_dev,
-            *(self.output, self.story, self.best, swap),
+            *(self.output, self.provenance, self.best, swap),
         )
-        board = Board(scores, self.output / "logs" / self.phase.name)
+        board = TensorBoardLogger(scores, self.output / "logs" / self.phase.name)
         return Progress(self.phase, self.output, scores, swap, board)
 
 
-def find_concepts(work: Work) -> None:
+def train_concepts(context: PhaseContext) -> None:
     """The encoder and the head learn which concepts photographs show; the last epoch is kept."""
-    model, phase, data, recipe = work.model, work.phase, work.data, work.data.recipe
+    model, phase, data, recipe = context.model, context.phase, context.data, context.data.recipe
     photographs = data.photographs
     # Captions are what a photograph is known by; of questions only the answers say what is there.
     labels = [
@@ -111,7 +111,9 @@ def find_concepts(work: Work) -> None:
     batches = concepts.ConceptBatches(
         photographs, wanted, read, recipe.batch_size, recipe.seed, workers=CORES
     )
-    progress = Progress(phase, work.output, Precision(model, data.dev_photographs, read_dev))
+    progress = Progress(
+        phase, context.output, AveragePrecision(model, data.dev_photographs, read_dev)
+    )
     if not progress.done and not recipe.weights:
         features = mean_features(model, [p.image for p in photographs])
         concepts.fit_head(model, features, wanted, recipe.seed)
@@ -119,89 +121,91 @@ def find_concepts(work: Work) -> None:
     detector = concepts.detector(model)
     detector.compile(new_optimizer(phase, len(batches)), concepts.weighted_cross_entropy)
     fit(detector, phase, batches, progress)
-    work.story["phases"][-1]["chosen_epoch"] = phase.epochs
+    context.provenance["phases"][-1]["chosen_epoch"] = phase.epochs
     # Of the decoder, which knows nothing yet, there is no score.
-    scores = {"score": work.best}
-    presets.save(model, work.output, {"training": work.story, "dev_scores_in_training": scores})
+    scores = {"score": context.best}
+    presets.save(
+        model, context.output, {"training": context.provenance, "dev_scores_in_training": scores}
+    )
 
 
-def freeze(work: Work) -> None:
+def train_decoder(context: PhaseContext) -> None:
     """The decoder learns on features of the frozen encoder, which are computed once."""
-    known, read_dev, _, _ = on_features(work)
-    compile_model(work.model, new_optimizer(work.phase, len(known)), known[0][1])
-    fit(work.model, work.phase, known, work.progress(read_dev))
+    supervised, read_dev, _, _ = on_features(context)
+    compile_model(context.model, new_optimizer(context.phase, len(supervised)), supervised[0][1])
+    fit(context.model, context.phase, supervised, context.progress(read_dev))
 
 
-def fine_tune(work: Work) -> None:
+def fine_tune(context: PhaseContext) -> None:
     """Everything learns from augmented photographs, but for the head: it learns from labels."""
-    model, data, recipe = work.model, work.data, work.data.recipe
+    model, data, recipe = context.model, context.data, context.data.recipe
     if model.config.concepts:
         model.concept_head.trainable = False
     photographs = spoken_of(data.photographs)
     read, read_dev = photograph_readers(model, photographs, data.dev_photographs)
     batches = Batches(
-        *(photographs, read, "photographs", model, recipe.batch_size, recipe.seed, work.phase),
+        *(photographs, read, "photographs", model, recipe.batch_size, recipe.seed, context.phase),
         workers=CORES,
     )
-    compile_model(model, new_optimizer(work.phase, len(batches)), batches[0][1])
-    fit(model, work.phase, batches, work.progress(read_dev))
+    compile_model(model, new_optimizer(context.phase, len(batches)), batches[0][1])
+    fit(model, context.phase, batches, context.progress(read_dev))
 
 
-def self_critical(work: Work) -> None:
+def self_critical(context: PhaseContext) -> None:
     """The decoder learns from the rewards of captions that it draws, on the same features."""
-    model, phase = work.model, work.phase
-    known, read_dev, photographs, read = on_features(work)
+    model, phase = context.model, context.phase
+    supervised, read_dev, photographs, read = on_features(context)
     rewarded = [i for i in range(len(photographs)) if reinforce.can_be_judged(photographs[i])]
     chosen = [photographs[i] for i in rewarded]
     none = np.random.default_rng(0)  # nothing is drawn where nothing is augmented
-    drawn = reinforce.Drawn(
+    sampled = reinforce.SampledBatches(
         model,
         chosen,
         lambda i: read(rewarded[i], False, none),
-        reinforce.rewards(model, chosen, phase.named),
-        *(known, phase, work.data.recipe.seed),
+        reinforce.rewards(model, chosen, phase.object_reward),
+        *(supervised, phase, context.data.recipe.seed),
     )
     trainer = reinforce.Trainer(model, phase.cross_entropy)
-    compile_model(trainer, new_optimizer(phase, len(drawn)), drawn[0][1])
-    progress = work.progress(read_dev)
+    compile_model(trainer, new_optimizer(phase, len(sampled)), sampled[0][1])
+    progress = context.progress(read_dev)
     if not progress.finished:
         left = range(progress.done, phase.epochs)
-        check_losses(reinforce.fit(trainer, drawn, left, progress.callbacks), progress.done)
+        check_losses(reinforce.fit(trainer, sampled, left, progress.callbacks), progress.done)
 
 
-CARRIED_OUT: dict[str, Callable[[Work], None]] = {
-    "concepts": find_concepts,
-    "frozen": freeze,
+CARRIED_OUT: dict[str, Callable[[PhaseContext], None]] = {
+    "concepts": train_concepts,
+    "frozen": train_decoder,
     "fine-tune": fine_tune,
     "self-critical": self_critical,
 }
 
 
-def on_features(work: Work) -> tuple[Batches, ReadRows, list[Photograph], ReadOne]:
+def on_features(context: PhaseContext) -> tuple[Batches, ReadRows, list[Photograph], ReadOne]:
     """What a decoder learns from while the encoder is frozen.
 
     Returns:
         Its `Batches`; what reads features of dev photographs; the photographs, of which those that
         nobody captioned may have the captions of others; and what reads the features of these.
     """
-    model, data, recipe = work.model, work.data, work.data.recipe
+    model, data, recipe = context.model, context.data, context.data.recipe
     photographs = data.photographs
     model.encoder.trainable = False
     read, read_dev = cached_readers(
-        *(model, photographs, data.dev_photographs, work.output / "cache"),
+        *(model, photographs, data.dev_photographs, context.output / "cache"),
         *(recipe.batch_size, recipe.mirrored),
     )
     sentences = None
     if model.config.concepts:
         model.concept_head.trainable = False
-        odds = odds_of(model, len(photographs), read)
+        logits = logits_of(model, len(photographs), read)
         if recipe.retrieve:
-            photographs = with_retrieved(data, odds)
+            photographs = with_retrieved(data, logits)
         if data.texts:
-            sentences = imagined_sentences(model, data, odds)
+            sentences = imagined_sentences(model, data, logits)
     photographs = spoken_of(photographs)
     batches = Batches(
-        *(photographs, read, "features", model, recipe.batch_size, recipe.seed, work.phase),
+        *(photographs, read, "features", model, recipe.batch_size, recipe.seed, context.phase),
         texts=sentences,
         mirrored=recipe.mirrored,
         workers=1,  # features are read faster than they are gone through
@@ -214,17 +218,17 @@ def spoken_of(photographs: Sequence[Photograph]) -> list[Photograph]:
     return [p if p.captions or p.questions else replace(p, times=0) for p in photographs]
 
 
-def with_retrieved(data: Data, odds: np.ndarray) -> list[Photograph]:
+def with_retrieved(data: Data, logits: np.ndarray) -> list[Photograph]:
     """The photographs, those without a caption with captions of others, where any fit."""
     photographs = data.photographs
     without = [i for i, p in enumerate(photographs) if not p.captions]
-    said = [caption for text in data.texts for caption in text.captions]
-    said = said or [caption for p in photographs for caption in p.captions]
+    corpus = [caption for text in data.texts for caption in text.captions]
+    corpus = corpus or [caption for p in photographs for caption in p.captions]
     labels = concepts.targets(
         [()] * len(without), [photographs[i].objects for i in without], data.concepts
     )[..., 0]
-    common = (1 / (1 + np.exp(-odds))).mean(axis=0)
-    found = retrieval.retrieve(said, labels, odds[without], common, data.concepts)
+    common = (1 / (1 + np.exp(-logits))).mean(axis=0)
+    found = retrieval.retrieve(corpus, labels, logits[without], common, data.concepts)
     retrieved = dict(zip(without, found, strict=True))
     return [
         replace(p, captions=retrieved[i], weight=retrieval.WEIGHT) if retrieved.get(i) else p
@@ -232,35 +236,35 @@ def with_retrieved(data: Data, odds: np.ndarray) -> list[Photograph]:
     ]
 
 
-def imagined_sentences(model: Captioner, data: Data, odds: np.ndarray) -> texts.Sentences:
+def imagined_sentences(model: Captioner, data: Data, logits: np.ndarray) -> texts.Sentences:
     """The sentences without photographs, each with concepts imagined for it."""
-    said, shown = (
+    mentioned, shown = (
         concepts.targets([x.captions for x in rows], [x.objects for x in rows], data.concepts)
         for rows in (data.texts, data.photographs)
     )
     spoken = np.array([bool(p.captions) for p in data.photographs])
     found = texts.imagined(
-        *(said[..., 0], shown[spoken, :, 0], odds[spoken], model.config.concept_slots),
+        *(mentioned[..., 0], shown[spoken, :, 0], logits[spoken], model.config.concept_slots),
         rng=np.random.default_rng(data.recipe.seed),
     )
     return texts.sentences(data.texts, model, found)
 
 
-def odds_of(model: Captioner, count: int, read: ReadOne) -> np.ndarray:
+def logits_of(model: Captioner, count: int, read: ReadOne) -> np.ndarray:
     """`float32[N, C]`: what the head finds in photographs whose features are cached."""
     none = np.random.default_rng(0)
     return np.concatenate(
         [
-            all_odds(model, np.stack([read(i, False, none) for i in rows]))
+            all_logits(model, np.stack([read(i, False, none) for i in rows]))
             for rows in batched(range(count), 256)
         ]
     )
 
 
-def all_odds(model: Captioner, features: np.ndarray) -> np.ndarray:
-    """The log-odds `float32[B, C]` of all concepts, of features `float[B, R, C]`."""
-    odds = model.odds(model.concept_head(features.astype("float32")))
-    return keras.ops.convert_to_numpy(odds)
+def all_logits(model: Captioner, features: np.ndarray) -> np.ndarray:
+    """The logits `float32[B, C]` of all concepts, of features `float[B, R, C]`."""
+    logits = model.concept_logits(model.concept_head(features.astype("float32")))
+    return keras.ops.convert_to_numpy(logits)
 
 
 def mean_features(model: Captioner, images: Sequence[Path]) -> np.ndarray:

@@ -41,7 +41,7 @@ FROM_DATA = {"caption_words", "concepts", "encoder_settings"}
 LIMITS: dict[str, tuple[float, float]] = {
     "annotation_size": (1, math.inf),
     "attention_size": (1, math.inf),
-    "average": (0, 0.9999),
+    "ema_momentum": (0, 0.9999),
     "batch_size": (1, math.inf),
     "cross_entropy": (0, 1),
     "dropout": (0, 0.95),
@@ -91,7 +91,7 @@ class Phase:
         name: one of `PHASES`.
         epochs: the most epochs; early stopping may end the phase before.
         learning_rate: at its height, after a linear warm-up and before a cosine down to 0.
-        average: of the weights after each step, the share that the mean of those before keeps:
+        ema_momentum: of the weights after each step, the share that the mean of those before keeps:
             0.998 is a mean over some 500 steps. It is scored and saved. 0 for the last weights.
         answers: what answers weigh in the loss, where captions weigh 1.
         texts: what sentences without a photograph weigh.
@@ -99,7 +99,7 @@ class Phase:
             gives scores more often.
         samples: of self-critical training, captions drawn for each photograph.
         cross_entropy: what the loss of the phase before weighs in it.
-        named: what a caption that names an object of the photograph adds to the reward.
+        object_reward: what a caption that names an object of the photograph adds to the reward.
         encoder_layers: of the phase concepts, how many of the last convolutions of the encoder
             learn; 0 for all.
     """
@@ -107,20 +107,20 @@ class Phase:
     name: str
     epochs: int
     learning_rate: float
-    average: float = 0.0
+    ema_momentum: float = 0.0
     answers: float = 1.0
     texts: float = 0.6
     share: float = 1.0
     samples: int = 5
     cross_entropy: float = 0.15
-    named: float = 0.0
+    object_reward: float = 0.0
     encoder_layers: int = 0
 
 
 CONCEPTS = Phase(name="concepts", epochs=3, learning_rate=1e-4)
 FROZEN = Phase(name="frozen", epochs=10, learning_rate=1e-3)
 FINE_TUNE = Phase(name="fine-tune", epochs=3, learning_rate=1e-4)
-SELF_CRITICAL = Phase(name="self-critical", epochs=5, learning_rate=6e-5, average=0.99)
+SELF_CRITICAL = Phase(name="self-critical", epochs=5, learning_rate=6e-5, ema_momentum=0.99)
 PHASES = {phase.name: phase for phase in (CONCEPTS, FROZEN, FINE_TUNE, SELF_CRITICAL)}
 
 

@@ -26,7 +26,7 @@ from captioner.training.recipe import Phase
 from captioner.training.sequences import Arrays, TokenSequence, grouped
 
 BATCH = 40  # photographs that captions are drawn for
-DRAWN = "drawn_"  # prefix of the names of their inputs and targets
+SAMPLED = "sampled_"  # prefix of the names of their inputs and targets
 
 # Of the number of a photograph and the token ids of a caption, its end included.
 Reward = Callable[[int, Sequence[int]], float]
@@ -49,26 +49,29 @@ class Trainer(keras.Model):
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Tensor]:
-        """The logits of a `Captioner`, those of drawn captions by names such as "drawn_12"."""
-        known = {k: v for k, v in inputs.items() if not k.startswith(DRAWN)}
-        drawn = {k.removeprefix(DRAWN): v for k, v in inputs.items() if k.startswith(DRAWN)}
-        found = self.captioner(known, training=training)
+        """The logits of a `Captioner`, those of drawn captions by names such as "sampled_12"."""
+        supervised = {k: v for k, v in inputs.items() if not k.startswith(SAMPLED)}
+        sampled = {k.removeprefix(SAMPLED): v for k, v in inputs.items() if k.startswith(SAMPLED)}
+        found = self.captioner(supervised, training=training)
         return found | {
-            DRAWN + name: logits for name, logits in self.captioner(drawn, training=False).items()
+            SAMPLED + name: logits
+            for name, logits in self.captioner(sampled, training=False).items()
         }
 
 
-def rewards(model: Captioner, photographs: Sequence[Photograph], named: float) -> Reward:
+def rewards(model: Captioner, photographs: Sequence[Photograph], object_reward: float) -> Reward:
     """The reward of captions of photographs: CIDEr-D, and more for one that names an object.
 
     Args:
         model: the `Captioner`, whose words captions are made of.
         photographs: those that the captions are of.
-        named: what is added where a caption names an object of its photograph.
+        object_reward: what is added where a caption names an object of its photograph.
     """
     vocabulary, top = model.vocabulary, model.config.caption_words
-    said = [[[*vocabulary.ids(caption, top), END] for caption in p.captions] for p in photographs]
-    cider = Cider(said)
+    references = [
+        [[*vocabulary.ids(caption, top), END] for caption in p.captions] for p in photographs
+    ]
+    cider = Cider(references)
     words = {word: i for i, word in enumerate(vocabulary.words)}
     objects = [
         {
@@ -82,13 +85,13 @@ def rewards(model: Captioner, photographs: Sequence[Photograph], named: float) -
     ]
 
     def reward(photograph: int, tokens: Sequence[int]) -> float:
-        gained = named if not objects[photograph].isdisjoint(tokens) else 0.0
+        gained = object_reward if not objects[photograph].isdisjoint(tokens) else 0.0
         return photographs[photograph].weight * cider.score(tokens, photograph) + gained
 
     return reward
 
 
-class Drawn:
+class SampledBatches:
     """Batches for a `Trainer`: captions drawn now, with what they are worth, and known ones.
 
     Args:
@@ -96,7 +99,7 @@ class Drawn:
         photographs: those to draw for.
         read: of the number of one, its features.
         reward: see `rewards`.
-        known: the `Batches` of the phase before, on features as well.
+        supervised: the `Batches` of the phase before, on features as well.
         phase: the `Phase`.
         seed: an integer; a batch draws the same as long as the model is the same.
     """
@@ -107,11 +110,11 @@ class Drawn:
         photographs: Sequence[Photograph],
         read: Callable[[int], np.ndarray],
         reward: Reward,
-        known: Batches,
+        supervised: Batches,
         phase: Phase,
         seed: int,
     ) -> None:
-        self.model, self.read, self.reward, self.known = model, read, reward, known
+        self.model, self.read, self.reward, self.supervised = model, read, reward, supervised
         self.phase, self.seed, self.epoch = phase, seed, 0
         self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
 
@@ -136,8 +139,8 @@ class Drawn:
         others = worth.shape[1] - 1
         advantage = worth - (worth.sum(1, keepdims=True) - worth) / others
         # How long an epoch of known captions is need not be known here.
-        self.known.epoch, step = divmod(self.epoch * len(self) + index, len(self.known))
-        inputs, targets, weights = self.known[step]
+        self.supervised.epoch, step = divmod(self.epoch * len(self) + index, len(self.supervised))
+        inputs, targets, weights = self.supervised[step]
         weights = {name: self.phase.cross_entropy * shares for name, shares in weights.items()}
         sequences = [
             TokenSequence(np.concatenate([[START], tokens[row, k]]), row, advantage=gain)
@@ -145,9 +148,9 @@ class Drawn:
         ]
         count = BATCH * self.phase.samples
         parts = grouped("captions", sequences, self.model.steps, count)
-        drawn = ({DRAWN + name: array for name, array in part.items()} for part in parts)
-        new_inputs, new_targets, new_weights = drawn
-        inputs = inputs | new_inputs | {DRAWN + "features": features}
+        sampled = ({SAMPLED + name: array for name, array in part.items()} for part in parts)
+        new_inputs, new_targets, new_weights = sampled
+        inputs = inputs | new_inputs | {SAMPLED + "features": features}
         return inputs, targets | new_targets, weights | new_weights
 
     def rows(self, index: int) -> np.ndarray:
@@ -163,12 +166,15 @@ class Drawn:
         if self.model.answers:
             length = self.model.config.max_question_words
             inputs["questions"] = np.full((len(features), 1, length), PAD, "int32")
-        drawn = sampling.inputs(self.model.steps, len(features), rng)
-        return self.model.search({**inputs, **drawn})["tokens"]
+        sampled = sampling.inputs(self.model.steps, len(features), rng)
+        return self.model.search({**inputs, **sampled})["tokens"]
 
 
 def fit(
-    trainer: Trainer, data: Drawn, epochs: range, callbacks: Sequence[keras.callbacks.Callback]
+    trainer: Trainer,
+    data: SampledBatches,
+    epochs: range,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> list[float]:
     """As `keras.Model.fit`, which would prepare batches ahead: but what is drawn is drawn by the
     model as it is now.

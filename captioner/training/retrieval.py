@@ -21,8 +21,8 @@ LEAST = 1.5  # the score of a caption that is taken
 
 def retrieve(
     captions: Sequence[str],
-    known: np.ndarray,
-    odds: np.ndarray,
+    labels: np.ndarray,
+    logits: np.ndarray,
     common: np.ndarray,
     concepts: Sequence[str],
 ) -> list[tuple[str, ...]]:
@@ -34,8 +34,8 @@ def retrieve(
 
     Args:
         captions: of other photographs.
-        known: `float[N, C]`, how sure it is that a photograph shows a concept; 0 where unknown.
-        odds: `float[N, C]`, what the head finds.
+        labels: `float[N, C]`, how sure it is that a photograph shows a concept; 0 where unknown.
+        logits: `float[N, C]`, what the head finds.
         common: `float[C]`, the share of photographs that show each concept.
         concepts: the C words.
 
@@ -51,23 +51,23 @@ def retrieve(
         words = tokenize(caption)
         if not SHORTEST <= len(words) <= LONGEST:
             continue
-        named = {places[word] for word in words if word in places}
+        places_named = {places[word] for word in words if word in places}
         others = sum(word not in places and word not in FUNCTION_WORDS for word in set(words))
-        if len(named) < 2 or others > 1:
+        if len(places_named) < 2 or others > 1:
             continue
-        rows += [len(kept)] * len(named)
-        columns += sorted(named)
+        rows += [len(kept)] * len(places_named)
+        columns += sorted(places_named)
         foreign.append(others)
         kept.append(caption)
     if not kept:
-        return [()] * len(known)
+        return [()] * len(labels)
     names = np.zeros((len(kept), len(concepts)), "float32")
     names[rows, columns] = 1
-    found = 1 / (1 + np.exp(-odds))
-    likely = np.where(known > 0, np.maximum(known, 0.5), np.minimum(found, 0.6))
+    found = 1 / (1 + np.exp(-logits))
+    likely = np.where(labels > 0, np.maximum(labels, 0.5), np.minimum(found, 0.6))
     gains = np.log(likely + FLOOR) - RARITY * np.log(common + FLOOR) - PRICE
     chosen = []
-    for start in range(0, len(known), 200):
+    for start in range(0, len(labels), 200):
         scores = names @ gains[start : start + 200].T.astype("float32")
         scores -= FOREIGN * np.array(foreign, "float32")[:, None]
         for column in scores.T:

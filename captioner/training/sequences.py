@@ -83,8 +83,8 @@ def grouped(
         words = (targets[key] != PAD) * shares
         weights[key] = words * advantages
         total += float(words.sum())
-        if asked := [s.question for s in sequences if s.question is not None]:
-            questions = np.full((rows, len(asked[0])), PAD, "int32")
+        if encoded := [s.question for s in sequences if s.question is not None]:
+            questions = np.full((rows, len(encoded[0])), PAD, "int32")
             for i, sequence in enumerate(group):
                 questions[i] = sequence.question
             inputs[f"{key}_questions"] = questions

@@ -34,7 +34,7 @@ from captioner.training.sequences import Arrays, Kind, TokenSequence
 
 VERSIONS = 3  # imagined for each group of sentences
 LIKE = 6  # photographs, of which one is drawn
-NOISE, SPREAD = 0.5, 1.7  # standard deviations of log-odds that are found, and of imagined ones
+NOISE, SPREAD = 0.5, 1.7  # standard deviations of logits that are found, and of imagined ones
 EMPTY = 0.1  # share of slots that are left empty
 GROUPS, EACH = 64, 2  # groups in a batch, and captions and questions of each
 
@@ -73,8 +73,10 @@ def read_texts(path: Path) -> list[Text]:
             entry = json.loads(line)
             captions, objects = entry["captions"], entry.get("objects", [])
             questions = [(q["question"], tuple(q["answers"])) for q in entry.get("questions", [])]
-            asked = [text for question, answers in questions for text in (question, *answers)]
-            if not all(isinstance(text, str) for text in (*captions, *objects, *asked)):
+            question_texts = [
+                text for question, answers in questions for text in (question, *answers)
+            ]
+            if not all(isinstance(text, str) for text in (*captions, *objects, *question_texts)):
                 raise TypeError("captions, objects, questions and answers are texts")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DatasetError(f"{path}:{number}: no captions ({error!r})") from error
@@ -94,77 +96,81 @@ class Sentences:
         captions: of each of G groups its captions, `int32[T + 1]` each.
         questions: of each group its questions, with answers of U steps.
         concepts: `int32[G, VERSIONS, K]`, words of the vocabulary.
-        odds: `float16[G, VERSIONS, K]`, log-odds of these.
+        logits: `float16[G, VERSIONS, K]`, logits of these.
         steps: T, and U.
     """
 
     captions: Sequence[Sequence[np.ndarray]]
     questions: Sequence[Sequence[EncodedQuestion]]
     concepts: np.ndarray
-    odds: np.ndarray
+    logits: np.ndarray
     steps: tuple[int, int]
 
     def batch(self, rng: np.random.Generator) -> tuple[Arrays, list[Kind]]:
-        """Some of them: "concepts" `int32[GROUPS, K]` and "odds" `float32[GROUPS, K]`, and their
+        """Some of them: "concepts" `int32[GROUPS, K]` and "logits" `float32[GROUPS, K]`, and their
         captions and answers as `captioner.training.sequences.grouped` takes them."""
         groups = rng.integers(0, len(self.concepts), GROUPS)
         versions = rng.integers(0, VERSIONS, GROUPS)
         concepts = self.concepts[groups, versions]
         captions, answers = [], []
         for row, group in enumerate(groups):
-            for tokens in drawn(self.captions[group], rng):
+            for tokens in sampled(self.captions[group], rng):
                 captions.append(TokenSequence(tokens, row))
-            for question, said in drawn(self.questions[group], rng):
-                answers.append(TokenSequence(rng.choice(said), row, question=question))
+            for question, answer_choices in sampled(self.questions[group], rng):
+                answers.append(TokenSequence(rng.choice(answer_choices), row, question=question))
         kinds: list[Kind] = [("texts", captions, self.steps[0], GROUPS * EACH)]
         if any(self.questions):
             kinds.append(("text_answers", answers, self.steps[1], GROUPS * EACH))
         inputs = {
             "concepts": np.where(rng.random(concepts.shape) < EMPTY, PAD, concepts),
-            "odds": self.odds[groups, versions].astype("float32"),
+            "logits": self.logits[groups, versions].astype("float32"),
         }
         return inputs, kinds
 
 
-def drawn(choices: Sequence[Any], rng: np.random.Generator) -> list[Any]:
+def sampled(choices: Sequence[Any], rng: np.random.Generator) -> list[Any]:
     """Up to `EACH` of some choices."""
     return [choices[i] for i in rng.permutation(len(choices))[:EACH]]
 
 
 def imagined(
-    said: np.ndarray, shown: np.ndarray, odds: np.ndarray, slots: int, rng: np.random.Generator
+    mentioned: np.ndarray,
+    shown: np.ndarray,
+    logits: np.ndarray,
+    slots: int,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The concepts that a head might have found, had there been photographs.
 
     Args:
-        said: `float[G, C]`, the share of the sentences of a group that name each concept.
+        mentioned: `float[G, C]`, the share of the sentences of a group that name each concept.
         shown: `float[N, C]`, the same of photographs that there are.
-        odds: `float[N, C]`, what the head finds in these.
+        logits: `float[N, C]`, what the head finds in these.
         slots: K, how many of the likeliest are wanted.
         rng: a generator.
 
     Returns:
-        Indices of concepts `int16[G, VERSIONS, K]`, and their log-odds `float16[G, VERSIONS, K]`.
+        Indices of concepts `int16[G, VERSIONS, K]`, and their logits `float16[G, VERSIONS, K]`.
     """
     # Rare concepts say more about what a photograph is like.
     weights = np.log(1 / np.clip((shown > 0).mean(0), 1e-3, 1))
     vectors = shown * weights
     vectors = (vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1)).astype("float32")
     clear = shown > 0.3
-    middle = odds[clear].mean() if clear.any() else 0.0
-    typical = (np.where(clear, odds, 0).sum(0) + 5 * middle) / (clear.sum(0) + 5)
-    ids = np.zeros((len(said), VERSIONS, slots), "int16")
-    found = np.zeros((len(said), VERSIONS, slots), "float16")
-    for start in range(0, len(said), 500):
+    middle = logits[clear].mean() if clear.any() else 0.0
+    typical = (np.where(clear, logits, 0).sum(0) + 5 * middle) / (clear.sum(0) + 5)
+    ids = np.zeros((len(mentioned), VERSIONS, slots), "int16")
+    found = np.zeros((len(mentioned), VERSIONS, slots), "float16")
+    for start in range(0, len(mentioned), 500):
         rows = slice(start, start + 500)
-        share = said[rows]
+        share = mentioned[rows]
         near = np.argpartition(-(share * weights) @ vectors.T, min(LIKE, len(vectors) - 1), axis=1)[
             :, :LIKE
         ]
         for version in range(VERSIONS):
             like = near[np.arange(len(near)), rng.integers(0, near.shape[1], len(near))]
             there, alike = share > 0, shown[like] > 0
-            guessed = odds[like] + rng.normal(0, NOISE, share.shape)
+            guessed = logits[like] + rng.normal(0, NOISE, share.shape)
             imagined = typical + rng.normal(0, SPREAD, share.shape)
             imagined = imagined + 0.7 * np.log(np.clip(share, 0.1, 1))
             kept = alike & (rng.random(share.shape) < 0.6)
@@ -181,7 +187,7 @@ def sentences(
     texts: Sequence[Text], model: Captioner, found: tuple[np.ndarray, np.ndarray]
 ) -> Sentences:
     """Texts, encoded for a model, with what is `imagined` for them."""
-    ids, odds = found
+    ids, logits = found
     encode = model.vocabulary.encode
     captions = [
         [encode(caption, model.steps, model.config.caption_words) for caption in text.captions]
@@ -195,4 +201,4 @@ def sentences(
         )
         for text in texts
     ]
-    return Sentences(captions, questions, model.concept_ids[ids], odds, (model.steps, steps))
+    return Sentences(captions, questions, model.concept_ids[ids], logits, (model.steps, steps))

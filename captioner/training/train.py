@@ -126,8 +126,8 @@ def _carry_out(recipe: Recipe, output: Path) -> None:
     # Not before: a run that is refused, or has no such encoder, writes nothing.
     run = Run(output, settings)
     checks.save()
-    story: dict[str, Any] = {
-        "data": data.story(),
+    provenance: dict[str, Any] = {
+        "data": data.provenance(),
         **origin,
         "recipe": recipe.settings(),
         "weight_decay": WEIGHT_DECAY,
@@ -137,19 +137,19 @@ def _carry_out(recipe: Recipe, output: Path) -> None:
         "phases": [],
     }
     for phase in recipe.phases:
-        story["phases"].append({"name": phase.name, "chosen_epoch": None})
+        provenance["phases"].append({"name": phase.name, "chosen_epoch": None})
         if phase.name not in run.finished:
             if phase is not recipe.phases[0]:
                 model = Captioner.from_preset(output)  # the best of the phases before
-            work = phases.Work(model, phase, data, output, story, run.best())
-            phases.CARRIED_OUT[phase.name](work)
+            context = phases.PhaseContext(model, phase, data, output, provenance, run.best())
+            phases.CARRIED_OUT[phase.name](context)
             run.finish(phase.name)
             shutil.rmtree(output / "backup")
-        story["phases"][-1]["chosen_epoch"] = run.finished[phase.name]
-        story["phases"][-1]["log"] = run.log(phase.name)
+        provenance["phases"][-1]["chosen_epoch"] = run.finished[phase.name]
+        provenance["phases"][-1]["log"] = run.log(phase.name)
     metadata = presets.read_metadata(output)
     with presets.replacement(output) as new:
-        presets.write_json(new / presets.METADATA, {**metadata, "training": story})
+        presets.write_json(new / presets.METADATA, {**metadata, "training": provenance})
     shutil.rmtree(output / "cache", ignore_errors=True)  # gigabytes that nobody needs any more
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from captioner.generation.batching import Searches, generate
+from captioner.generation.batching import CaptionModel, generate
 from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam
 
@@ -35,7 +35,7 @@ class Batcher:
         model: what writes. It is called from a thread of its own, one batch after the other.
     """
 
-    def __init__(self, model: Searches) -> None:
+    def __init__(self, model: CaptionModel) -> None:
         self.model = model
         self._queue: asyncio.Queue[Request] = asyncio.Queue(WAITING)
         self._thread = ThreadPoolExecutor(1)

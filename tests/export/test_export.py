@@ -106,7 +106,7 @@ def test_samples_are_those_of_keras(both):
 def test_confidences_are_those_of_keras(both, monkeypatch):
     means = both[0].encode(np.stack(PHOTOGRAPHS)).mean(axis=1, dtype=float)
     apart = means[0] - means[1]
-    weights = 2 * apart / (apart @ apart)  # log-odds that differ by 2
+    weights = 2 * apart / (apart @ apart)  # logits that differ by 2
     photograph = (float(-weights @ means.mean(axis=0)), *weights.tolist())
     calibration = Calibration((0.5, 1.0, 0.2, 3.0, 1.0), (0.1, 1.0, 0.2, -1.0, 2.0), photograph)
     for model in both:
@@ -163,7 +163,7 @@ def test_the_command_writes_a_folder_once(preset, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("the same words; log-probabilities within ")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"encoder.onnx", "search.onnx"}
     assert main(call) == 1
-    assert capsys.readouterr().err.endswith("out: is there already; name another folder\n")
+    assert capsys.readouterr().err.endswith("out: already exists; choose a new folder\n")
 
 
 def test_other_formats_need_a_folder(capsys):

@@ -89,11 +89,11 @@ def test_where_it_is_not_sure_that_there_is_a_list_nothing_changes(text):
 
 def test_the_text_of_words():
     words = "a airplane 's sink toilet and a mirror".split()
-    assert text_of(words, asked=False) == "An airplane's sink, toilet and a mirror."
-    assert text_of("a orange".split(), asked=True) == "an orange"
-    assert text_of([], asked=False) == ""
+    assert text_of(words, is_answer=False) == "An airplane's sink, toilet and a mirror."
+    assert text_of("a orange".split(), is_answer=True) == "an orange"
+    assert text_of([], is_answer=False) == ""
 
 
 def test_commas_do_not_change_the_words():
     words = "a kitchen with a stove sink and a refrigerator".split()
-    assert tokenize(text_of(words, asked=False)) == words
+    assert tokenize(text_of(words, is_answer=False)) == words

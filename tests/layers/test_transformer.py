@@ -78,10 +78,10 @@ def test_steps_with_kept_keys_are_the_pass_over_all_words(concepts, conditioned)
     condition = numbers(4, 3, seed=1) if conditioned else None
     slots = None
     if concepts:
-        ids, odds = np.array([[4, 5, 6], [7, 8, 9]]), numbers(2, 3)
+        ids, logits = np.array([[4, 5, 6], [7, 8, 9]]), numbers(2, 3)
         evidence = np.full((2, 3, 4), 0.25, "float32")
         present = np.array([[True, True, False], [True, True, True]])
-        slots = decoder.concept_slots(ids, odds, present, evidence)
+        slots = decoder.concept_slots(ids, logits, present, evidence)
     memory = decoder.memory(numbers(2, 4, 7), concepts=slots)
     logits, weights = decoder(TOKENS, memory, condition)
     assert logits.shape == (4, 5, 12)

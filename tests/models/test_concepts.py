@@ -39,12 +39,12 @@ def features(model):
 
 
 def test_the_likeliest_concepts_with_the_regions_that_speak_for_them(model, features):
-    ids, odds, regions = map(np.array, model.concepts(features))
+    ids, logits, regions = map(np.array, model.concepts(features))
     kernel, bias = model.concept_head.get_weights()
     scores = features @ kernel + bias  # [B, R, N]
     pooled = np.log(np.exp(scores).mean(axis=1))
     np.testing.assert_array_equal(ids, np.argsort(-pooled, axis=1)[:, :2])
-    np.testing.assert_allclose(odds, -np.sort(-pooled, axis=1)[:, :2], rtol=1e-4)
+    np.testing.assert_allclose(logits, -np.sort(-pooled, axis=1)[:, :2], rtol=1e-4)
     for b in range(3):
         for k in range(2):
             shares = np.exp(scores[b, :, ids[b, k]])
@@ -68,7 +68,7 @@ def test_texts_are_learned_beside_captions(model, features):
         "features": features,
         "captions": np.full((3, 2, 5), 5),
         "concepts": np.array([[5, 0], [6, 7]]),
-        "odds": np.zeros((2, 2), "float32"),
+        "logits": np.zeros((2, 2), "float32"),
         "texts": np.full((2, 3, 5), 6),
     }
     logits = model(inputs)

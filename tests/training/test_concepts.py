@@ -35,26 +35,26 @@ def test_targets_are_shares_of_captions_and_labels():
 
 def test_the_loss_is_a_weighted_cross_entropy():
     wanted = np.array([[[1, 1], [0.5, 0.5], [0, 0]]], "float32")
-    odds = np.array([[2.0, -1.0, 7.0]], "float32")
-    p = 1 / (1 + np.exp(-odds[0]))
+    logits = np.array([[2.0, -1.0, 7.0]], "float32")
+    p = 1 / (1 + np.exp(-logits[0]))
     expected = -np.log(p[0]) - 0.5 * (0.5 * np.log(p[1]) + 0.5 * np.log(1 - p[1]))
-    np.testing.assert_allclose(weighted_cross_entropy(wanted, odds), [expected], rtol=1e-5)
+    np.testing.assert_allclose(weighted_cross_entropy(wanted, logits), [expected], rtol=1e-5)
 
 
 def test_average_precision_by_hand():
     wanted = np.array([[1.0, 1], [0, 0], [1, 0], [0, 0]])
-    odds = np.array([[3.0, 0], [2, 0], [1, 0], [0, 0]])
+    logits = np.array([[3.0, 0], [2, 0], [1, 0], [0, 0]])
     # Ranks 1 and 3 of the first concept; the second one is too rare to count.
-    assert average_precision(wanted, odds, least=2) == pytest.approx((1 / 1 + 2 / 3) / 2)
-    assert average_precision(wanted, odds, least=3) == 0
+    assert average_precision(wanted, logits, least=2) == pytest.approx((1 / 1 + 2 / 3) / 2)
+    assert average_precision(wanted, logits, least=3) == 0
 
 
 def test_the_detector_finds_what_the_captioner_does(toy):
     model = toy(concepts=("dog", "cat", "grass"), concept_slots=3)
     photographs = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
-    ids, odds, _ = (np.asarray(x) for x in model.concepts(model.features(photographs)))
+    ids, logits, _ = (np.asarray(x) for x in model.concepts(model.features(photographs)))
     found = np.asarray(detector(model)(photographs))
-    np.testing.assert_allclose(np.take_along_axis(found, ids, axis=1), odds, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(np.take_along_axis(found, ids, axis=1), logits, rtol=1e-4, atol=1e-5)
 
 
 def test_the_head_learns_from_mean_features(toy):
@@ -65,5 +65,5 @@ def test_the_head_learns_from_mean_features(toy):
     wanted[..., 0] = features[:, :2] > 0
     # By chance a class would be ranked at 0.5.
     fit_head(model, features * 10, wanted, seed=0)
-    odds = np.asarray(model.concept_head(features))
-    assert average_precision(wanted[..., 0], odds) > 0.8
+    logits = np.asarray(model.concept_head(features))
+    assert average_precision(wanted[..., 0], logits) > 0.8

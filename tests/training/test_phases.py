@@ -49,9 +49,9 @@ def recipe(tmp_path, toy_encoder):
         data={"colours": Source(format="jsonl", root=tmp_path / "data.jsonl")},
         phases=(
             replace(CONCEPTS, epochs=2, learning_rate=0.01),
-            replace(FROZEN, epochs=6, learning_rate=0.02, average=0.5),
+            replace(FROZEN, epochs=6, learning_rate=0.02, ema_momentum=0.5),
             replace(FINE_TUNE, epochs=1),
-            replace(SELF_CRITICAL, epochs=2, named=1.0),
+            replace(SELF_CRITICAL, epochs=2, object_reward=1.0),
         ),
         model=CaptionerConfig(
             encoder="toy", image_size=64, max_words=8, question_units=8, concept_slots=3, **sizes
@@ -73,14 +73,14 @@ def test_a_recipe_is_carried_out_and_resumed(recipe, tmp_path, monkeypatch):
 
     def interrupt(self, epoch, logs=None):
         scored(self, epoch, logs)
-        if self.story["phases"][-1]["name"] == "self-critical" and epoch == 1:
+        if self.provenance["phases"][-1]["name"] == "self-critical" and epoch == 1:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(dev_scores.DevScores, "on_epoch_end", interrupt)
     with pytest.raises(KeyboardInterrupt):
         carry_out(recipe, output)
     monkeypatch.undo()
-    monkeypatch.setattr(phases, "find_concepts", None)  # is not done again
+    monkeypatch.setattr(phases, "train_concepts", None)  # is not done again
     from conftest import with_toy_encoder
 
     import captioner.models.captioner as module
@@ -95,12 +95,12 @@ def test_a_recipe_is_carried_out_and_resumed(recipe, tmp_path, monkeypatch):
     assert {"picture", "red", "blue", "green"} <= set(model.config.concepts)
     finished = json.loads((output / "run.json").read_text())["finished"]
     assert list(finished) == ["concepts", "frozen", "fine-tune", "self-critical"]
-    story = presets.read_metadata(output)["training"]
-    assert story["data"]["texts"] == {"captions": 12, "questions": 0}
-    assert story["recipe"]["phases.self-critical.named"] == 1.0
+    provenance = presets.read_metadata(output)["training"]
+    assert provenance["data"]["texts"] == {"captions": 12, "questions": 0}
+    assert provenance["recipe"]["phases.self-critical.object_reward"] == 1.0
     rows = (output / "logs" / "self-critical.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "0", "1"]
-    assert "drawn_captions_" in rows[0]
+    assert "sampled_captions_" in rows[0]
     precision = (output / "logs" / "concepts.csv").read_text().splitlines()
     assert precision[0] == "epoch,loss,val_average_precision,val_score"
     # No photograph in green had a caption of its own.
@@ -151,9 +151,9 @@ def test_what_nobody_speaks_of_gets_the_captions_of_others(recipe):
 
     data = Data.read(recipe, Checks())
     rare = replace(data, photographs=data.photographs + data.photographs[:2] * 100)
-    odds = np.full((len(rare.photographs), len(rare.concepts)), -6.0)
-    odds[[i for i, p in enumerate(rare.photographs) if p.objects]] = 3.0  # and else nothing
-    found = phases.with_retrieved(rare, odds)
+    logits = np.full((len(rare.photographs), len(rare.concepts)), -6.0)
+    logits[[i for i, p in enumerate(rare.photographs) if p.objects]] = 3.0  # and else nothing
+    found = phases.with_retrieved(rare, logits)
     green = [p for p in found if p.objects]
     assert len(green) == 8
     assert {p.captions for p in green} == {("a big picture all green here",)}

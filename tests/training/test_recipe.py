@@ -35,7 +35,7 @@ times = 3
 [phases.concepts]
 [phases.frozen]
 epochs = 2
-average = 0.9
+ema_momentum = 0.9
 """
 
 
@@ -58,7 +58,7 @@ def test_a_recipe_is_read_with_its_defaults(path):
     assert [phase.name for phase in recipe.phases] == ["concepts", "frozen"]
     concepts, frozen = recipe.phases
     assert concepts == CONCEPTS
-    assert (frozen.epochs, frozen.average) == (2, 0.9)
+    assert (frozen.epochs, frozen.ema_momentum) == (2, 0.9)
     assert frozen.learning_rate == FROZEN.learning_rate
     assert (recipe.model.units, recipe.model.dropout, recipe.model.embedding_size) == (64, 0.0, 256)
     assert (recipe.concepts, recipe.texts) == (7, root / "said.jsonl.gz")
@@ -70,14 +70,14 @@ def test_changes_take_the_place_of_what_the_file_says(path):
     changes = [
         "root=/data",
         "phases.frozen.epochs=5",
-        "phases.self-critical.named = 0.5",
+        "phases.self-critical.object_reward = 0.5",
         "model.cell=gru",
         "retrieve=true",
     ]
     recipe = Recipe.read(path, changes)
     assert recipe.data["flickr8k"].root == Path("/data/flickr8k")
     assert recipe.phases[1].epochs == 5
-    assert recipe.phases[2].named == 0.5 and recipe.phases[2].name == SELF_CRITICAL.name
+    assert recipe.phases[2].object_reward == 0.5 and recipe.phases[2].name == SELF_CRITICAL.name
     assert recipe.model.cell == "gru" and recipe.retrieve
     # No file of that name lies there: it is the name of a preset, or "imagenet".
     assert recipe.encoder_weights == "w.weights.h5"
@@ -89,7 +89,10 @@ def test_changes_take_the_place_of_what_the_file_says(path):
     ("change", "message"),
     [
         ("epochs=3", "no setting epochs; there are asked_min_count, batch_size"),
-        ("phases.frozen.rate=3", r"no setting phases\.frozen\.rate; there are answers, average"),
+        (
+            "phases.frozen.rate=3",
+            r"no setting phases\.frozen\.rate; there are answers, cross_entropy",
+        ),
         ("phases.thaw.epochs=3", "no phase 'thaw'; there are concepts, frozen, fine-tune"),
         ("phases.frozen.epochs=three", "epochs is 'three', which is no int"),
         ("phases.frozen.epochs=true", "epochs is True, which is no int"),

@@ -9,7 +9,7 @@ from captioner.training.batches import Batches, Photograph
 from captioner.training.fit import compile_model, new_optimizer
 from captioner.training.recipe import SELF_CRITICAL
 from captioner.training.reinforce import (
-    Drawn,
+    SampledBatches,
     Trainer,
     can_be_judged,
     rewards,
@@ -25,7 +25,7 @@ PHOTOGRAPHS = [
 def test_the_reward_is_cider_with_the_end_and_more_for_an_object(toy):
     model = toy()
     ids = model.vocabulary.ids
-    reward = rewards(model, PHOTOGRAPHS, named=0.7)
+    reward = rewards(model, PHOTOGRAPHS, object_reward=0.7)
     cider = Cider([[[*ids(c), END] for c in p.captions] for p in PHOTOGRAPHS])
     runs = [*ids("the dog runs"), END]
     assert reward(0, runs) == pytest.approx(cider.score(runs, 0) + 0.7)
@@ -51,14 +51,16 @@ def drawn(toy):
     model.encoder.trainable = False
     features = np.random.default_rng(0).normal(size=(3, model.regions, 12)).astype("float32")
     known = Batches(PHOTOGRAPHS, lambda i, m, r: features[i], "features", model, 2, seed=0)
-    reward = rewards(model, PHOTOGRAPHS, named=1.0)
-    return Drawn(model, PHOTOGRAPHS, lambda i: features[i], reward, known, SELF_CRITICAL, seed=0)
+    reward = rewards(model, PHOTOGRAPHS, object_reward=1.0)
+    return SampledBatches(
+        model, PHOTOGRAPHS, lambda i: features[i], reward, known, SELF_CRITICAL, seed=0
+    )
 
 
 def test_what_is_drawn_weighs_what_it_is_better_than_the_others(drawn):
     assert len(drawn) == 1 and len(drawn.indices) == 4
     inputs, targets, weights = drawn[0]
-    names = [name for name in targets if name.startswith("drawn")]
+    names = [name for name in targets if name.startswith("sampled")]
     rows = np.concatenate([inputs[f"{name}_rows"] for name in names])
     gains = np.concatenate([weights[name][:, 0] for name in names])
     for name in names:
@@ -97,7 +99,7 @@ def test_rewarded_captions_become_likelier(drawn):
             [
                 drawn.reward(order[row], caption[caption != PAD])
                 for name, captions in targets.items()
-                if name.startswith("drawn")
+                if name.startswith("sampled")
                 for row, caption in zip(inputs[f"{name}_rows"], captions, strict=True)
                 if caption.any()
             ]

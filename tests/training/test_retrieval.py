@@ -16,9 +16,9 @@ CAPTIONS = [
 def test_captions_fit_what_is_known_and_found():
     known, common = np.zeros((3, 5)), np.full(5, 0.01)
     known[0, 0] = known[1, 1] = known[1, 2] = 0.8
-    odds = np.full((3, 5), -6.0)
-    odds[0, 3] = odds[1, 4] = 2.0
-    dog, cat, nothing = retrieve(CAPTIONS, known, odds, common, CONCEPTS)
+    logits = np.full((3, 5), -6.0)
+    logits[0, 3] = logits[1, 4] = 2.0
+    dog, cat, nothing = retrieve(CAPTIONS, known, logits, common, CONCEPTS)
     assert [c.lower().strip(" .") for c in dog] == ["a dog is running on the grass there"]
     assert cat == ("a cat is sleeping on a red bed",)
     assert nothing == ()

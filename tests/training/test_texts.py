@@ -51,15 +51,15 @@ def test_a_malformed_line_is_named(tmp_path, content, message):
 def test_what_is_said_is_mostly_found_and_what_is_not_is_mostly_left_out():
     rng = np.random.default_rng(0)
     shown = (rng.random((200, 40)) < 0.1).astype("float32")
-    odds = np.where(shown > 0, 2.0, -4.0) + rng.normal(0, 0.5, shown.shape)
+    logits = np.where(shown > 0, 2.0, -4.0) + rng.normal(0, 0.5, shown.shape)
     said = (rng.random((100, 40)) < 0.1).astype("float32")
-    ids, found = imagined(said, shown, odds, 8, np.random.default_rng(1))
+    ids, found = imagined(said, shown, logits, 8, np.random.default_rng(1))
     assert ids.shape == found.shape == (100, VERSIONS, 8)
     assert (np.diff(found.astype("float32"), axis=-1) <= 0).all()  # the likeliest first
     true = np.take_along_axis(said[:, None].repeat(VERSIONS, 1), ids.astype(int), axis=-1) > 0
     assert true.sum() / (VERSIONS * said.sum()) > 0.8
     assert found[true].mean() > found[~true].mean() + 2
-    again, _ = imagined(said, shown, odds, 8, np.random.default_rng(1))
+    again, _ = imagined(said, shown, logits, 8, np.random.default_rng(1))
     np.testing.assert_array_equal(ids, again)
 
 
@@ -68,7 +68,7 @@ def test_a_batch_of_sentences(toy):
     found = np.array([[[0, 2]] * VERSIONS, [[1, 0]] * VERSIONS]), np.zeros((2, VERSIONS, 2))
     texts = [Text(("the dog runs",)), Text(("a cat sits", "left"))]
     drawn, kinds = sentences(texts, model, found).batch(np.random.default_rng(0))
-    assert drawn["concepts"].shape == drawn["odds"].shape == (GROUPS, 2)
+    assert drawn["concepts"].shape == drawn["logits"].shape == (GROUPS, 2)
     words = model.vocabulary.words
     ((name, captions, steps, most),) = kinds  # nothing was asked
     assert (name, steps, most) == ("texts", model.steps, GROUPS * EACH)

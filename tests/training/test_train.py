@@ -90,21 +90,21 @@ def test_two_phases_end_in_a_preset(dataset, tmp_path, encoder_weights):
     output = tmp_path / "run"
     run(dataset, output, encoder_weights, fine_tune=True)
     phases = ["frozen", "fine-tune"]
-    story = presets.read_metadata(output)["training"]
+    provenance = presets.read_metadata(output)["training"]
     finished = json.loads((output / "run.json").read_text())["finished"]
     assert finished["frozen"] == 1 and list(finished) == phases
     # The last phase may not have been the best.
-    assert {phase["name"]: phase["chosen_epoch"] for phase in story["phases"]} == finished
-    assert [len(phase["log"]) for phase in story["phases"]] == [1, 1]
+    assert {phase["name"]: phase["chosen_epoch"] for phase in provenance["phases"]} == finished
+    assert [len(phase["log"]) for phase in provenance["phases"]] == [1, 1]
     assert not (output / "cache").exists()
-    assert story["data"] == {
+    assert provenance["data"] == {
         "captions-csv": {
             "train": {"photographs": 16, "captions": 32, "questions": 0},
             "dev": {"photographs": 8, "captions": 16, "questions": 0},
             "times": 1,
         }
     }
-    assert story["encoder_started_from"]["sha256"] == presets.sha256(encoder_weights)
+    assert provenance["encoder_started_from"]["sha256"] == presets.sha256(encoder_weights)
     words = Captioner.from_preset(output).vocabulary.words
     assert words[4:] == ["a", "all", "picture", "blue", "red"]
     for phase in phases:

@@ -14,7 +14,7 @@ from captioner.training.dev_scores import DevScores
 DPI = 60  # of the pictures, which are kept for every epoch
 
 
-class Board(keras.callbacks.Callback):
+class TensorBoardLogger(keras.callbacks.Callback):
     """Writes captions as text, and where their words looked as images.
 
     Args:
