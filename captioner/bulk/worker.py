@@ -16,7 +16,7 @@ from captioner.data.images import ImageError, load_image
 from captioner.generation.batching import batched
 
 if TYPE_CHECKING:
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
     from captioner.generation.results import Caption
 
 BATCH = 32  # photographs written about together

@@ -112,10 +112,10 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
         compare,
         questions,
         export,
-        completion,
     )
     for subcommand in every:
         subcommand.add(subcommands)
+    completion.add(subcommands, parser)
     return parser, subcommands.choices
 
 

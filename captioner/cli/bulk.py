@@ -11,7 +11,7 @@ from captioner.cli.progress import progress
 from captioner.generation import BEAM_WIDTH
 
 if TYPE_CHECKING:
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
 
 
 def add(subcommands: Subcommands) -> None:

@@ -28,7 +28,7 @@ from captioner.generation import BEAM_WIDTH
 if TYPE_CHECKING:
     import numpy as np
 
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
     from captioner.generation.results import Caption
 
 BATCH = 32  # photographs written about before the next ones

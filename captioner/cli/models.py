@@ -9,7 +9,7 @@ from captioner.presets import DEFAULT_PRESET, PresetError, has_graphs
 
 if TYPE_CHECKING:
     from captioner.data.images import Source
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
     from captioner.generation.results import Caption
     from captioner.models.captioner import Captioner
     from captioner.runtime.captioner import OnnxCaptioner

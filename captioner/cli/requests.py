@@ -18,7 +18,7 @@ from captioner.cli.console import report
 
 if TYPE_CHECKING:
     from captioner.data.images import Source
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,14 @@ It runs on anything that searches: a Keras model, or an exported graph without K
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from captioner.data.vocabulary import PAD
-from captioner.generation.results import (
-    OUTPUTS,
-    Caption,
-    Concept,
-    Writer,
-    caption_of,
-    concepts_of,
-)
+from captioner.generation.captions import caption_of, concepts_of
+from captioner.generation.model import CaptionModel
+from captioner.generation.results import OUTPUTS, Caption, Concept
 from captioner.generation.samplers import Beam, Sampling, Seed
 
 BATCH = 32  # photographs written about together
@@ -25,26 +20,6 @@ GROUPS = 10 * BATCH  # or questions answered, at most
 
 Item = TypeVar("Item")
 Questions = Sequence[Sequence[str | None]]  # of each row; None asks for a caption
-
-
-class CaptionModel(Writer, Protocol):
-    """What runs the search: a Keras model, or an exported graph."""
-
-    config: Any
-
-    @property
-    def answers(self) -> bool:
-        """Whether it can be asked."""
-
-    @property
-    def steps(self) -> int:
-        """T, the number of tokens of the longest sentence written, its end token included."""
-
-    def encode(self, photographs: np.ndarray) -> np.ndarray:
-        """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`, if it reads those."""
-
-    def search(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        """What `captioner.generation.loop.Generator` writes, of arrays as arrays."""
 
 
 def generate(

@@ -11,7 +11,6 @@ import numpy as np
 from keras import ops
 
 from captioner.data.vocabulary import END, PAD, Vocabulary
-from captioner.generation.photographs import WritesAboutPhotographs
 from captioner.generation.prose import text_of
 from captioner.generation.rules import Rules
 from captioner.layers.image_encoder import build_encoder
@@ -20,6 +19,7 @@ from captioner.layers.tensor import Tensor
 from captioner.layers.text_encoder import TextEncoder
 from captioner.models.base import ConditionalLanguageModel, Inputs
 from captioner.models.config import CaptionerConfig
+from captioner.models.photographs import PhotographMixin
 
 # What training does to the concepts of a photograph: the share of slots that are left empty, and
 # the standard deviation of noise on their logits.
@@ -29,7 +29,7 @@ SEQUENCES = re.compile(r"(captions|answers|texts|text_answers)(_\d+)?")
 
 
 @keras.saving.register_keras_serializable("captioner")
-class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
+class Captioner(ConditionalLanguageModel, PhotographMixin):
     """Show, Attend and Tell (Xu et al., 2015) with soft attention over the regions of a CNN.
 
     Beside the regions the memory may offer concepts: the words that a head over the encoder finds

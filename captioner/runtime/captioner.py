@@ -14,9 +14,9 @@ import numpy as np
 
 from captioner import presets
 from captioner.generation.confidence import Calibration
-from captioner.generation.photographs import WritesAboutPhotographs
 from captioner.generation.prose import text_of
 from captioner.models.config import CaptionerConfig
+from captioner.models.photographs import PhotographMixin
 from captioner.presets import PresetError
 from captioner.runtime.graph import Graph, read_weights
 from captioner.runtime.processes import PerProcess
@@ -24,7 +24,7 @@ from captioner.runtime.processes import PerProcess
 SEARCHED = 8  # photographs that a thread writes about together
 
 
-class OnnxCaptioner(WritesAboutPhotographs):
+class OnnxCaptioner(PhotographMixin):
     """Writes what the Keras `Captioner` of the same preset writes, and is there in an instant.
 
     It has the same `caption`, `answer` and `sample`; it cannot be trained.
@@ -42,7 +42,7 @@ class OnnxCaptioner(WritesAboutPhotographs):
     def __init__(
         self, folder: Path, calibration: Calibration | None = None, threads: int | None = None
     ) -> None:
-        self.config = presets.read_config(folder, CaptionerConfig)
+        self.config = presets.read_config(folder, CaptionerConfig.from_json)
         self.vocabulary = presets.read_vocabulary(folder)
         self.calibration = calibration
         self._made_of = folder.resolve(), calibration, threads

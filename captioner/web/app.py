@@ -23,7 +23,7 @@ from starlette.routing import Route
 from captioner import __version__
 from captioner.data.images import ImageError, load_image, open_image
 from captioner.data.limits import Limits
-from captioner.generation.batching import CaptionModel
+from captioner.generation.model import CaptionModel
 from captioner.generation.results import Caption, record_of
 from captioner.overlay.page import SIDE, look
 from captioner.web.batcher import Batcher, Busy

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from captioner.generation.batching import CaptionModel, generate
+from captioner.generation.batching import generate
+from captioner.generation.model import CaptionModel
 from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam
 

@@ -1,4 +1,4 @@
-"""What writes about photographs offers its users: captions, answers and samples."""
+"""Captions, answers and samples of photographs, for the users of a model."""
 
 from collections.abc import Iterator, Sequence
 from os import PathLike
@@ -14,8 +14,21 @@ from captioner.generation.samplers import Beam, Sampling
 SHOWN = 480  # pixels of the longer side of a photograph that a caption keeps
 
 
-class WritesAboutPhotographs:
-    """The methods of whatever has what `captioner.generation.batching.generate` needs."""
+class PhotographCaption(Caption):
+    """A `Caption` that a notebook shows as its photograph with hoverable words."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str | None:
+        if self.photograph is None or not self.words:
+            return None
+        from captioner.overlay.page import shown
+
+        return shown(self.photograph, self.words, self.text)
+
+
+class PhotographMixin:
+    """`caption`, `answer` and `sample` of a `CaptionModel` that reads photographs."""
 
     config: Any
 
@@ -137,8 +150,11 @@ class WritesAboutPhotographs:
         rows = zip(sound_images(opened(), size), question_lists, strict=True)
         found = stream(model, rows, sampler=sampler, seed=seed)
         return [
-            [c._replace(candidates=c.candidates[:top], photograph=shown[i]) for c in row]
-            for i, row in enumerate(found)
+            [
+                PhotographCaption(*c)._replace(candidates=c.candidates[:top], photograph=photograph)
+                for c in row
+            ]
+            for row, photograph in zip(found, shown, strict=True)
         ]
 
 
