@@ -31,6 +31,9 @@ class CaptionModel(Protocol):
     def encode(self, photographs: np.ndarray) -> np.ndarray:
         """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`, if it reads those."""
 
+    def search_inputs(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """The inputs of `search` for B items that the model reads, such as photographs."""
+
     def search(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """The outputs of `captioner.generation.loop.Generator`, of arrays as arrays."""
 

@@ -1,10 +1,20 @@
 """Captions, answers and samples of photographs, for the users of a model."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import Any
 
-from captioner.data.images import Source, open_image, small_jpeg, sound_images
+import numpy as np
+
+from captioner.data.images import (
+    Source,
+    load_image,
+    map_ahead,
+    open_image,
+    small_jpeg,
+    squash,
+)
 from captioner.data.tokenizer import has_words
 from captioner.generation import BEAM_WIDTH
 from captioner.generation.batching import stream
@@ -32,10 +42,13 @@ class PhotographMixin:
 
     config: Any
 
-    @property
-    def answers(self) -> bool:
-        """Whether it can be asked."""
-        raise NotImplementedError
+    def search_inputs(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """The "features" of photographs `uint8[S, S, 3]`, which are encoded together, and of
+        features `float[R, C]`, which are taken as they are."""
+        model: Any = self
+        fresh = [array for array in arrays if array.ndim == 3]
+        encoded = iter(model.encode(np.stack(fresh)) if fresh else ())
+        return {"features": np.stack([next(encoded) if a.ndim == 3 else a for a in arrays])}
 
     def caption(
         self, images: Source | Sequence[Source], beam_width: int = BEAM_WIDTH, top: int = 1
@@ -83,7 +96,8 @@ class PhotographMixin:
             ValueError: a question without words, lists for another number of photographs, or a
                 model that only captions.
         """
-        if not self.answers:
+        model: Any = self
+        if not model.answers:
             raise ValueError("this model was trained without questions: it only captions")
         count = len(images) if isinstance(images, list | tuple) else 1
         several = isinstance(questions, list | tuple)
@@ -134,21 +148,17 @@ class PhotographMixin:
         if not 1 <= top <= sampler.width:
             raise ValueError(f"top is {top}, but the search keeps {sampler.width} candidates")
         sources: Any = images if isinstance(images, list | tuple) else [images]
-        question_lists: list[list[str | None]] = questions or [[None]] * len(sources)
-        size = self.config.image_size
-        shown: list[Any] = list(sources)
+        size, shown = self.config.image_size, []
 
-        def opened() -> Iterator[Source]:
-            """The sources; what has no path is opened, and what a notebook shows of it is kept."""
-            for i, source in enumerate(sources):
-                if not isinstance(source, str | PathLike):
-                    source = open_image(source, at_least=2 * size)
-                    shown[i] = small_jpeg(source, SHOWN)
-                yield source
+        def arrays() -> Iterator[np.ndarray]:
+            for array, photograph in map_ahead(functools.partial(_load, size=size), sources):
+                shown.append(photograph)
+                yield array
 
         model: Any = self
-        rows = zip(sound_images(opened(), size), question_lists, strict=True)
-        found = stream(model, rows, sampler=sampler, seed=seed)
+        asked: list[list[str | None]] = questions or [[None]] * len(sources)
+        items = zip(arrays(), asked, strict=True)
+        found = list(stream(model, items, sampler=sampler, seed=seed))
         return [
             [
                 PhotographCaption(*c)._replace(candidates=c.candidates[:top], photograph=photograph)
@@ -156,6 +166,18 @@ class PhotographMixin:
             ]
             for row, photograph in zip(found, shown, strict=True)
         ]
+
+
+def _load(source: Source, size: int) -> tuple[np.ndarray, Any]:
+    """What the model reads of a photograph, and what a notebook shows of it.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    if isinstance(source, str | PathLike):
+        return load_image(source, size), source
+    image = open_image(source, at_least=2 * size)
+    return squash(image, size), small_jpeg(image, SHOWN)
 
 
 def _as_given(images: Any, results: list[Any]) -> Any:

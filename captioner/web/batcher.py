@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from captioner.generation.batching import generate
+from captioner.generation.batching import stream
 from captioner.generation.model import CaptionModel
 from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam
@@ -81,7 +81,5 @@ class Batcher:
                     request.done.set_result(caption)
 
     def _write(self, requests: list[Request]) -> list[Caption]:
-        photographs = np.stack([request.photograph for request in requests])
-        questions = [[request.question] for request in requests]
-        rows = generate(self.model, {"photographs": photographs}, questions, sampler=Beam())
-        return [row[0] for row in rows]
+        items = [(request.photograph, [request.question]) for request in requests]
+        return [row[0] for row in stream(self.model, items, sampler=Beam())]

@@ -17,8 +17,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from captioner.cli.serve import LOCAL
+from captioner.generation import batching
 from captioner.generation.results import Candidate, Word
-from captioner.web import batcher, uploads
+from captioner.web import uploads
 from captioner.web.app import FILES, new_app
 from captioner.web.batcher import WAITING, Batcher, Busy
 
@@ -47,7 +48,7 @@ def calls(monkeypatch):
     """The numbers of photographs written about together."""
     made = []
 
-    def generate(model, inputs, questions, *, sampler):
+    def generate(model, inputs, questions, *, sampler, seed):
         pixels = inputs["photographs"]
         made.append(len(pixels))
         if (pixels[:, 0, 0, 0] == 13).any():
@@ -55,7 +56,7 @@ def calls(monkeypatch):
         rows = zip(pixels[:, 0, 0, 0], questions, strict=True)
         return [[written(red, q) for q in asked] for red, asked in rows]
 
-    monkeypatch.setattr(batcher, "generate", generate)
+    monkeypatch.setattr(batching, "generate", generate)
     return made
 
 
