@@ -25,6 +25,7 @@ from captioner.cli.console import report
 
 # The extra of this package that brings a module.
 EXTRAS = {
+    "cachetools": "web",
     "fsspec": "bulk",
     "keras": "train",
     "keras_hub": "hub",

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -18,6 +19,7 @@ from captioner.data.images import (
 from captioner.data.tokenizer import has_words
 from captioner.generation import BEAM_WIDTH
 from captioner.generation.batching import stream
+from captioner.generation.prose import text_of
 from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam, Sampling
 
@@ -37,10 +39,54 @@ class PhotographCaption(Caption):
         return shown(self.photograph, self.words, self.text)
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A photograph that a model has encoded, to caption it and to ask about it many times.
+
+    Attributes:
+        model: the model.
+        features: of the photograph, `float[R, C]`.
+        photograph: what a notebook shows of it.
+    """
+
+    model: "PhotographMixin"
+    features: np.ndarray
+    photograph: Any
+
+    def caption(self, **options: Any) -> Caption:
+        """`PhotographMixin.caption` of this photograph."""
+        return self.model.caption(self, **options)
+
+    def answer(self, questions: Any, **options: Any) -> Any:
+        """`PhotographMixin.answer` about this photograph."""
+        return self.model.answer(self, questions, **options)
+
+    def sample(self, **options: Any) -> Caption:
+        """`PhotographMixin.sample` of this photograph."""
+        return self.model.sample(self, **options)
+
+
+Image = Source | Look
+
+
 class PhotographMixin:
     """`caption`, `answer` and `sample` of a `CaptionModel` that reads photographs."""
 
     config: Any
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answers questions."""
+        return bool(self.config.question_units)
+
+    @property
+    def steps(self) -> int:
+        """T, the number of tokens of the longest sentence written, its end token included."""
+        return self.config.max_words + 1
+
+    def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
+        """The text of words: an answer if `is_answer`, else a sentence."""
+        return text_of(words, is_answer)
 
     def search_inputs(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """The "features" of photographs `uint8[S, S, 3]`, which are encoded together, and of
@@ -50,14 +96,31 @@ class PhotographMixin:
         encoded = iter(model.encode(np.stack(fresh)) if fresh else ())
         return {"features": np.stack([next(encoded) if a.ndim == 3 else a for a in arrays])}
 
+    def look(self, image: Source) -> Look:
+        """Encode a photograph once, to caption it and to ask about it many times.
+
+        Args:
+            image: as for `caption`.
+
+        Raises:
+            ImageError: the photograph cannot be read.
+
+        Example:
+            >>> look = model.look("photo.jpg")
+            >>> look.caption().text, look.answer("what color is the hat?").text
+        """
+        model: Any = self
+        pixels, photograph = _load(image, self.config.image_size)
+        return Look(self, model.encode(pixels[None])[0], photograph)
+
     def caption(
-        self, images: Source | Sequence[Source], beam_width: int = BEAM_WIDTH, top: int = 1
+        self, images: Image | Sequence[Image], beam_width: int = BEAM_WIDTH, top: int = 1
     ) -> Any:
         """Write a caption by beam search.
 
         Args:
-            images: a photograph (path, binary file, `PIL.Image` or `uint8[S, S, 3]`) or a list
-                of them; a list goes through in batches.
+            images: a photograph (path, binary file, `PIL.Image`, `uint8[S, S, 3]` or `Look`) or
+                a list of them; a list goes through in batches.
             beam_width: number of beams K; 1 is greedy search.
             top: how many of the beams to return as candidates, at most `beam_width`.
 
@@ -72,7 +135,7 @@ class PhotographMixin:
 
     def answer(
         self,
-        images: Source | Sequence[Source],
+        images: Image | Sequence[Image],
         questions: Any,
         beam_width: int = BEAM_WIDTH,
         top: int = 1,
@@ -96,8 +159,7 @@ class PhotographMixin:
             ValueError: a question without words, lists for another number of photographs, or a
                 model that only captions.
         """
-        model: Any = self
-        if not model.answers:
+        if not self.answers:
             raise ValueError("this model was trained without questions: it only captions")
         count = len(images) if isinstance(images, list | tuple) else 1
         several = isinstance(questions, list | tuple)
@@ -114,7 +176,7 @@ class PhotographMixin:
 
     def sample(
         self,
-        images: Source | Sequence[Source],
+        images: Image | Sequence[Image],
         temperature: float = 1.0,
         top_p: float = 1.0,
         samples: int = 1,
@@ -137,7 +199,7 @@ class PhotographMixin:
 
     def _write(
         self,
-        images: Source | Sequence[Source],
+        images: Image | Sequence[Image],
         sampler: Beam | Sampling,
         top: int,
         *,
@@ -168,12 +230,14 @@ class PhotographMixin:
         ]
 
 
-def _load(source: Source, size: int) -> tuple[np.ndarray, Any]:
+def _load(source: Image, size: int) -> tuple[np.ndarray, Any]:
     """What the model reads of a photograph, and what a notebook shows of it.
 
     Raises:
         ImageError: it cannot be read.
     """
+    if isinstance(source, Look):
+        return source.features, source.photograph
     if isinstance(source, str | PathLike):
         return load_image(source, size), source
     image = open_image(source, at_least=2 * size)

@@ -3,7 +3,7 @@
 import json
 import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path
@@ -14,7 +14,6 @@ import numpy as np
 
 from captioner import presets
 from captioner.generation.confidence import Calibration
-from captioner.generation.prose import text_of
 from captioner.models.config import CaptionerConfig
 from captioner.models.photographs import PhotographMixin
 from captioner.presets import PresetError
@@ -102,16 +101,6 @@ class OnnxCaptioner(PhotographMixin):
             if recorded != found:
                 raise ValueError(f"{name}: the preset says {recorded}, its graphs {found}")
 
-    @property
-    def answers(self) -> bool:
-        """Whether it can be asked."""
-        return bool(self.config.question_units)
-
-    @property
-    def steps(self) -> int:
-        """T, the number of tokens of the longest sentence written, its end token included."""
-        return self.config.max_words + 1
-
     def encode(self, photographs: np.ndarray) -> np.ndarray:
         """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`."""
         parts = [photographs[i : i + 1] for i in range(len(photographs))]
@@ -132,7 +121,3 @@ class OnnxCaptioner(PhotographMixin):
 
         found = list(self._pool().map(search_part, range(0, rows, SEARCHED)))
         return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-
-    def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
-        """The text of words: an answer if `is_answer`, else a sentence."""
-        return text_of(words, is_answer)

@@ -52,6 +52,7 @@ class Double:
     vocabulary = Vocabulary([*SPECIAL, "what", "is", "how", "red", "where"])
     calls: list[tuple[int, int]] = []  # (photographs, beam width)
     asked: list[list[list[str | None]]] = []  # the questions of each call
+    encoded: list[int] = []  # photographs
     preset = None
     calibration = None
 
@@ -72,6 +73,10 @@ class Double:
     @classmethod
     def load(cls, preset, threads=None):
         return preset or DEFAULT_PRESET, cls.from_preset(preset or DEFAULT_PRESET)
+
+    def encode(self, photographs):
+        self.encoded.append(len(photographs))
+        return photographs
 
     def search_inputs(self, arrays):
         return {"photographs": np.stack(arrays)}
