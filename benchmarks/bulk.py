@@ -1,4 +1,4 @@
-"""What `captioner bulk` loses, and how fast it is; see docs/scale.md."""
+"""What `captioner bulk` loses, and how fast it is; see README.md beside it."""
 
 import argparse
 import contextlib

@@ -67,8 +67,8 @@ def find(preset: str | PathLike[str]) -> Path:
         if (folder / METADATA).is_file():
             return folder
     raise PresetError(
-        f"{preset}: no preset of that name, nor a folder with a {METADATA}; "
-        f"the preset that ships is {DEFAULT_PRESET}"
+        f"{preset}: neither the name of a preset nor a folder with a {METADATA}; "
+        f"the shipped preset is {DEFAULT_PRESET}"
     )
 
 
@@ -136,9 +136,11 @@ def check_weights(path: Path) -> None:
             if isinstance(item, h5py.Group):
                 check(item)
             elif item.external or item.is_virtual:
-                raise PresetError(f"{path}: {name} lies in another file; do not use it")
+                raise PresetError(f"{path}: {name} is stored in another file; do not use it")
             elif item.nbytes > size:
-                raise PresetError(f"{path}: {name} announces more than there is; do not use it")
+                raise PresetError(
+                    f"{path}: {name} claims to be larger than the file; do not use it"
+                )
 
     try:
         with h5py.File(path) as file:
@@ -216,8 +218,8 @@ def check_answers(model: "CaptionModel", preset: str | PathLike[str]) -> None:
     """
     if not model.answers:
         raise PresetError(
-            f"{preset}: only captions, for it was trained without questions; "
-            "name a preset that answers them"
+            f"{preset}: cannot answer questions, because it was trained without them; "
+            "choose a preset that answers them"
         )
 
 

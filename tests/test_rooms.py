@@ -12,6 +12,7 @@ BELOW = {
     "cli": {
         "describe",
         "web",
+        "watch",
         "bulk",
         "presets",
         "questions",
@@ -26,8 +27,9 @@ BELOW = {
         "data",
     },
     "bulk": {"generation", "data"},
-    "describe": {"data"},
-    "web": {"overlay", "generation", "data"},
+    "describe": {"questions", "data"},
+    "web": {"export", "overlay", "generation", "data"},
+    "watch": {"data"},
     "export": {"presets", "questions", "runtime", "overlay", "models", "generation", "data"},
     # Of the models only their settings: a test sees that Keras is not imported.
     "runtime": {"presets", "models", "generation", "data"},

@@ -20,6 +20,7 @@ from captioner.cli import (
     questions,
     serve,
     train,
+    watch,
 )
 from captioner.cli.console import report
 
@@ -34,6 +35,7 @@ EXTRAS = {
     "multipart": "web",
     "onnx": "export",
     "openvino": "export",
+    "paho": "watch",
     "pyarrow": "bulk",
     "python_multipart": "web",
     "ray": "ray",
@@ -106,6 +108,7 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
         describe,
         alt,
         serve,
+        watch,
         bulk,
         train,
         evaluate,
@@ -142,6 +145,7 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         "evaluate": evaluate,
         "export": export,
         "train": train,
+        "watch": watch,
     }
     if args.command in modules:
         modules[args.command].check(parsers[args.command], args)

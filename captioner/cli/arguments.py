@@ -14,10 +14,19 @@ Subcommands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 def add_dataset(parser: ArgumentParser, action: str = "store", required: bool = True) -> None:
     """Add --dataset and --root; with the action "append" each may be given several times."""
     parser.add_argument(
-        "--dataset", action=action, required=required, metavar="NAME", help="for example flickr8k"
+        "--dataset",
+        action=action,
+        required=required,
+        metavar="NAME",
+        help="format of the data set, for example flickr8k",
     )
     parser.add_argument(
-        "--root", action=action, type=Path, required=required, metavar="DIR", help="where it lies"
+        "--root",
+        action=action,
+        type=Path,
+        required=required,
+        metavar="DIR",
+        help="folder or file of the data set",
     )
 
 
@@ -46,8 +55,16 @@ def add_least(parser: ArgumentParser) -> None:
         "--min-confidence",
         type=share,
         metavar="P",
-        help="leave out what is less likely to be right than P, from 0 to 1",
+        help="skip captions with a lower confidence (0 to 1)",
     )
+
+
+def check_question(parser: ArgumentParser, question: str) -> None:
+    """Refuse a --question without words."""
+    from captioner.data.tokenizer import has_words
+
+    if not has_words(question):
+        parser.error(f"--question {question[:60]!r}: has no words; ask something")
 
 
 def share(text: str) -> float:

@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.cli.arguments import Subcommands, add_weights, positive, share
+from captioner.cli.arguments import Subcommands, add_weights, check_question, positive, share
 from captioner.cli.console import prepare_stdout, report
 from captioner.cli.output import draw, draws_several, is_several, lines, withheld
 from captioner.cli.progress import apart_from_the_bar, progress
 from captioner.cli.requests import (
     Item,
     as_they_come,
+    check_questions,
     example,
-    note_about,
     photographs_of,
     requests_of,
     stdin,
@@ -37,17 +37,18 @@ def add(subcommands: Subcommands) -> None:
     parser = subcommands.add_parser(
         "caption",
         help="write captions of photographs, or answers to questions about them",
-        description="Write captions of photographs, or with --question answers: a line for each, "
-        "with a candidate of --top a line. Before it stands, with a tab behind, the path if there "
-        "are several photographs, and the question if there are several. Lines of --requests "
-        "begin with the path, and with the question if they answer one.",
-        epilog="Exit status: 0 all well, 1 some photographs failed, 2 a wrong call.",
+        description="Write a caption of each photograph, or an answer to each --question, on a "
+        "line of stdout. With --top N, write N lines. With several photographs, a "
+        "line begins with the path and a tab; with several questions, the question "
+        "and a tab follow. Lines of --requests begin with the path, and with the "
+        "question if there is one.",
+        epilog="Exit status: 0 success, 1 some photographs failed, 2 wrong arguments.",
     )
     parser.add_argument(
         "photos",
         nargs="*",
         metavar="PHOTO",
-        help="a file, a folder (with all folders in it), or - for one image on stdin",
+        help="a file, a folder with its subfolders, or - for one image on stdin",
     )
     parser.add_argument(
         "--question",
@@ -55,13 +56,13 @@ def add(subcommands: Subcommands) -> None:
         action="append",
         default=[],
         metavar="TEXT",
-        help="answer it about each PHOTO instead of captioning; may be given several times",
+        help="answer this question about each PHOTO; may be repeated",
     )
     parser.add_argument(
         "--beam",
         type=positive,
         metavar="K",
-        help=f"beam width (default: {BEAM_WIDTH}, or N of --top where that is more)",
+        help=f"beam width (default: {BEAM_WIDTH}, or N of --top if it is greater)",
     )
     parser.add_argument(
         "--top", type=positive, default=1, metavar="N", help="write the N best candidates"
@@ -70,33 +71,33 @@ def add(subcommands: Subcommands) -> None:
         "--min-confidence",
         type=share,
         metavar="P",
-        help="leave out a caption or an answer that is less likely to be right than P, and say in "
-        "the place of a caption what is probably there (0 to 1)",
+        help="skip captions and answers with a lower confidence (0 to 1); print the "
+        "probable concepts instead of a caption",
     )
     parser.add_argument(
         "--json",
         action="store_true",
-        help="one JSON object a line: image, caption, score, words, candidates, confidence, "
-        "concepts; or the same with question and answer; or image, question if there is one, error",
+        help="print a JSON object on each line: image, question, caption or answer, score, "
+        "words, candidates, confidence, concepts; or image, question, error",
     )
     add_weights(parser)
     parser.add_argument(
         "--requests",
         metavar="FILE.jsonl",
-        help='caption the images of lines {"image": path}, and answer those of lines '
-        '{"image": path, "question": text}, in their order; - for stdin',
+        help='read a JSON object from each line: {"image": path} for a caption, {"image": '
+        'path, "question": text} for an answer; - for stdin',
     )
     parser.add_argument(
-        "--example", action="store_true", help="caption the portrait that Matplotlib ships"
+        "--example", action="store_true", help="caption the sample portrait of Matplotlib"
     )
     parser.add_argument(
         "--overlay",
         type=Path,
         metavar="FILE_OR_DIR",
-        help="draw where each word looked: a figure (.png, .jpg, .jpeg, .pdf, .svg), an animation "
-        "(.gif) or a page (.html); of an answer, in one picture for all its words instead of the "
-        "figure; of several photographs or questions one each, as STEM.png in a folder, or "
-        "STEM-2.png, STEM-3.png, ... where that is taken",
+        help="draw the attention of each word: a figure (.png, .jpg, .jpeg, .pdf, .svg), "
+        "an animation (.gif) or a page (.html). An answer gets one picture. For "
+        "several photographs or questions, give a folder; existing files in it are "
+        "kept",
     )
     parser.set_defaults(run=run)
 
@@ -112,19 +113,18 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
     if args.beam is None:
         args.beam = max(BEAM_WIDTH, args.top)
     if args.top > args.beam:
-        parser.error(f"--top {args.top} needs a beam at least as wide, not --beam {args.beam}")
+        parser.error(f"--top {args.top} needs an equal or wider beam, not --beam {args.beam}")
     if args.overlay is not None:
         _check_overlay(parser, args)
 
 
 def _check_questions(parser: ArgumentParser, args: Namespace) -> None:
-    from captioner.data.tokenizer import has_words
-
     if args.requests:
-        parser.error("--question is about each PHOTO; a request has a question of its own")
+        parser.error(
+            "--question applies to each PHOTO; put the question of a request into its line"
+        )
     for question in args.questions:
-        if not has_words(question):
-            parser.error(f"--question {question[:60]!r}: has no words; ask something")
+        check_question(parser, question)
 
 
 def _check_overlay(parser: ArgumentParser, args: Namespace) -> None:
@@ -185,13 +185,9 @@ def run(args: Namespace) -> int:
 def _load_model(args: Namespace) -> "tuple[str, CaptionModel]":
     """The name of the preset and its model, which can answer the questions, if there are any."""
     from captioner.cli.models import load_calibrated
-    from captioner.presets import check_answers
 
     preset, model = load_calibrated(args.weights, args.min_confidence)
-    if args.questions:
-        check_answers(model, preset)
-    for note in filter(None, (note_about(model, question) for question in args.questions)):
-        report(note)
+    check_questions(model, preset, args.questions)
     return preset, model
 
 

@@ -11,11 +11,11 @@ def add(subcommands: Subcommands) -> None:
     """Add the subcommand to the command line."""
     parser = subcommands.add_parser(
         "compare",
-        help="compare recurrent cells, layers, kinds of attention and a Transformer",
-        description="Train the caption recipe with each recurrent cell in one and two layers, with "
-        "each kind of attention, and with a Transformer, all on the same features of a frozen CNN, "
-        "and write a table of their scores on dev. Started again, it goes on after the last that "
-        "was finished.",
+        help="compare recurrent cells, layers, attention types and a Transformer",
+        description="Train the caption recipe with each recurrent cell in one and two layers, "
+        "with each attention type, and with a Transformer, on the same features of a "
+        "frozen CNN, and print their dev scores. To resume after an interruption, "
+        "repeat the command.",
     )
     add_dataset(parser)
     parser.add_argument(

@@ -17,11 +17,11 @@ def add(subcommands: Subcommands, command_line: ArgumentParser) -> None:
     """Add the subcommand to the command line."""
     parser = subcommands.add_parser(
         "completion",
-        help="write what completes these commands in a shell",
-        description="Write a script that completes subcommands, options and files in a shell. For "
-        'bash: eval "$(captioner completion bash)" in ~/.bashrc; for fish: captioner completion '
-        "fish > ~/.config/fish/completions/captioner.fish; for zsh: captioner completion zsh > "
-        "_captioner in a folder of $fpath.",
+        help="print a completion script for a shell",
+        description="Print a script that completes subcommands, options and files. For bash: eval "
+        '"$(captioner completion bash)" in ~/.bashrc; for fish: captioner completion '
+        "fish > ~/.config/fish/completions/captioner.fish; for zsh: captioner "
+        "completion zsh > _captioner in a folder of $fpath.",
     )
     parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
     parser.set_defaults(run=functools.partial(run, command_line))

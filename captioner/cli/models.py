@@ -30,14 +30,14 @@ def load_captioner(
     preset = weights or DEFAULT_PRESET
     lacks = []
     if not has_graphs(preset):
-        lacks.append("it has no graphs, which `captioner export` makes")
+        lacks.append("it has no graphs (`captioner export` adds them)")
     if importlib.util.find_spec("onnxruntime") is None:
         lacks.append("onnxruntime is not installed")
     if not lacks:
         from captioner.runtime.captioner import OnnxCaptioner
 
         return preset, OnnxCaptioner.from_preset(preset, threads)
-    report(f"{preset}: runs on Keras, which takes seconds to start: {' and '.join(lacks)}")
+    report(f"{preset}: uses Keras, which starts slowly: {' and '.join(lacks)}")
     with quiet_import():
         from captioner.models.captioner import Captioner
     return preset, Captioner.from_preset(preset)
@@ -53,9 +53,7 @@ def load_calibrated(
     """
     preset, model = load_captioner(weights)
     if least is not None and model.calibration is None:
-        raise PresetError(
-            f"{preset}: its confidence was not measured; `captioner calibrate` does it"
-        )
+        raise PresetError(f"{preset}: has no calibration; run `captioner calibrate` first")
     return preset, model
 
 

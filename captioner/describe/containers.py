@@ -3,8 +3,11 @@
 from typing import Protocol
 
 from captioner.data.metadata import pages_of
-from captioner.describe import jpeg, png, tiff, webp
+from captioner.describe import tiff
 from captioner.describe.errors import Refused
+from captioner.describe.jpeg import Jpeg
+from captioner.describe.png import SIGNATURE, Png
+from captioner.describe.webp import WebP
 from captioner.describe.xmp import EMPTY, Packet
 
 
@@ -44,13 +47,13 @@ def container_of(content: bytes) -> Container:
         Refused: it is of a kind that holds no packet.
     """
     if content.startswith(b"\xff\xd8\xff"):
-        return jpeg
-    if content.startswith(png.SIGNATURE):
-        return png
+        return Jpeg()
+    if content.startswith(SIGNATURE):
+        return Png()
     if content.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return tiff
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return webp
+        return WebP()
     raise Refused("files of this format hold no XMP")
 
 

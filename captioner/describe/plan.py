@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from captioner.data.metadata import captions_of, xmp_of
+from captioner.data.metadata import captions_of, orientation_of, xmp_of
 from captioner.describe.containers import Container, Sidecar, container_of, verify
 from captioner.describe.errors import DescriptionError, Refused
 from captioner.describe.files import check_replaceable, replacement
+from captioner.describe.names import faces_of, names_in_order, with_names
 from captioner.describe.xmp import CAPTIONS, DEFAULT, DESCRIPTION, EMPTY, FROM_EXIF, WRAPPED, Packet
 
 
@@ -90,7 +91,13 @@ def stamp_of(path: Path) -> tuple[int, int, int] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def plan(photograph: Path, text: str, sidecar: bool = False, overwrite: bool = False) -> Plan:
+def plan(
+    photograph: Path,
+    text: str,
+    sidecar: bool = False,
+    overwrite: bool = False,
+    names: bool = False,
+) -> Plan:
     """Plan to describe a photograph.
 
     Args:
@@ -98,13 +105,20 @@ def plan(photograph: Path, text: str, sidecar: bool = False, overwrite: bool = F
         text: the description.
         sidecar: whether it goes into a file beside it.
         overwrite: whether it replaces a person's text.
+        names: whether it gets the names of people whose faces the XMP marks.
 
     Raises:
         DescriptionError: the file cannot hold a description, or cannot be changed safely.
         OSError: it cannot be read, or may not be replaced.
     """
     target = _Target(photograph, sidecar)
-    skipped = {} if overwrite else _skipped(target)
+    packets = [target.packet]
+    if names or not overwrite:
+        packets += _other_packets(target)
+    skipped = {} if overwrite else _skipped(target, packets)
+    if names:
+        faces = next(filter(None, map(faces_of, packets)), [])
+        text = with_names(text, names_in_order(faces, orientation_of(target.original)))
     texts: dict[str, str | Skipped] = {}
     for name in CAPTIONS:
         if name in skipped:
@@ -193,9 +207,8 @@ class _Target:
         return DescriptionError(f"{self.place}: cannot be changed safely, as {error}; {remedy}")
 
 
-def _skipped(target: _Target) -> dict[str, Skipped]:
-    """The properties that a person has written, anywhere."""
-    packets = [target.packet, *_other_packets(target)]
+def _skipped(target: _Target, packets: list[Packet]) -> dict[str, Skipped]:
+    """The properties that a person has written, in the XMP or elsewhere."""
     ours = {packet.written for packet in packets} - {None}
     skipped = {}
     for name in CAPTIONS:
@@ -233,6 +246,6 @@ def _other_packets(target: _Target) -> list[Packet]:
         except Refused as error:
             raise DescriptionError(
                 f"{path}: may hold a person's description, but {error}; "
-                "repair it, or give --overwrite"
+                "repair it, or give --overwrite without --names"
             ) from error
     return packets

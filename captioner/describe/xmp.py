@@ -85,6 +85,10 @@ class Packet:
                     texts[language] = f"{texts.get(language, '')} {_text(item)}"
         return {language: text.strip() for language, text in texts.items() if text.strip()}
 
+    def elements(self, name: str) -> Iterator[_Element]:
+        """The elements of a name, wherever they are."""
+        return self._rdf.iter(name)
+
     @property
     def written(self) -> str | None:
         """The text that was written here, if any."""
@@ -131,18 +135,13 @@ class Packet:
         made_here = any(TOOLKIT == value for value in self._root.attrib.values())
         return made_here and len(self._rdf) == 0
 
-    def others(self) -> list[tuple[str, ...]]:
-        """Everything but what is written here: paths, attributes and texts of elements."""
+    def others(self) -> bytes:
+        """Everything but what is written here, in canonical XML."""
         copy = Packet(self.to_bytes())
         for name in CAPTIONS:
             copy.take_out(name)
         copy.mark(None)
-        found: list[tuple[str, ...]] = []
-        for element in copy._root.iter("*"):
-            path = "/".join(str(parent.tag) for parent in element.iterancestors())
-            attributes = sorted(f"{name}={value}" for name, value in element.attrib.items())
-            found.append((f"{element.tag}/{path}", (element.text or "").strip(), *attributes))
-        return sorted(found)
+        return etree.tostring(copy._root, method="c14n2", with_comments=False, strip_text=True)
 
     def to_bytes(self, at_least: int = 0) -> bytes:
         """The packet in UTF-8, with spaces at its end up to a number of bytes."""

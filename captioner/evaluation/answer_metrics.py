@@ -244,7 +244,7 @@ class AnswerScorer:
         try:
             wordnet.ensure_loaded()
         except LookupError:
-            logger.warning("wups left out: NLTK has no WordNet (python -m nltk.downloader wordnet)")
+            logger.warning("wups skipped: NLTK has no WordNet (python -m nltk.downloader wordnet)")
             return {}
         return {
             f"wups_{threshold}": Measure.mean(

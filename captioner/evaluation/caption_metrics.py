@@ -268,7 +268,7 @@ class CaptionScorer:
             java_scores, left_out = meteor_spice(list(hypotheses.values()), references)
             scores |= java_scores
             for name, reason in left_out.items():
-                logger.warning("%s left out: %s", name, reason)
+                logger.warning("%s skipped: %s", name, reason)
         return scores
 
 

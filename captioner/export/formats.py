@@ -106,7 +106,7 @@ def export(preset: str | PathLike[str], format: str, output: str | PathLike[str]
     """
     output = Path(output)
     if output.exists():
-        raise ExportError(f"{output}: is there already; name another folder")
+        raise ExportError(f"{output}: already exists; choose a new folder")
     output.parent.mkdir(parents=True, exist_ok=True)
     model = Captioner.from_preset(preset)
     with tempfile.TemporaryDirectory(dir=output.parent) as temporary:

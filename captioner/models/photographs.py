@@ -160,7 +160,7 @@ class PhotographMixin:
                 model that only captions.
         """
         if not self.answers:
-            raise ValueError("this model was trained without questions: it only captions")
+            raise ValueError("this model was trained without questions, so it only captions")
         count = len(images) if isinstance(images, list | tuple) else 1
         several = isinstance(questions, list | tuple)
         rows = list(questions) if several else [questions]

@@ -58,7 +58,7 @@ class OnnxCaptioner(PhotographMixin):
         except Exception as error:  # onnxruntime has many
             line = " ".join(str(error).split())[:200]
             raise PresetError(
-                f"{folder}: its graphs do not fit ({line}); `captioner export` makes them anew"
+                f"{folder}: its graphs do not fit ({line}); `captioner export` writes new ones"
             ) from error
 
     @classmethod
@@ -70,7 +70,7 @@ class OnnxCaptioner(PhotographMixin):
                 that it lists.
         """
         if not presets.has_graphs(preset):
-            raise PresetError(f"{preset}: has no graphs; `captioner export` makes them")
+            raise PresetError(f"{preset}: has no graphs; `captioner export` adds them")
         folder = presets.verified(preset, (*presets.FILES, *presets.GRAPH_FILES))
         return cls(folder, presets.read_calibration(preset), threads)
 

@@ -50,6 +50,7 @@ class Double:
 
     config = CaptionerConfig(image_size=8, question_units=8, max_question_words=6)
     vocabulary = Vocabulary([*SPECIAL, "what", "is", "how", "red", "where"])
+    grid = (2, 2)
     calls: list[tuple[int, int]] = []  # (photographs, beam width)
     asked: list[list[list[str | None]]] = []  # the questions of each call
     encoded: list[int] = []  # photographs

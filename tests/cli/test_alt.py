@@ -55,7 +55,7 @@ def test_a_page_is_filled_and_what_fails_is_named(page, capsys):
     error, counts = captured.err.splitlines()
     assert f"{page}:2: " in error and "broken.jpg: empty or not an image" in error
     assert counts == (
-        "captioner: 1 not fetched, 1 left out, for their confidence is less, 1 filled in"
+        "captioner: 1 not fetched, 1 skipped: confidence below --min-confidence, 1 filled in"
     )
     new = '<img src="bright.png" alt="Red 204." data-alt-by="captioner">'
     assert page.read_text() == PAGE.replace('<img src="bright.png">', new)

@@ -162,7 +162,7 @@ def test_the_command_writes_a_folder_once(preset, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("the same words; log-probabilities within ")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"encoder.onnx", "search.onnx"}
     assert main(call) == 1
-    assert capsys.readouterr().err.endswith("out: is there already; name another folder\n")
+    assert capsys.readouterr().err.endswith("out: already exists; choose a new folder\n")
 
 
 def test_other_formats_need_a_folder(capsys):
