@@ -15,7 +15,7 @@ from captioner.cli.output import is_unsure
 
 if TYPE_CHECKING:
     from captioner.describe.alt import PageImage
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
 
 
 def add(subcommands: Subcommands) -> None:
