@@ -30,7 +30,6 @@ BELOW = {
     "export": {"presets", "questions", "runtime", "overlay", "models", "generation", "data"},
     # Of the models only their settings: a test sees that Keras is not imported.
     "runtime": {"presets", "models", "generation", "data"},
-    "examples": {"training", "evaluation", "models", "generation", "overlay", "layers", "data"},
     "training": {"presets", "evaluation", "overlay", "models", "generation", "layers", "data"},
     "evaluation": {"presets", "models", "generation", "data"},
     "overlay": {"data"},
