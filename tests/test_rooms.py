@@ -13,7 +13,6 @@ BELOW = {
         "web",
         "bulk",
         "presets",
-        "questions",
         "export",
         "runtime",
         "training",
@@ -27,7 +26,7 @@ BELOW = {
     "bulk": {"generation", "data"},
     "describe": {"data"},
     "web": {"overlay", "generation", "data"},
-    "export": {"presets", "questions", "runtime", "overlay", "models", "generation", "data"},
+    "export": {"presets", "runtime", "overlay", "models", "generation", "data"},
     # Of the models only their settings: a test sees that Keras is not imported.
     "runtime": {"presets", "models", "generation", "data"},
     "training": {"presets", "evaluation", "overlay", "models", "generation", "layers", "data"},
@@ -37,7 +36,6 @@ BELOW = {
     # The overlay for a caption that shows itself in a notebook, imported when it does.
     "generation": {"overlay", "layers", "data"},
     "presets": {"data", "generation"},
-    "questions": {"data"},
     "layers": set(),
     "data": set(),
 }

@@ -17,7 +17,6 @@ from captioner.cli import (
     describe,
     evaluate,
     export,
-    questions,
     serve,
     train,
 )
@@ -39,7 +38,6 @@ EXTRAS = {
     "selectolax": "describe",
     "starlette": "web",
     "tensorflow": "train",
-    "textblob": "questions",
     "tf2onnx": "export",
     "tree_sitter": "describe",
     "tree_sitter_html": "describe",
@@ -110,7 +108,6 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
         evaluate,
         calibrate,
         compare,
-        questions,
         export,
         completion,
     )

@@ -22,6 +22,7 @@ from matplotlib.cbook import get_sample_data
 from onnx import numpy_helper
 
 from captioner import __version__, presets
+from captioner.data.answer_words import COLORS, NUMBERS
 from captioner.data.function_words import FUNCTION_WORDS
 from captioner.data.vocabulary import END, PAD, UNKNOWN
 from captioner.export.check import ExportError, photographs
@@ -33,7 +34,6 @@ from captioner.generation.reranking import LONGEST, UNSEEN
 from captioner.generation.results import LIKELY
 from captioner.overlay import page
 from captioner.overlay.heat import COLOURS
-from captioner.questions.words import COLORS, NUMBERS
 from captioner.runtime.captioner import OnnxCaptioner
 from captioner.runtime.graph import onnxruntime, read_weights  # with its telemetry off
 

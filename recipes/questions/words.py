@@ -3,12 +3,6 @@
 Nouns are in the singular, even those that have none: "pant".
 """
 
-COLORS = frozenset(
-    "beige black blue brown gold gray green grey maroon orange pink purple red silver tan "
-    "turquoise white yellow".split()
-)
-NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
 MEN = frozenset(
     "boy brother cowboy dad father fisherman gentleman guy male man policeman son uncle".split()
 )
