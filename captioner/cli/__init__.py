@@ -12,7 +12,6 @@ from captioner.cli import (
     bulk,
     calibrate,
     caption,
-    compare,
     completion,
     describe,
     evaluate,
@@ -107,7 +106,6 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
         train,
         evaluate,
         calibrate,
-        compare,
         export,
         completion,
     )
