@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from captioner import presets
-from captioner.data.records import DatasetError
-from captioner.evaluation import grounding
-from captioner.evaluation.grounding import (
+from benchmarks import grounding
+from benchmarks.grounding import (
     area,
     main,
     pointing,
@@ -20,7 +18,9 @@ from captioner.evaluation.grounding import (
     scenes,
     share_within,
 )
-from captioner.evaluation.instances import names_of, read_instances
+from benchmarks.instances import names_of, read_instances
+from captioner import presets
+from captioner.data.records import DatasetError
 from captioner.models.captioner import Captioner
 
 

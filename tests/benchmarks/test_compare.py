@@ -1,15 +1,13 @@
 import csv
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from captioner.cli import main
+from benchmarks import compare
 from captioner.models.captioner import Captioner
-from captioner.training import compare
 from captioner.training.run import TrainingError
 
 
@@ -110,7 +108,7 @@ def test_variants_are_trained_once_and_compared_in_a_table(dataset, small, tmp_p
     assert rows[1].startswith("| gru | 1 | additive | ")
 
 
-def test_a_data_set_of_questions_is_refused_in_a_line(dataset, toy, tmp_path, capsys):
+def test_a_data_set_of_questions_is_refused_in_a_line(dataset, toy, tmp_path):
     toy().save_to_preset(tmp_path / "toy")
     lines = [
         {"image": f"Images/{i}.png", "question": "what sits?", "answer": "dog", "split": split}
@@ -118,11 +116,11 @@ def test_a_data_set_of_questions_is_refused_in_a_line(dataset, toy, tmp_path, ca
         for split in ["dev" if i > 3 else "train"]
     ]
     (dataset / "questions.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    call = ["compare", "--dataset", "jsonl", "--root", str(dataset), "--epochs", "1"]
+    call = ["--dataset", "jsonl", "--root", str(dataset), "--epochs", "1"]
     call += ["--output", str(tmp_path / "out"), "--weights", str(tmp_path / "toy")]
-    assert main(call) == 1
-    *_, line = capsys.readouterr().err.splitlines()
-    assert "jsonl: variants are compared by captions, and it has none" in line
+    message = "^compare: jsonl: variants are compared by captions, and it has none$"
+    with pytest.raises(SystemExit, match=message):
+        compare.main(call)
 
 
 def test_the_variants_are_every_cell_in_one_and_two_layers_every_attention_and_a_transformer():
@@ -133,15 +131,15 @@ def test_the_variants_are_every_cell_in_one_and_two_layers_every_attention_and_a
 def test_the_command_prints_the_table(monkeypatch, capsys):
     asked = []
 
-    def compare(*arguments, **settings):
+    def double(*arguments, **settings):
         asked.append((arguments, settings))
         row = {"cell": "rnn", "photographs a second": 99.7, "BLEU-4": 0.1234, "CIDEr": 0.5}
         return [row]
 
-    monkeypatch.setattr("captioner.training.compare.compare", compare)
-    call = "compare --dataset flickr8k --root data --output out --epochs 2 --weights mine"
-    assert main(call.split()) == 0
-    assert asked == [(("flickr8k", Path("data"), Path("out")), {"weights": "mine", "epochs": 2})]
+    monkeypatch.setattr(compare, "compare", double)
+    call = "--dataset flickr8k --root data --output out --epochs 2 --weights mine"
+    compare.main(call.split())
+    assert asked == [(("flickr8k", "data", "out"), {"weights": "mine", "epochs": 2})]
     assert capsys.readouterr().out.splitlines() == [
         "| cell | photographs a second | BLEU-4 | CIDEr |",
         "| --- | --- | --- | --- |",
