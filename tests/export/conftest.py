@@ -44,15 +44,15 @@ def reference(exported):
 
 
 @pytest.fixture
-def kind(request):
+def page_kind(request):
     """Of the page: "static", unless a test is for others as well."""
     return getattr(request, "param", "static")
 
 
 @pytest.fixture
-def expected(request, kind):
+def expected(request, page_kind):
     """The caption of the page's example, and the answer to a question about it."""
-    model = request.getfixturevalue("reference" if kind == "static" else "served_model")
+    model = request.getfixturevalue("reference" if page_kind == "static" else "served_model")
     return [written.text for written in model.answer(str(example().source), [None, QUESTION])]
 
 
@@ -85,9 +85,9 @@ def server():
 
 
 @pytest.fixture
-def page(browser, request, kind):
+def page(browser, request, page_kind):
     """The page, from which no request went elsewhere, and which logged no error."""
-    if kind == "static":
+    if page_kind == "static":
         address = request.getfixturevalue("host").address
     else:
         address = request.getfixturevalue("server")

@@ -19,7 +19,7 @@ from skimage import data
 pytestmark = pytest.mark.slow
 EXAMPLE = get_sample_data("grace_hopper.jpg", asfileobj=False)
 MEGABYTE = 1e6
-both = pytest.mark.parametrize("kind", ["static", "served"], indirect=True)
+both = pytest.mark.parametrize("page_kind", ["static", "served"], indirect=True)
 
 
 @pytest.fixture(scope="module")

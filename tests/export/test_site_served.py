@@ -11,7 +11,7 @@ from skimage import data
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("kind", ["served"], indirect=True)
+@pytest.mark.parametrize("page_kind", ["served"], indirect=True)
 def test_the_server_reads_a_format_that_the_browser_does_not(page, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # lies on its side
