@@ -26,6 +26,7 @@ from captioner.cli.console import report
 
 # The extra of this package that brings a module.
 EXTRAS = {
+    "cachetools": "web",
     "fsspec": "bulk",
     "keras": "train",
     "keras_hub": "hub",
@@ -115,10 +116,10 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
         compare,
         questions,
         export,
-        completion,
     )
     for subcommand in every:
         subcommand.add(subcommands)
+    completion.add(subcommands, parser)
     return parser, subcommands.choices
 
 

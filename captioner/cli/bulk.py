@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from captioner.cli.arguments import Subcommands, add_weights, check_question, positive
 from captioner.cli.console import report
 from captioner.cli.progress import progress
-from captioner.generation import BEAM_WIDTH
 
 if TYPE_CHECKING:
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
 
 
 def add(subcommands: Subcommands) -> None:
@@ -93,7 +92,7 @@ def run(args: Namespace) -> int:
         report(f"{args.source}: files skipped: {sum(passed_over.values())} ({kinds})")
     output = Output(args.output, args.format, "caption" if args.question is None else "answer")
     found = output.begin(_manifest(args, preset, names))
-    job = Job(output, args.question, args.top, max(BEAM_WIDTH, args.top))
+    job = Job(output, args.question, args.top)
     tallies = list(found.values())
     parts = [p for p in parts_of(names, args.part_size) if p.number not in found]
     if args.engine == "ray":

@@ -5,7 +5,7 @@ import itertools
 import os
 import warnings
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,13 +28,8 @@ from captioner.generation import BEAM_WIDTH
 if TYPE_CHECKING:
     import numpy as np
 
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
     from captioner.generation.results import Caption
-
-BATCH = 32  # photographs written about before the next ones
-MOST_ASKED = 10 * BATCH  # or questions answered
-
-Group = tuple[list[Item], "np.ndarray | Exception"]  # items of one photograph, uint8[S, S, 3]
 
 
 def add(subcommands: Subcommands) -> None:
@@ -153,7 +148,7 @@ def _check_overlay(parser: ArgumentParser, args: Namespace) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Write captions or answers batch by batch; 1 if some photographs or requests failed."""
+    """Write captions or answers; 1 if some photographs or requests failed."""
     prepare_stdout(args.json)
     failed = False
     with contextlib.ExitStack() as stack:
@@ -180,10 +175,10 @@ def run(args: Namespace) -> int:
         unit = "question" if args.questions else "photo"
         bar = stack.enter_context(progress(total, unit, several=is_several(args)))
         # Whoever waits for an answer before the next line must get it without that line.
-        for chunk in as_they_come(items, MOST_ASKED) if args.requests == "-" else [items]:
-            for batch in _batches(_load(_groups(chunk), model.config.image_size)):
-                failed |= not _answer(model, batch, args)
-                bar.update(sum(len(group) for group, _ in batch))
+        for chunk in as_they_come(items) if args.requests == "-" else [items]:
+            for group, results in _write(model, chunk, args.beam):
+                failed |= not _show(group, results, args)
+                bar.update(len(group))
     return int(failed)
 
 
@@ -196,79 +191,52 @@ def _load_model(args: Namespace) -> "tuple[str, CaptionModel]":
     return preset, model
 
 
-def _answer(model: "CaptionModel", batch: list[Group], args: Namespace) -> bool:
-    """Write about a batch: what stdout, stderr and the overlays show of it; whether all went well.
+def _write(
+    model: "CaptionModel", items: Iterable[Item], beam_width: int
+) -> "Iterator[tuple[list[Item], list[Caption] | Exception]]":
+    """Neighbours about the same photograph together, with what is written for each of them, or the
+    error of all of them."""
+    from captioner.data.images import load_or_error, map_ahead
+    from captioner.generation.batching import stream
+    from captioner.generation.samplers import Beam
 
-    Its errors and its lines come in the order in which they were asked for.
-    """
-    sound = [group for group in batch if not isinstance(group[1], Exception)]
-    found = _write(model, sound, args.beam)
-    shown: list[str] = []
-    written: list[tuple[Item, Caption]] = []
-    with apart_from_the_bar():
-        for group, image in batch:
-            results: Sequence[Caption | Exception]
-            if isinstance(image, Exception):
-                report(image)
-                results = [image] * len(group)
-            else:
-                results = captions = next(found)
-                written += zip(group, captions, strict=True)
-            for item, result in zip(group, results, strict=True):
-                if not isinstance(result, Exception):
-                    for note in filter(None, (item.note, withheld(item, result, args))):
-                        report(note)
-                shown += lines(item, result, args)
-        if shown:
-            print(*shown, sep="\n", flush=True)
-        drawn = True
-        if args.overlay is not None:
-            drawn = all([draw(*each, args.overlay) for each in written])
-    return drawn and len(sound) == len(batch)
+    def load(group: list[Item]) -> "np.ndarray | Exception":
+        item = group[0]
+        if item.error is not None:
+            return item.error
+        assert item.source is not None
+        return load_or_error(item.source, model.config.image_size)
+
+    groups, ahead, asked = itertools.tee(_groups(items), 3)
+    questions = ([item.question for item in group] for group in asked)
+    rows = zip(map_ahead(load, ahead), questions, strict=True)
+    return zip(groups, stream(model, rows, sampler=Beam(beam_width)), strict=True)
 
 
 def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Items in their order, neighbours about the same photograph, up to a number, together."""
+    from captioner.generation.batching import GROUPS
+
     for _, neighbours in itertools.groupby(items, key=lambda item: item.error or item.source):
-        while group := list(itertools.islice(neighbours, MOST_ASKED)):
+        while group := list(itertools.islice(neighbours, GROUPS)):
             yield group
 
 
-def _load(groups: Iterable[list[Item]], size: int) -> Iterator[Group]:
-    """Each group with its photograph or its error, in order; the next ones decode meanwhile."""
-    from captioner.data.images import load_images
-
-    groups, ahead = itertools.tee(groups)
-    sources = (group[0].source for group in ahead if group[0].source is not None)
-    images = load_images(sources, size)
-    for group in groups:
-        yield group, group[0].error or next(images)
-
-
-def _batches(groups: Iterable[Group]) -> Iterator[list[Group]]:
-    """As many groups as are written about at once."""
-    batch: list[Group] = []
-    for group in groups:
-        batch.append(group)
-        if len(batch) == BATCH or sum(len(items) for items, _ in batch) >= MOST_ASKED:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _write(
-    model: "CaptionModel", groups: list[Group], beam_width: int
-) -> "Iterator[list[Caption]]":
-    """For each group its captions and answers."""
-    if not groups:
-        return iter(())
-    import numpy as np
-
-    from captioner.generation.batching import generate
-    from captioner.generation.samplers import Beam
-
-    photographs = np.stack([image for _, image in groups if not isinstance(image, Exception)])
-    questions = [[item.question for item in group] for group, _ in groups]
-    sampler = Beam(beam_width)
-    return iter(generate(model, {"photographs": photographs}, questions, sampler=sampler))
+def _show(group: list[Item], results: "list[Caption] | Exception", args: Namespace) -> bool:
+    """Print and draw what was written about a photograph, or report its error; whether all went
+    well."""
+    written: list[tuple[Item, Caption]] = []
+    with apart_from_the_bar():
+        if isinstance(results, Exception):
+            report(results)
+            shown = [line for item in group for line in lines(item, results, args)]
+        else:
+            written = list(zip(group, results, strict=True))
+            for item, caption in written:
+                for note in filter(None, (item.note, withheld(item, caption, args))):
+                    report(note)
+            shown = [line for item, caption in written for line in lines(item, caption, args)]
+        if shown:
+            print(*shown, sep="\n", flush=True)
+        drawn = args.overlay is None or all([draw(*each, args.overlay) for each in written])
+    return drawn and not isinstance(results, Exception)

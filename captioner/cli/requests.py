@@ -18,7 +18,7 @@ from captioner.cli.console import report
 
 if TYPE_CHECKING:
     from captioner.data.images import Source
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,10 @@ def stdin() -> BinaryIO:
     return open(os.dup(sys.stdin.fileno()), "rb")
 
 
-def as_they_come(items: Iterator[Item], most: int) -> Iterator[list[Item]]:
-    """Items that have come while the ones before were written about, up to `most`, as lists."""
+def as_they_come(items: Iterator[Item]) -> Iterator[list[Item]]:
+    """Lists of the items that have come while the ones before were written about."""
+    from captioner.generation.batching import GROUPS as most
+
     arrived: Queue[Item | Exception | None] = Queue(most)
 
     def read() -> None:

@@ -17,7 +17,7 @@ from captioner.watch.addresses import PASSWORD, Topic, check_camera, is_url, top
 from captioner.watch.changes import Changes
 
 if TYPE_CHECKING:
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
     from captioner.generation.results import Caption
     from captioner.watch.mqtt import Publish
     from captioner.watch.sources import Photograph, Place
@@ -116,7 +116,7 @@ def _looks(
 ) -> "Iterator[tuple[Photograph, Caption]]":
     """What is said about each photograph, without end. An error is reported once until it ends."""
     from captioner.data.images import ImageError, load_image
-    from captioner.generation.batching import generate
+    from captioner.generation.batching import stream
     from captioner.generation.samplers import Beam
 
     before: set[str] = set()
@@ -132,8 +132,8 @@ def _looks(
                     report(error)
                 errors.add(str(error))
                 continue
-            inputs = {"photographs": image[None]}
-            yield photograph, generate(model, inputs, [[question]], sampler=Beam())[0][0]
+            [[caption]] = stream(model, [(image, [question])], sampler=Beam())
+            yield photograph, caption
         before = errors
         time.sleep(every)
 

@@ -29,7 +29,8 @@ from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.evaluation.caption_metrics import bleu, cider
 from captioner.examples import SEED, learn
 from captioner.generation.batching import BATCH, batched
-from captioner.generation.results import OUTPUTS, Caption, caption_of
+from captioner.generation.captions import caption_of
+from captioner.generation.results import OUTPUTS, Caption
 from captioner.generation.samplers import Beam
 from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor

@@ -92,21 +92,6 @@ FORMATS: dict[str, Callable[[Captioner, Path], list[Run]]] = {
 }
 
 
-class Exported:
-    """What a format has written, as something that searches."""
-
-    def __init__(self, encoder: Run, search: Run) -> None:
-        self._encoder, self._search = encoder, search
-
-    def encode(self, photographs: np.ndarray) -> np.ndarray:
-        """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`."""
-        return self._encoder({"photographs": photographs})["features"]
-
-    def search(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        """What `captioner.generation.loop.Generator` writes, of arrays as arrays."""
-        return self._search(inputs)
-
-
 def export(preset: str | PathLike[str], format: str, output: str | PathLike[str]) -> float:
     """Write a preset in a format of `FORMATS` to a folder, once it is known to agree.
 
@@ -128,7 +113,7 @@ def export(preset: str | PathLike[str], format: str, output: str | PathLike[str]
         new = Path(temporary) / "new"
         new.mkdir()
         encoder, search = FORMATS[format](model, new)
-        difference = agree(model, Exported(encoder, search))
+        difference = agree(model, lambda p: encoder({"photographs": p})["features"], search)
         new.replace(output)
     return difference
 

@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 
 from captioner import __version__
-from captioner.generation.batching import CaptionModel
+from captioner.generation.model import CaptionModel
 from captioner.overlay import page
 from captioner.overlay.heat import COLOURS
 from captioner.questions.words import COLORS, NUMBERS

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import io
 import os
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -22,7 +24,7 @@ from starlette.routing import Route
 from captioner import __version__
 from captioner.data.images import ImageError, load_image
 from captioner.data.limits import Limits
-from captioner.generation.batching import CaptionModel
+from captioner.generation.model import CaptionModel
 from captioner.generation.results import Caption, record_of
 from captioner.web.batcher import Batcher, Busy
 from captioner.web.compatible import COMPLETIONS, Compatible, openai_error
@@ -32,6 +34,7 @@ from captioner.web.uploads import LimitedBodies, Upload, read_upload
 SECONDS = 60  # that an answer may take
 # What one upload may take, and all that are decoded at once: less than the container has.
 LIMITS = Limits(pixels=50_000_000, memory=460 * 10**6)
+KNOWN = 64 * 2**20  # bytes of features that are kept
 DECODERS = 2  # threads at most: each holds a photograph while it is resampled
 
 
@@ -48,7 +51,9 @@ class Server:
         self.batcher = Batcher(model)
         self.counts = {"captions": 0, "answers": 0, "refused": 0}
         self.seconds = 0.0
-        # Decoding is as much work as the model's, and runs beside it.
+        # The features of photographs, by the hash of their files, for questions after a caption.
+        self._known: LRUCache[bytes, np.ndarray] = LRUCache(KNOWN, getsizeof=lambda f: f.nbytes)
+        # Decoding and encoding are more work than the search, and run beside it.
         self._decoders = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
 
     async def caption(self, request: Request) -> Response:
@@ -103,8 +108,8 @@ class Server:
         begun = time.perf_counter()
         try:
             async with asyncio.timeout(SECONDS):
-                pixels = await self._decoded(_load, upload.photograph, self.model.config.image_size)
-                caption = await self.batcher.write(pixels, upload.question)
+                features = await self._features(upload.photograph)
+                caption = await self.batcher.write(features, upload.question)
         except ImageError as error:
             raise HTTPException(422, str(error)) from error
         except (Busy, TimeoutError):
@@ -126,6 +131,15 @@ class Server:
         batches = asyncio.create_task(self.batcher.run())
         yield
         batches.cancel()
+
+    async def _features(self, photograph: bytes) -> np.ndarray:
+        """The features `float[R, C]` of a photograph, which are kept for the next question."""
+        key = hashlib.sha256(photograph).digest()
+        features = self._known.get(key)
+        if features is None:
+            features = await self._decoded(_encode, self.model, photograph)
+            self._known[key] = features
+        return features
 
     async def _decoded(self, function: Callable[..., Any], *arguments: Any) -> Any:
         loop = asyncio.get_running_loop()
@@ -165,5 +179,6 @@ class _Photograph(io.BytesIO):
     name = "the photograph"  # as errors call it
 
 
-def _load(photograph: bytes, size: int) -> np.ndarray:
-    return load_image(_Photograph(photograph), size, LIMITS)
+def _encode(model: CaptionModel, photograph: bytes) -> np.ndarray:
+    pixels = load_image(_Photograph(photograph), model.config.image_size, LIMITS)
+    return model.encode(pixels[None])[0]

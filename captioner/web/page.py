@@ -12,7 +12,7 @@ from starlette.routing import Route
 from captioner.data.images import Source, open_image
 from captioner.data.limits import Limits
 from captioner.export.page import INDEX, about, shared_files
-from captioner.generation.batching import CaptionModel
+from captioner.generation.model import CaptionModel
 from captioner.generation.results import Candidate, Caption
 from captioner.overlay.page import SIDE
 

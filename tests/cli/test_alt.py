@@ -31,7 +31,7 @@ def caption(red):
 def photos(tmp_path, monkeypatch):
     """A folder of a bright and a dark photograph and a broken one."""
 
-    def generate(model, inputs, *, sampler):
+    def generate(model, inputs, questions, *, sampler, seed):
         return [[caption(int(image[0, 0, 0]))] for image in inputs["photographs"]]
 
     monkeypatch.setattr("captioner.generation.batching.generate", generate)

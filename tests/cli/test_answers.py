@@ -165,7 +165,7 @@ def test_requests_with_and_without_questions_are_answered_in_order(photos, capsy
 
 
 def test_questions_go_in_batches_of_bounded_size(photos, monkeypatch, capsys):
-    monkeypatch.setattr("captioner.cli.caption.MOST_ASKED", 5)
+    monkeypatch.setattr("captioner.generation.batching.GROUPS", 5)
     three = [arg for question in ("what", "how", "where") for arg in ("--question", question)]
     assert main(["caption", "a.png", "b.png", "c.png", *three]) == 0
     assert [len(call) for call in Double.asked] == [2, 1]

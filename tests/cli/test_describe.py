@@ -28,7 +28,7 @@ def photos(tmp_path, monkeypatch):
     class Calibrated(Double):
         calibration = True
 
-    def generate(model, inputs, *, sampler):
+    def generate(model, inputs, questions, *, sampler, seed):
         return [[Caption(int(image[0, 0, 0]))] for image in inputs["photographs"]]
 
     monkeypatch.setattr("captioner.generation.batching.generate", generate)

@@ -19,8 +19,9 @@ from starlette.testclient import TestClient
 
 from captioner import __version__
 from captioner.cli.serve import LOCAL
+from captioner.generation import batching
 from captioner.generation.results import Candidate, Word
-from captioner.web import batcher, uploads
+from captioner.web import app, uploads
 from captioner.web.app import new_app
 from captioner.web.batcher import WAITING, Batcher, Busy
 from captioner.web.page import HERE, TYPES
@@ -50,7 +51,7 @@ def calls(monkeypatch):
     """The numbers of photographs written about together."""
     made = []
 
-    def generate(model, inputs, questions, *, sampler):
+    def generate(model, inputs, questions, *, sampler, seed):
         pixels = inputs["photographs"]
         made.append(len(pixels))
         if (pixels[:, 0, 0, 0] == 13).any():
@@ -58,15 +59,15 @@ def calls(monkeypatch):
         rows = zip(pixels[:, 0, 0, 0], questions, strict=True)
         return [[written(red, q) for q in asked] for red, asked in rows]
 
-    monkeypatch.setattr(batcher, "generate", generate)
+    monkeypatch.setattr(batching, "generate", generate)
     return made
 
 
 @pytest.fixture
 def client(calls, tmp_path):
     (tmp_path / "example.jpg").write_bytes(photo())
-    app = new_app("toy", Double(), tmp_path / "example.jpg", LOCAL)
-    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+    served = new_app("toy", Double(), tmp_path / "example.jpg", LOCAL)
+    with TestClient(served, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield client
 
 
@@ -95,6 +96,27 @@ def test_base64_may_be_a_data_url_and_broken_into_lines(client, wrapped, joint):
     for text in (lines, lines.replace("=", "%3D")) if "," in wrapped else (lines,):
         answer = client.post("/v1/caption", json={"photo": wrapped.format(text)})
         assert answer.json()["caption"] == "A picture <78>"
+
+
+def test_a_photograph_is_encoded_once(client, monkeypatch):
+    monkeypatch.setattr(Double, "encoded", [])
+    files, data = {"photo": photo(5)}, {"question": "is it red?"}
+    assert client.post("/v1/caption", files=files).json()["caption"] == "A picture <5>"
+    assert client.post("/v1/answer", files=files, data=data).json()["answer"] == "yes <5>"
+    assert Double.encoded == [1]
+    client.post("/v1/caption", files={"photo": photo(6)})
+    assert Double.encoded == [1, 1]
+
+
+def test_the_features_that_are_kept_are_limited(calls, tmp_path, monkeypatch):
+    monkeypatch.setattr(app, "KNOWN", 2 * 8 * 8 * 3)  # those of two photographs
+    monkeypatch.setattr(Double, "encoded", [])
+    served = new_app("toy", Double(), tmp_path, LOCAL)
+    with TestClient(served, base_url="http://localhost") as client:
+        for red in (1, 2, 1, 3, 1, 2):
+            found = client.post("/v1/caption", files={"photo": photo(red)}).json()
+            assert found["caption"] == f"A picture <{red}>"
+    assert len(Double.encoded) == 4  # 3 took the place of 2
 
 
 def test_a_question_is_answered(client):
@@ -240,8 +262,8 @@ def test_a_defect_is_one_request_s_own(client):
 
 
 def test_a_model_that_has_no_answers_says_so(calls, tmp_path):
-    app = new_app("toy", Double.from_preset("captions"), tmp_path, LOCAL)
-    with TestClient(app, base_url="http://localhost") as client:
+    served = new_app("toy", Double.from_preset("captions"), tmp_path, LOCAL)
+    with TestClient(served, base_url="http://localhost") as client:
         response = client.post("/v1/answer", files={"photo": photo()}, data={"question": "a?"})
     assert response.json() == {"error": "toy answers no questions"}
 
