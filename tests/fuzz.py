@@ -114,6 +114,7 @@ class Answers:
     vocabulary = Vocabulary([*SPECIAL, "what", "is", "it"])
     config = CaptionerConfig(question_units=8)
     answers = True
+    grid = (2, 2)
 
 
 def read_requests(name: str, content: bytes) -> None:

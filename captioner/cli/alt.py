@@ -78,7 +78,8 @@ def _fill(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[st
     """Fill a page; whether all its images could be read."""
     from captioner.cli.models import captions
     from captioner.describe.alt import filled, gaps_of
-    from captioner.describe.pages import read_page, replace_page
+    from captioner.describe.files import replace_file
+    from captioner.describe.pages import read_page
 
     page = read_page(path)
     here = list(_photographs(gaps_of(page), path, args.root, counts))
@@ -99,7 +100,7 @@ def _fill(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[st
         lines = page.text.splitlines(), changed.text.splitlines()
         print(*difflib.unified_diff(*lines, name, name, lineterm=""), sep="\n")
         return sound
-    replace_page(page, changed)
+    replace_file(path, changed.content, page.content)
     counts["filled in"] += len(written)
     for image, text in written:
         print(f"{printable(os.fspath(path))}:{image.line}\t{text}")

@@ -37,8 +37,7 @@ def add_weights(parser: ArgumentParser, required: bool = False) -> None:
         type=named,
         required=required,
         metavar="NAME_OR_DIR",
-        help="a preset by its name or its folder"
-        + ("" if required else " (default: the one that ships)"),
+        help="name or folder of a preset" + ("" if required else " (default: the shipped one)"),
     )
 
 

@@ -30,20 +30,22 @@ def add(subcommands: Subcommands) -> None:
     parser = subcommands.add_parser(
         "watch",
         help="watch a camera or a folder, and tell when the caption or an answer changes",
-        description="Look at a camera, or at the new photographs of a folder, until Ctrl-C. Print "
-        "a line when the caption, or with --question the answer, changes: the time, the path of a "
-        "photograph in a folder, the text, and its confidence.",
+        description="Watch a camera, or the new photographs of a folder, until Ctrl-C. Print a "
+        "line when the caption, or with --question the answer, changes: the time, the "
+        "path of a photograph in a folder, the text, and its confidence.",
     )
     parser.add_argument(
         "source", metavar="SOURCE", help="the http(s) URL of a camera's picture, or a folder"
     )
-    parser.add_argument("--question", metavar="TEXT", help="answer it instead of captioning")
+    parser.add_argument(
+        "--question", metavar="TEXT", help="answer this question instead of captioning"
+    )
     parser.add_argument(
         "--every",
         type=duration,
         default=2.0,
         metavar="TIME",
-        help="between two looks, such as 2s, 1m or 1h (default: 2s)",
+        help="time between two pictures, such as 2s, 1m or 1h (default: 2s)",
     )
     parser.add_argument(
         "--mqtt",

@@ -153,12 +153,6 @@ def _check_maker_notes(exif: bytes, header: int, content: bytes, scan: int) -> N
     """Refuse a JPEG whose EXIF data hold the offset of a picture that would move.
 
     Some cameras put a preview after the end of the picture, and its offset into their own notes.
-
-    Args:
-        exif: the EXIF data.
-        header: where they begin in the file.
-        content: the file.
-        scan: where its first scan begins.
     """
     for found in re.finditer(rb"\xff\xd9(?=\xff\xd8\xff)", content[scan:]):
         offset = scan + found.end() - header

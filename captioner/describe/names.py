@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from lxml.etree import _Element
 
+from captioner.data.answer_words import NUMBERS, PEOPLE
 from captioner.describe.xmp import RDF, Packet
-from captioner.questions.words import NUMBERS, PEOPLE
 
 # The schema of the Metadata Working Group: digiKam, Lightroom, Picasa.
 MWG = "{http://www.metadataworkinggroup.com/schemas/regions/}"

@@ -64,54 +64,55 @@ class _Directory:
         return place, place + length
 
 
-def read(content: bytes) -> bytes | None:
-    """The XMP packet of a TIFF, if it has one.
+class Tiff:
+    """TIFF and BigTIFF: directories of tags."""
 
-    Raises:
-        Refused: the TIFF is damaged.
-    """
-    spans = _Directory(content).spans
-    if any(end > len(content) for _, end in spans):
-        raise Refused("it is damaged or cut short")
-    return only([content[start:end] for start, end in spans])
+    def read(self, content: bytes) -> bytes | None:
+        """The XMP packet of a TIFF, if it has one.
 
+        Raises:
+            Refused: the TIFF is damaged.
+        """
+        spans = _Directory(content).spans
+        if any(end > len(content) for _, end in spans):
+            raise Refused("it is damaged or cut short")
+        return only([content[start:end] for start, end in spans])
 
-def write(content: bytes, packet: bytes | None) -> bytes:
-    """A TIFF with another packet; None for none.
+    def write(self, content: bytes, packet: bytes | None) -> bytes:
+        """A TIFF with another packet; None for none.
 
-    Raises:
-        Refused: the TIFF is signed, or would be too large for its format.
-    """
-    directory = _Directory(content)
-    if C2PA in map(directory.tag, directory.others):
-        raise Refused(SIGNED)
-    changed = bytearray(content)
-    for start, end in directory.spans:
-        if packet is not None and end - start == len(packet):
-            changed[start:end] = packet
+        Raises:
+            Refused: the TIFF is signed, or would be too large for its format.
+        """
+        directory = _Directory(content)
+        if C2PA in map(directory.tag, directory.others):
+            raise Refused(SIGNED)
+        changed = bytearray(content)
+        for start, end in directory.spans:
+            if packet is not None and end - start == len(packet):
+                changed[start:end] = packet
+                return bytes(changed)
+            changed[start:end] = bytes(end - start)  # no copy of what is taken out is left behind
+        if packet is None:
+            shorter = directory.with_tags()
+            changed[directory.place : directory.place + len(shorter)] = shorter
             return bytes(changed)
-        changed[start:end] = bytes(end - start)  # no copy of what is taken out is left behind
-    if packet is None:
-        shorter = directory.with_tags()
-        changed[directory.place : directory.place + len(shorter)] = shorter
-        return bytes(changed)
-    changed += bytes(-len(changed) % 8)
-    try:
-        entry = directory.entry.pack(XMP, BYTE, len(packet), len(changed))
-        changed += packet + bytes(-len(packet) % 8)
-        directory.number.pack_into(changed, directory.reference, len(changed))
-    except struct.error as error:
-        raise Refused("it would be larger than 4 GB") from error
-    return bytes(changed + directory.with_tags(entry))
+        changed += bytes(-len(changed) % 8)
+        try:
+            entry = directory.entry.pack(XMP, BYTE, len(packet), len(changed))
+            changed += packet + bytes(-len(packet) % 8)
+            directory.number.pack_into(changed, directory.reference, len(changed))
+        except struct.error as error:
+            raise Refused("it would be larger than 4 GB") from error
+        return bytes(changed + directory.with_tags(entry))
 
-
-def is_same(before: bytes, after: bytes) -> bool:
-    """Whether two TIFFs differ in nothing but their packets, their first directory and the end."""
-    old, new = _Directory(before), _Directory(after)
-    rests = [bytearray(before), bytearray(after[: len(before)])]
-    for rest in rests:
-        reference = (old.reference, old.reference + old.number.size)
-        for start, end in [reference, (old.place, old.end), *old.spans]:
-            rest[start:end] = bytes(end - start)
-    others = [(sorted(directory.others), directory.tail) for directory in (old, new)]
-    return others[0] == others[1] and rests[0] == rests[1]
+    def is_same(self, before: bytes, after: bytes) -> bool:
+        """Whether two differ in nothing but their packets, first directories and ends."""
+        old, new = _Directory(before), _Directory(after)
+        rests = [bytearray(before), bytearray(after[: len(before)])]
+        for rest in rests:
+            reference = (old.reference, old.reference + old.number.size)
+            for start, end in [reference, (old.place, old.end), *old.spans]:
+                rest[start:end] = bytes(end - start)
+        others = [(sorted(directory.others), directory.tail) for directory in (old, new)]
+        return others[0] == others[1] and rests[0] == rests[1]

@@ -16,8 +16,7 @@ class WebP(Parts):
     def split(self, content: bytes) -> tuple[list[bytes], bytes]:
         """The first chunk is always VP8X, without the flag of XMP."""
         end = 8 + int.from_bytes(content[4:8], "little")
-        parts: list[bytes] = []
-        place = HEADER
+        parts, place = list[bytes](), HEADER
         while place < end:
             length = int.from_bytes(content[place + 4 : place + 8], "little")
             part = content[place : place + 8 + length]

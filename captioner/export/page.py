@@ -12,10 +12,10 @@ import matplotlib
 import numpy as np
 
 from captioner import __version__
+from captioner.data.answer_words import COLORS, NUMBERS
 from captioner.generation.model import CaptionModel
 from captioner.overlay import page
 from captioner.overlay.heat import COLOURS
-from captioner.questions.words import COLORS, NUMBERS
 
 SITE = Path(__file__).with_name("site")
 INDEX = "index.html"

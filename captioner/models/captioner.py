@@ -44,7 +44,7 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
         encoder_weights: None, "imagenet" or a file, see `build_encoder`. Where the weights came
             from is not part of the configuration.
 
-    Example:
+    Examples:
         >>> model = Captioner.from_preset("everyday")
         >>> model.caption("photo.jpg").text
     """

@@ -33,7 +33,7 @@ class OnnxCaptioner(PhotographMixin):
         calibration: of its confidence, where that was measured.
         threads: that it runs on; by default one for each processor.
 
-    Example:
+    Examples:
         >>> model = OnnxCaptioner.from_preset("everyday")
         >>> model.caption("photo.jpg").text
     """

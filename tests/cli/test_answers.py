@@ -204,7 +204,7 @@ def test_a_real_model_encodes_each_photograph_once(toy, tmp_path, monkeypatch, c
     assert main(["caption", "--json", "a.png", "b.png", *asked, "--weights", "toy"]) == 0
     out, err = capsys.readouterr()
     answers = records(out)
-    note = "captioner: toy: uses Keras, which starts slowly: it has no graphs, "
+    note = "captioner: toy: uses Keras, which starts slowly: it has no graphs (`captioner export`"
     assert err.startswith(note) and err.count("\n") == 1
     assert (encoded, len(answers)) == ([2], 20)
     again = type(model).from_preset("toy").answer(["a.png", "b.png"], [f"the {w}?" for w in words])

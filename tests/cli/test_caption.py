@@ -263,7 +263,7 @@ def test_a_folder_without_photographs(photos, capsys):
     out, err = capsys.readouterr()
     assert out == "a.png\tRed 10, take 1.\n"
     assert err.startswith("captioner: none: files skipped: 1 (.txt 1)\n")
-    assert "none: no photographs there" in err and err.count("\n") == 2
+    assert "none: has no photographs" in err and err.count("\n") == 2
 
 
 def test_nothing_but_bad_photographs_runs_no_model(photos, capsys):

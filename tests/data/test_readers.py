@@ -185,7 +185,7 @@ def test_csv_tells_images_of_one_name_in_two_folders_apart(tmp_path):
         ("image,caption\na.jpg,A dog, running\n", "captions.csv:2: expected 2 fields"),
         ("image,caption\na.jpg,A dog\nb.jpg\n", "captions.csv:3: expected 2 fields"),
         ("image,caption,split\na.jpg,,train\n", "a.jpg of split 'train' has no caption"),
-        ("image,caption\n,A dog\n", "captions.csv:2: no image"),
+        ("image,caption\n,A dog\n", "captions.csv:2: empty image"),
         (
             "image,caption,split\na.jpg,A,train\n./a.jpg,B,dev\n",
             "captions.csv:3: a.jpg is in split train",

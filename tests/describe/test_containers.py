@@ -9,14 +9,14 @@ from describe import samples
 from describe.samples import chunk, encoded, exif, jpeg, pages, picture, png, png_xmp, segment, xmp
 
 from captioner.data.metadata import pages_of
-from captioner.describe import tiff as tiffs
 from captioner.describe.containers import container_of, verify
 from captioner.describe.errors import Refused
 from captioner.describe.jpeg import Jpeg, _bodies, _entries
 from captioner.describe.png import Png
+from captioner.describe.tiff import Tiff
 from captioner.describe.xmp import DESCRIPTION, WRAPPED, Packet
 
-jpegs, pngs = Jpeg(), Png()
+jpegs, pngs, tiffs = Jpeg(), Png(), Tiff()
 OLD, NEW = xmp(), xmp("<dc:description>A dog.</dc:description>")
 FILES = {
     "plain.jpg": encoded("JPEG"),

@@ -278,8 +278,10 @@ def test_a_telephone_needs_no_sideways_scrolling(page, photographs):
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     try:
         page.choose(photographs[0])
-        page.find("#question").send_keys("what is this, " * 20, Keys.ENTER)
+        question = ", ".join(["what is <i>this</i>"] * 20)
+        page.find("#question").send_keys(question, Keys.ENTER)
         page.wait("#answers h2")
+        assert page.find("#answers .asked").text == question
         width = page.driver.execute_script("return document.documentElement.scrollWidth")
         assert width == 360
     finally:

@@ -55,6 +55,7 @@ export class History {
     const [[visit, item]] = this.#items;
     this.#items.delete(visit);
     item.remove();
+    if (item.querySelector("[aria-current=true]")) return; // it is shown, and may be asked about
     visit.looked.then(({ picture }) => picture.close()); // its memory is free at once
   }
 }

@@ -1,6 +1,6 @@
 """Binary addition by a plain recurrent network, and what becomes of it as the numbers grow.
 
-python -m captioner.examples.addition [addition.png]
+python -m examples.addition [addition.png]
 
 At every step the network reads one bit of each summand, the lowest first, and writes one of the
 sum: all it has to remember is the carry. It learns numbers of eight bits.
@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from captioner.examples import SEED, save
 from captioner.layers.cells import recurrent_cell
+from examples import SEED, save
 
 BITS = (4, 8, 16, 32, 64, 128, 256)
 

@@ -1,6 +1,6 @@
 """A Transformer beside a recurrent network: English number words to French ones.
 
-python -m captioner.examples.transformer [heads.png]
+python -m examples.transformer [heads.png]
 
 Both have as many parameters, learn the same numbers and are scored on others. It is said that the
 Transformer is better, and four times as fast to train: printed is what a step of training takes,
@@ -19,12 +19,12 @@ from matplotlib.figure import Figure
 
 from captioner.data.tokenizer import tokenize
 from captioner.data.vocabulary import Vocabulary
-from captioner.examples import SEED, learn, save
-from captioner.examples.numbers import english, exact_match, french, numbers
 from captioner.layers.transformer import TransformerDecoder
 from captioner.models.config import TranslatorConfig
 from captioner.models.translator import Translator
 from captioner.overlay import alignment
+from examples import SEED, learn, save
+from examples.numbers import english, exact_match, french, numbers
 
 EPOCHS = 5
 ENOUGH = 0.95  # of unseen numbers without a mistake

@@ -1,6 +1,6 @@
 """Sequence to sequence: English number words to French ones, and to digits.
 
-python -m captioner.examples.numbers [alignment.png]
+python -m examples.numbers [alignment.png]
 
 Trains on numbers below ten million and is scored on others. Drawn is the alignment: which of the
 words read each word written looked at.
@@ -15,9 +15,9 @@ from num2words import num2words
 
 from captioner.data.tokenizer import tokenize
 from captioner.data.vocabulary import Vocabulary
-from captioner.examples import SEED, learn, save
 from captioner.models.translator import Translator
 from captioner.overlay.alignment import alignment
+from examples import SEED, learn, save
 
 TRAIN, UNSEEN = 10_000, 1_000
 EPOCHS = {"French": 6, "digits": 10}

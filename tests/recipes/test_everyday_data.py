@@ -1,17 +1,15 @@
-"""What `recipes/everyday_data.py` makes of the data sets."""
+"""The data that `python -m recipes.everyday_data` writes."""
 
 import gzip
 import json
 import runpy
 import sys
-from pathlib import Path
 
 import pytest
 
 from captioner.data.readers import load_dataset
 from captioner.training.texts import Text, read_texts
 
-SCRIPT = Path(__file__).parents[2] / "recipes" / "everyday_data.py"
 DOG = ["A brown dog runs on the grass .", "A dog is running over green grass ."]
 
 # TextBlob leaves its word lists open.
@@ -62,7 +60,7 @@ def test_each_photograph_says_what_people_said_and_else_what_is_there(tmp_path, 
         (flickr / f"Flickr_8k.{split}Images.txt").write_text(names)
 
     monkeypatch.setattr(sys, "argv", ["everyday_data.py", str(tmp_path)])
-    runpy.run_path(str(SCRIPT), run_name="__main__")
+    runpy.run_module("recipes.everyday_data", run_name="__main__")
 
     (cat,) = load_dataset("jsonl", world / "coco.jsonl", "train", verify=False)
     assert (cat.references, cat.objects) == (("A cat.",), ("cat",))

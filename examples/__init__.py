@@ -1,16 +1,4 @@
-"""Small tasks for the same cells, attention, decoder and search; each prints what it measures.
-
-python -m captioner.examples.numbers      number words to French words and to digits
-python -m captioner.examples.transformer  the same by a Transformer, beside a recurrent network
-python -m captioner.examples.stories      questions about short stories
-python -m captioner.examples.characters   a text written character by character
-python -m captioner.examples.addition     binary addition by a plain recurrent network
-python -m captioner.examples.gradients    gradients that vanish, or explode and are clipped
-python -m captioner.examples.forecast     temperatures and prices, forecast
-python -m captioner.examples.tagging      what a name stands for, by the words around it
-python -m captioner.examples.speech       a spoken number, translated and spoken
-python -m captioner.examples.paragraphs   paragraphs about photographs, sentence by sentence
-"""
+"""Small tasks for the layers and models of captioner; README.md lists them."""
 
 import sys
 from typing import Any, TypeVar

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from captioner.data.answer_words import NUMBERS
 from captioner.data.records import DatasetError, Example
-from captioner.questions.parser import Action, Clause, NounPhrase, ParsedCaption, parse
-from captioner.questions.words import (
+from recipes.questions.parser import Action, Clause, NounPhrase, ParsedCaption, parse
+from recipes.questions.words import (
     ANIMALS,
     ANYBODY,
     APART,
@@ -28,7 +29,6 @@ from captioner.questions.words import (
     NO_PLACES,
     NO_THINGS,
     NO_TRANSITIVES,
-    NUMBERS,
     PEOPLE,
     VAGUE,
     mode,

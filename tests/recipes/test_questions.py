@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from captioner.cli import main
 from captioner.data.readers import load_dataset
 from captioner.data.records import DatasetError, Example
-from captioner.questions import generate
-from captioner.questions.generate import make_questions, write_questions
-from captioner.questions.parser import gerund, parse
+from recipes.questions import generate
+from recipes.questions.__main__ import main
+from recipes.questions.generate import make_questions, write_questions
+from recipes.questions.parser import gerund, parse
 
 ROOT = Path(__file__).parents[2]
 # Textblob reads its lexicon at first use, and leaves the file open.
@@ -390,12 +390,12 @@ def data(tmp_path):
 
 def command(data, output):
     options = ["--dataset", "captions-csv", "--root", str(data), "--split", "train"]
-    return ["questions", *options, "--output", str(output)]
+    return [*options, "--output", str(output)]
 
 
 def test_the_command_writes_what_the_reader_reads(data, tmp_path, capsys):
     output = tmp_path / "made" / "train.jsonl"
-    assert main(command(data, output)) == 0
+    main(command(data, output))
     out, err = capsys.readouterr()
     lines = [json.loads(line) for line in output.read_text().splitlines()]
     counts = Counter(line["kind"] for line in lines)
@@ -426,7 +426,7 @@ def test_the_same_captions_make_the_same_bytes(data, tmp_path):
         output = tmp_path / f"{seed}" / "train.jsonl"
         # Strings hash differently in the two.
         env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
-        run = [sys.executable, "-m", "captioner", *command(data, output)]
+        run = [sys.executable, "-m", "recipes.questions", *command(data, output)]
         subprocess.run(run, env=env, check=True, capture_output=True, timeout=60)
         contents.append(output.read_bytes())
     assert contents[0] == contents[1] != b""
@@ -445,15 +445,15 @@ def test_a_failure_leaves_no_file(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_without_textblob_the_command_says_what_to_install(data, tmp_path, capsys, monkeypatch):
-    monkeypatch.delitem(sys.modules, "captioner.questions.generate")
-    monkeypatch.delitem(sys.modules, "captioner.questions.parser")
+def test_without_textblob_the_command_says_what_to_install(data, tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "recipes.questions.generate")
+    monkeypatch.delitem(sys.modules, "recipes.questions.parser")
     for name in [name for name in sys.modules if name.split(".")[0] == "textblob"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [NoTextblob, *sys.meta_path])
-    assert main(command(data, tmp_path / "train.jsonl")) == 1
-    message = "captioner: questions needs textblob; pip install 'captioner[questions]'\n"
-    assert capsys.readouterr() == ("", message)
+    message = r"^questions: needs textblob; pip install 'captioner\[questions\]'$"
+    with pytest.raises(SystemExit, match=message):
+        main(command(data, tmp_path / "train.jsonl"))
 
 
 class NoTextblob:

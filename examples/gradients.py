@@ -1,6 +1,6 @@
 """Gradients through time: how they vanish, how they explode, and what clipping does.
 
-python -m captioner.examples.gradients [gradients.png]
+python -m examples.gradients [gradients.png]
 
 First the gradient that the last output sends back to the states of every step before, in networks
 that have learned nothing yet. Then the adding problem (Hochreiter and Schmidhuber, 1997), learned
@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from captioner.examples import SEED, save
 from captioner.layers.cells import flat_states, nested_states, recurrent_cell
+from examples import SEED, save
 
 UNITS, STEPS, BATCH = 64, 100, 16
 

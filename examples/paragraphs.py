@@ -1,6 +1,6 @@
 """Paragraphs: a network that says what each sentence is about, over the decoder that writes it.
 
-python -m captioner.examples.paragraphs --root DIR [--output FOLDER]
+python -m examples.paragraphs --root DIR [--output FOLDER]
 
 A sentence network (Krause et al., 2017) reads the mean region once a sentence, and gives the topic
 of each, and when to stop; the decoder of the captioner writes each about its topic, looking at the
@@ -27,19 +27,19 @@ from captioner.data.records import DatasetError, is_set_aside, read_text
 from captioner.data.tokenizer import phrase, tokenize
 from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.evaluation.caption_metrics import bleu, cider
-from captioner.examples import SEED, learn
 from captioner.generation.batching import BATCH, batched
 from captioner.generation.captions import caption_of
 from captioner.generation.results import OUTPUTS, Caption
 from captioner.generation.samplers import Beam
+from captioner.layers.cells import recurrent_cell
 from captioner.layers.memory import Memory
-from captioner.layers.tensor import Tensor
-from captioner.layers.topics import TopicNetwork
+from captioner.layers.tensor import Shape, Tensor
 from captioner.models.base import ConditionalLanguageModel, Inputs
 from captioner.models.captioner import Captioner
 from captioner.models.config import Config
 from captioner.training.batches import Photograph
 from captioner.training.features import cache_features
+from examples import SEED, learn
 
 SENTENCES, WORDS = 5, 20  # of a paragraph, and of a sentence
 ONE_IN = 8  # photographs are scored
@@ -48,6 +48,46 @@ BEAM_WIDTH = 3
 EPOCHS = 12
 
 Paragraph = list[str]  # its sentences
+
+
+class TopicNetwork(keras.layers.Layer):
+    """The sentence network: what each sentence is about, and which one is the last.
+
+    Args:
+        units: H, the size of its state.
+        topic_size: C, the size of a topic.
+        sentences: M, the most sentences of a paragraph.
+        cell: the recurrent cell, see `captioner.layers.cells`.
+    """
+
+    def __init__(
+        self, units: int, topic_size: int, sentences: int, cell: str = "lstm", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sentences = sentences
+        self.recurrent = keras.layers.RNN(
+            recurrent_cell(cell, units), return_sequences=True, unroll=True
+        )
+        self.hidden = keras.layers.Dense(topic_size, activation="tanh", name="hidden")
+        self.topic = keras.layers.Dense(topic_size, name="topic")
+        self.last = keras.layers.Dense(1, name="last")
+
+    def build(self, shape: Shape) -> None:
+        outputs = (None, self.sentences, self.recurrent.cell.units)
+        self.recurrent.build((None, self.sentences, shape[-1]))
+        self.hidden.build(outputs)
+        self.topic.build((None, self.sentences, self.hidden.units))
+        self.last.build(outputs)
+        self.built = True
+
+    def call(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Read the same vectors `float[B, D]` once for every sentence.
+
+        Returns:
+            Topics `float[B, M, C]`, and the logits `float[B, M]` that a sentence is the last.
+        """
+        outputs = self.recurrent(ops.repeat(vectors[:, None], self.sentences, axis=1))
+        return self.topic(self.hidden(outputs)), self.last(outputs)[..., 0]
 
 
 @dataclass(frozen=True, kw_only=True)

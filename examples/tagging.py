@@ -1,6 +1,6 @@
 """Tagging: what a name stands for, by the words around it.
 
-python -m captioner.examples.tagging [tagging.png [eng.train eng.testb]]
+python -m examples.tagging [tagging.png [eng.train eng.testb]]
 
 "I like eating apple" and "The Apple is a great company": every word gets a label, which says
 whether an organisation, a person or a place begins ("B-ORG") or goes on ("I-ORG") there. A network
@@ -21,11 +21,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from seqeval.metrics import f1_score
 
-from captioner.data.records import DatasetError
+from captioner.data.records import DatasetError, read_text
 from captioner.data.vocabulary import PAD, SPECIAL, UNKNOWN
-from captioner.examples import SEED, conll2003, learn, save
-from captioner.examples.conll2003 import Sentence
 from captioner.layers.cells import recurrent_cell
+from examples import SEED, learn, save
+
+Sentence = tuple[list[str], list[str]]  # words and the label of each, in BIO
 
 # What a capital word of a template may be; fruit and animals are no names.
 NAMES = {
@@ -162,6 +163,38 @@ def tagger(train: Sequence[Sentence], context: str, epochs: int, units: int = 64
     return Tagger(known, labels, model)
 
 
+def read_conll2003(path: Path) -> list[Sentence]:
+    """Read the sentences of a file in the format of CoNLL-2003.
+
+    Each line has a word and, in the last column, its label: "EU NNP B-NP B-ORG". A blank line
+    ends a sentence. The original writes "B-" only behind another entity of the same kind; here
+    every entity begins with "B-".
+
+    Raises:
+        DatasetError: no such file, no sentence, or a line that is not a word and its label.
+    """
+    sentences: list[Sentence] = []
+    begins = True
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        columns = line.split()
+        if not columns or columns[0] == "-DOCSTART-":
+            begins = True
+            continue
+        label = columns[-1]
+        if len(columns) < 2 or not (label == "O" or label[:2] in ("B-", "I-")):
+            raise DatasetError(f"{path}:{number}: expected a word and, last, its label (O, B-LOC)")
+        if begins:
+            sentences.append(([], []))
+            begins = False
+        words, labels = sentences[-1]
+        inside = labels and labels[-1][2:] == label[2:]
+        words.append(columns[0])
+        labels.append(f"B-{label[2:]}" if label != "O" and not inside else label)
+    if not sentences:
+        raise DatasetError(f"{path}: no sentence in it")
+    return sentences
+
+
 def ambiguous(train: Sequence[Sentence]) -> set[str]:
     """The words, in lower case, that have more than one label."""
     seen = defaultdict(set)
@@ -222,7 +255,7 @@ def main() -> None:
     if len(files) not in (0, 2):
         sys.exit("tagging: expected [tagging.png [eng.train eng.testb]]")
     try:
-        corpus = [conll2003.read(path) for path in files]
+        corpus = [read_conll2003(path) for path in files]
     except DatasetError as error:
         sys.exit(f"tagging: {error}")
     taggers = measure("generated", *sentences(), EPOCHS)

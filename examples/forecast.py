@@ -1,6 +1,6 @@
 """Time series: temperatures and prices, one step ahead and many.
 
-python -m captioner.examples.forecast [forecast.png]
+python -m examples.forecast [forecast.png]
 
 The sea's temperature off Peru, month by month from 1950 to 2010 (it comes with statsmodels), and
 what a share of Google cost, day by day from 2004 to 2008 (it comes with Matplotlib). A network
@@ -18,8 +18,8 @@ from matplotlib import cbook
 from matplotlib.figure import Figure
 from numpy.lib.stride_tricks import sliding_window_view
 
-from captioner.examples import SEED, learn, save
 from captioner.layers.cells import recurrent_cell
+from examples import SEED, learn, save
 
 WINDOW = 24  # values read
 STEPS = (1, 3, 6, 12)  # ahead, scored

@@ -1,6 +1,6 @@
 """Questions about short stories, in the manner of bAbI (Weston et al., 2016).
 
-python -m captioner.examples.stories [alignment.png]
+python -m examples.stories [alignment.png]
 
 Persons walk from place to place, take things along and put them down; asked is where somebody or
 something is. The decoder reads the encoded story and is conditioned on the encoded question, as
@@ -15,10 +15,10 @@ import numpy as np
 
 from captioner.data.tokenizer import tokenize
 from captioner.data.vocabulary import Vocabulary
-from captioner.examples import SEED, learn, save
 from captioner.models.config import TranslatorConfig
 from captioner.models.translator import Translator
 from captioner.overlay.alignment import alignment
+from examples import SEED, learn, save
 
 PERSONS = ("Mary", "John", "Sandra", "Daniel")
 PLACES = ("kitchen", "garden", "bathroom", "hallway", "office")

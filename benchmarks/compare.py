@@ -1,6 +1,14 @@
-"""What kinds of decoders are worth: the caption recipe with each of them, in one table."""
+"""Compares recurrent cells, numbers of layers, kinds of attention and a Transformer.
 
+    python -m benchmarks.compare --dataset flickr8k --root DIR --output runs/comparison --epochs 2
+
+It trains the caption recipe with each of them, on the same features of a frozen CNN, and prints a
+table of the scores on dev. Started again, it continues after the last finished variant.
+"""
+
+import argparse
 import json
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,8 +19,10 @@ from typing import Any
 import keras
 
 from captioner import presets
+from captioner.cli.arguments import positive
 from captioner.data.check import Checks
 from captioner.data.readers import load_dataset
+from captioner.data.records import DatasetError
 from captioner.data.vocabulary import Vocabulary
 from captioner.generation.batching import BATCH
 from captioner.layers.cells import CELLS
@@ -101,6 +111,7 @@ def compare(
         kind = _kind(config)
         if found := [row for row in known if kind.items() <= row.items()]:
             results += found
+            _write(results_path, results)
             continue
         keras.utils.set_random_seed(SEED)
         model = Captioner(vocabulary, config)
@@ -157,3 +168,25 @@ def table(results: list[dict[str, Any]]) -> str:
         speed = {"photographs a second": f"{row['photographs a second']:.0f}"}
         rows.append([str(value) for value in {**row, **scores, **speed}.values()])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train the variants of the decoder alike, and print the table."""
+    parser = argparse.ArgumentParser(description="Compare cells, attentions and a Transformer.")
+    parser.add_argument("--dataset", required=True, metavar="NAME", help="for example flickr8k")
+    parser.add_argument("--root", required=True, metavar="DIR", help="its folder")
+    parser.add_argument("--output", required=True, metavar="DIR", help="for features and results")
+    parser.add_argument("--epochs", type=positive, required=True, metavar="N", help="of a variant")
+    parser.add_argument("--weights", default=presets.DEFAULT_PRESET, metavar="NAME_OR_DIR")
+    args = parser.parse_args(argv)
+    try:
+        results = compare(
+            args.dataset, args.root, args.output, weights=args.weights, epochs=args.epochs
+        )
+    except (OSError, DatasetError, presets.PresetError, TrainingError) as error:
+        sys.exit(f"compare: {error}")
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from textblob.en import tag
 from textblob.en.inflect import singularize
 
-from captioner.questions.words import ANIMALS, BODY, CLOTHES, COLORS, MEASURES, NUMBERS, PEOPLE
+from captioner.data.answer_words import COLORS, NUMBERS
+from recipes.questions.words import ANIMALS, BODY, CLOTHES, MEASURES, PEOPLE
 
 _CLOSED_CLASSES = {
     "D": "a an the his her its their some another this these both all several many",

@@ -1,7 +1,7 @@
 """Pointing: whether a noun's attention falls on its object.
 
-    python -m captioner.evaluation.grounding --weights everyday --record
-    python -m captioner.evaluation.grounding --instances instances_val2017.json --images val2017
+    python -m benchmarks.grounding --weights everyday --record
+    python -m benchmarks.grounding --instances instances_val2017.json --images val2017
 
 Scenes are composed of photographs that scikit-image ships, an object or two before one of some
 backgrounds, so that nobody need annotate where they are. Where the caption names an object, the
@@ -21,11 +21,11 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks.instances import Box, Located, read_instances
 from captioner import presets
 from captioner.data.check import check_images
 from captioner.data.images import ImageError, open_image
 from captioner.data.records import DatasetError, Example
-from captioner.evaluation.instances import Box, Located, read_instances
 from captioner.generation.batching import batched
 from captioner.models.captioner import Captioner
 
@@ -144,7 +144,7 @@ def pointing(weights: str | PathLike[str], record: bool = False) -> dict[str, fl
     scores |= {name: float(np.mean(values)) for name, values in ratios.items()}
     if record:
         metadata = presets.read_metadata(weights)
-        command = "python -m captioner.evaluation.grounding --record"
+        command = "python -m benchmarks.grounding --record"
         metadata["pointing"] = {"command": command, **scores}
         with presets.replacement(presets.find(weights)) as new:
             presets.write_json(new / presets.METADATA, metadata)
@@ -161,7 +161,7 @@ def pointing_on_photographs(
 
     Args:
         weights: a preset by name or folder.
-        instances: COCO's `instances_*.json`, see `captioner.evaluation.instances`.
+        instances: COCO's `instances_*.json`, see `benchmarks.instances`.
         images: the folder of the photographs.
         limit: how many of the photographs that hold any category, from the first; by default all.
 

@@ -1,6 +1,6 @@
 """A language model over characters, by truncated back-propagation through time.
 
-python -m captioner.examples.characters
+python -m examples.characters
 
 First "hello", then the topics of Python's own help. Scored in bits per character on text that it
 has not seen; samples are drawn at three temperatures.
@@ -12,9 +12,9 @@ import keras
 import numpy as np
 
 from captioner.data.vocabulary import END, START
-from captioner.examples import SEED, learn
 from captioner.models.character_model import CharacterModel
 from captioner.models.config import CharacterModelConfig
+from examples import SEED, learn
 
 TRAIN, UNSEEN = 300_000, 30_000  # characters
 WINDOW = 50  # characters that a gradient goes back through
