@@ -123,22 +123,21 @@ def _search(
         inputs = {**inputs, "questions": ids}
         has_question = (ids != PAD).any(axis=-1).ravel()
     outputs = model.search({**inputs, **sampler.inputs(model.steps, groups, rng)})
-    concepts: list[tuple[Concept, ...]] = [()] * len(questions)
+    rows = range(len(questions))
+    concepts: list[tuple[Concept, ...]] = [() for _ in rows]
     if "concepts" in outputs:
-        named = zip(outputs["concepts"], outputs["odds"], strict=True)
-        concepts = [concepts_of(model, *row) for row in named]
-    likely = np.ones(len(questions))
+        concepts = [concepts_of(model, outputs["concepts"][i], outputs["odds"][i]) for i in rows]
+    likely = np.ones(len(rows))
     if model.calibration is not None:
         likely = model.calibration.is_photograph(inputs["features"])
-    each = groups // len(questions)
-    concepts = [row for row in concepts for _ in range(each)]
+    each = groups // len(rows)
     return [
-        caption_of(model, *found)
-        for found in zip(
-            has_question,
-            *(outputs[name] for name in OUTPUTS),
-            concepts,
-            np.repeat(likely, each),
-            strict=True,
+        caption_of(
+            model,
+            has_question[i],
+            **{name: outputs[name][i] for name in OUTPUTS},
+            concepts=concepts[i // each],
+            photograph=likely[i // each],
         )
+        for i in range(groups)
     ]
