@@ -22,24 +22,19 @@ ROOT = Path(__file__).parents[2]
 CHILD = """
 import sys
 sys.path[:0] = sys.argv[3:]
-from dataclasses import replace
 from conftest import with_toy_encoder
 import captioner.models.captioner as module
 from captioner.training import train as training
 
 module.build_encoder = with_toy_encoder(module.build_encoder)
 
-class Toy(training.Captioner):
-    def __init__(self, vocabulary, config, **settings):
-        sizes = {"annotation_size": 16, "embedding_size": 16, "units": 16, "max_words": 5}
-        super().__init__(vocabulary, replace(config, image_size=64, **sizes), **settings)
-
-training.Captioner = Toy
 print("begun", flush=True)
 data, output = sys.argv[1:3]
 training.train(
     [("captions-csv", data)], output, encoder="toy", encoder_weights=data + "/encoder.h5",
     fine_tune=True, epochs=4, fine_tune_epochs=3, batch_size=8,
+    changes=["model.image_size=64", "model.annotation_size=16", "model.embedding_size=16",
+             "model.units=16", "model.max_words=5"],
 )
 """
 
