@@ -28,13 +28,13 @@ from captioner.generation.batching import BATCH
 from captioner.layers.cells import CELLS
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
-from captioner.training.backup import Backup
 from captioner.training.batches import Batches, photographs_of
 from captioner.training.dev_scores import DevScores
 from captioner.training.features import cached_readers
-from captioner.training.fit import Progress, compile_model, fit, new_optimizer
+from captioner.training.fit import fit
 from captioner.training.recipe import FROZEN
 from captioner.training.run import Run, TrainingError, digest
+from captioner.training.trainer import Trainer, new_optimizer
 
 # What is not named is as in the recipe: an LSTM, one layer, additive attention.
 VARIANTS: tuple[dict[str, Any], ...] = (
@@ -117,14 +117,11 @@ def compare(
         model = Captioner(vocabulary, config)
         model.encoder.trainable = False  # and never run: its features are cached
         batches = Batches(photographs, read, "features", model, BATCH, SEED, workers=1)
-        # No score is infinite, so that no preset is written.
-        scores = Timed(model, dev, dev_photographs, read_dev, None, {}, best=float("inf"))
+        scores = Timed(model, dev, dev_photographs, read_dev)
         folder = output / "-".join(map(str, kind.values()))
         (folder / "logs").mkdir(parents=True, exist_ok=True)
-        compile_model(model, new_optimizer(phase, len(batches)), batches[0][1])
-        fit(model, phase, batches, Progress(phase, folder, scores))
-        # From the file, for a run that was interrupted has only seen the last epochs.
-        history = Backup(folder / "backup" / f"{phase.name}.npz").history
+        trainer = Trainer(model, batches[0][1], new_optimizer(phase, len(batches)))
+        history = fit(trainer, phase, batches, folder, [scores])
         results.append({**kind, **_row(model, len(photographs), history)})
         _write(results_path, results)
         keras.backend.clear_session()

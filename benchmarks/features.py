@@ -132,6 +132,7 @@ def start(folder: Path, shards: Sequence[Path], began: float) -> None:
         encoder="EfficientNetLite2",
         encoder_weights="everyday",
         batch_size=BATCH,
+        changes=["model.image_size=224"],
     )
 
 

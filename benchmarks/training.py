@@ -25,8 +25,8 @@ from captioner.presets import find, read_config
 from captioner.training import sequences
 from captioner.training.batches import Batches, Photograph
 from captioner.training.features import photograph_readers
-from captioner.training.fit import compile_model, new_optimizer
 from captioner.training.recipe import FINE_TUNE
+from captioner.training.trainer import Trainer, new_optimizer
 
 BATCH = 32
 STEPS = 8  # a measurement
@@ -51,13 +51,13 @@ def records(folder: Path, words: list[str], count: int) -> list[Photograph]:
 
 def rate(model: Captioner, data: Batches, **settings: bool) -> float:
     """Photographs a second of `fit`, compilation left out."""
-    compile_model(model, new_optimizer(FINE_TUNE, len(data)), data[0][1], **settings)
+    trainer = Trainer(model, data[0][1], new_optimizer(FINE_TUNE, len(data)), **settings)
     seconds: list[float] = []
     timer = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: seconds.append(time.perf_counter())
     )
     while len(seconds) < STEPS + 2:
-        model.fit(data, callbacks=[timer], verbose=0)
+        trainer.fit(data, callbacks=[timer], verbose=0)
     return BATCH * STEPS / (seconds[STEPS + 1] - seconds[1])
 
 

@@ -48,8 +48,9 @@ from captioner.describe.plan import plan, plan_undo
 from captioner.generation.results import Candidate, Caption, Word
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
-from captioner.training.recipe import Recipe, RecipeError
+from captioner.training.recipe import Recipe
 from captioner.training.run import Run, TrainingError
+from captioner.training.settings import RecipeError
 from captioner.web import batcher
 from captioner.web.app import new_app
 
@@ -234,7 +235,8 @@ def send(name: str, content: bytes) -> None:
     assert response.status_code == 200 or response.json()["error"]
 
 
-RUN = {"run.json": b'{"settings": {"seed": 0, "epochs": 3}, "finished": {"frozen": 2}}'}
+FINISHED = b'{"frozen": {"epoch": 2, "score": 0.5, "log": [{"loss": 1.5}]}}'
+RUN = {"run.json": b'{"settings": {"seed": 0, "epochs": 3}, "finished": ' + FINISHED + b"}"}
 
 
 def read_run(name: str, content: bytes) -> None:

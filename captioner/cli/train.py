@@ -1,4 +1,4 @@
-"""`captioner train`: a model from data sets, or from a recipe."""
+"""`captioner train`: a model of your own data."""
 
 import argparse
 from argparse import ArgumentParser, Namespace
@@ -13,34 +13,47 @@ def add(subcommands: Subcommands) -> None:
     parser = subcommands.add_parser(
         "train",
         help="train a model",
-        description="Train a model and save it as a preset, from data sets given here, or from a "
-        "recipe, a file that can say more. An interrupted run goes on when it is started again. "
-        "Several data sets are learned together, captions or questions: give --dataset and --root "
-        "of each, and several times for one that an epoch is to go through as often.",
-        argument_default=argparse.SUPPRESS,  # the numbers stand in one place, the recipe's own
+        description="Train a model and save it as a preset. It starts from the weights that ship, "
+        "without a download. An interrupted run resumes when the same command is given again. To "
+        "train on several data sets, repeat --dataset and --root. A data set that is given n times "
+        "is used n times in every epoch.",
+        argument_default=argparse.SUPPRESS,  # the recipe has the defaults
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the new preset")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a recipe, in TOML")
+    add_dataset(parser, action="append", required=False)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a recipe in TOML")
     parser.add_argument(
         "--set",
         action="append",
         metavar="NAME=VALUE",
-        help="a setting of the recipe, such as phases.frozen.epochs=4; may be repeated",
+        help="a setting of the recipe, such as model.dropout=0.4; may be repeated",
     )
-    add_dataset(parser, action="append", required=False)
     parser.add_argument(
-        "--encoder", metavar="NAME", help="a CNN of keras.applications, or hub:PRESET of KerasHub"
+        "--encoder",
+        metavar="NAME",
+        help="--set model.encoder=NAME: a new model with EfficientNetLite2, a CNN of "
+        "keras.applications, or hub:PRESET of KerasHub",
     )
     parser.add_argument(
         "--encoder-weights",
         metavar="imagenet|FILE|PRESET",
-        help="what the CNN starts from: Keras's own weights, a file, or the CNN of a preset",
+        help="--set encoder_weights=...: a new model whose CNN starts from a download of Keras, a "
+        "file, or a preset",
     )
-    parser.add_argument("--fine-tune", action="store_true", help="then train the CNN as well")
-    parser.add_argument("--epochs", type=positive, metavar="N", help="with the CNN frozen")
-    parser.add_argument("--fine-tune-epochs", type=positive, metavar="N", help="and after that")
-    parser.add_argument("--batch-size", type=positive, metavar="N", help="in photographs")
-    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument(
+        "--epochs", type=positive, metavar="N", help="--set phases.frozen.epochs=N: the decoder"
+    )
+    parser.add_argument("--fine-tune", action="store_true", help="train the CNN after the decoder")
+    parser.add_argument(
+        "--fine-tune-epochs",
+        type=positive,
+        metavar="N",
+        help="--set phases.fine-tune.epochs=N: the same, for N epochs",
+    )
+    parser.add_argument(
+        "--batch-size", type=positive, metavar="N", help="--set batch_size=N: photographs"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="--set seed=N")
     parser.add_argument(
         "--workers", type=positive, metavar="N", help="devices that share each batch; needs JAX"
     )
@@ -48,28 +61,27 @@ def add(subcommands: Subcommands) -> None:
 
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
-    """Refuse what the parser let pass."""
-    given = vars(args).keys() - {"command", "run", "output", "config", "set", "workers"}
-    if "config" in args:
-        if given:
-            options = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(given))
-            parser.error(f"a recipe says this itself; leave out {options}, or use --set")
-        return
-    if "set" in args:
-        parser.error("--set changes a setting of a --config")
-    if "dataset" not in args or "root" not in args or len(args.dataset) != len(args.root):
+    """Refuse options that do not fit together."""
+    datasets, roots = getattr(args, "dataset", []), getattr(args, "root", [])
+    if len(datasets) != len(roots) or not (datasets or "config" in args):
         parser.error("give --config, or --dataset with its --root, in the same order")
 
 
 def run(args: Namespace) -> int:
     """Train a model and save it as a preset."""
-    from captioner.training.recipe import Recipe, RecipeError
+    from captioner.training.recipe import Recipe
+    from captioner.training.settings import RecipeError
 
-    settings = dict(vars(args))
-    del settings["command"], settings["run"]
+    options = dict(vars(args))
+    for name in ("command", "run"):
+        del options[name]
+    output, workers = options.pop("output"), options.pop("workers", 1)
+    datasets = list(zip(options.pop("dataset", []), options.pop("root", []), strict=True))
+    if "set" in options:
+        options["changes"] = options.pop("set")
     try:
-        # Before Keras is imported, for a recipe may be wrong.
-        recipe = Recipe.read(args.config, settings.get("set", ())) if "config" in args else None
+        # Before Keras is imported: the user sees a mistake in the recipe at once.
+        recipe = Recipe.from_options(datasets, **options)
     except RecipeError as error:
         report(error)
         return 1
@@ -77,15 +89,11 @@ def run(args: Namespace) -> int:
         from captioner.layers import image_encoder
         from captioner.training import train
     try:
-        if recipe is not None:
-            train.carry_out(recipe, args.output, settings.get("workers", 1))
-        else:
-            datasets = list(zip(settings.pop("dataset"), settings.pop("root"), strict=True))
-            train.train(datasets, **settings)
+        train.carry_out(recipe, output, workers)
     except (train.TrainingError, image_encoder.EncoderError) as error:
         report(error)
         return 1
     except KeyboardInterrupt:
-        report("interrupted; the same command goes on after the last epoch that was finished")
+        report("interrupted; the same command resumes after the last finished epoch")
         raise
     return 0

@@ -9,17 +9,17 @@ from captioner.data.vocabulary import UNKNOWN
 from captioner.evaluation.answer_metrics import items, normalize
 from captioner.models.captioner import Captioner
 
-ANSWER_WORDS = 4  # longer answers are explanations, and rarely repeated
+ANSWER_WORDS = 4  # a choice: longer answers are explanations, and rarely repeated
 
-# The words of a question `int32[Q]`, and its answers `int32[U + 1]`.
+# A question `int32[Q]`, and its answers `int32[U + 1]`.
 EncodedQuestion = tuple[np.ndarray, list[np.ndarray]]
 
 
 def learned_answers(references: Sequence[str]) -> list[str]:
     """The answers to learn from, normalised as the VQA evaluation does ("Three." is "3").
 
-    Each item of a list ("book, lamp") is an answer of its own, since the model names one thing. If
-    several people gave an answer, those that only one person gave are left out.
+    Each item of a list ("book, lamp") is one answer, since the model names one object. If several
+    people gave the same answer, answers of only one person are left out.
     """
     answers = [item for reference in references for item in items(reference) or [reference]]
     # "none" would become "0", which is no answer to "what is on the table?".
@@ -32,12 +32,12 @@ def learned_answers(references: Sequence[str]) -> list[str]:
 def encode_questions(
     questions: Iterable[tuple[str, Sequence[str]]], model: Captioner, steps: int
 ) -> list[EncodedQuestion]:
-    """Questions with those of their `learned_answers` that the model can write.
+    """Questions with those of their `learned_answers` that consist of known words.
 
     Args:
         questions: pairs of a question and its answers.
         model: the `Captioner`, for its vocabulary.
-        steps: U, of the longest answer, the end token included; see `answer_steps`.
+        steps: U, see `answer_steps`.
 
     Returns:
         The questions that have such an answer.
@@ -56,5 +56,5 @@ def encode_questions(
 
 
 def answer_steps(model: Captioner) -> int:
-    """U, the steps of the longest answer that is learned, its end token included."""
+    """U, the steps of the longest answer, its end token included."""
     return min(ANSWER_WORDS + 1, model.steps)

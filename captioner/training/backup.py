@@ -1,4 +1,4 @@
-"""Where a phase of training stands after each epoch, in one file."""
+"""The state of a phase of training after each epoch, in one file."""
 
 import contextlib
 import csv
@@ -12,26 +12,27 @@ import keras
 import numpy as np
 
 from captioner import presets
-from captioner.training.run import TrainingError
+from captioner.training.run import Log, TrainingError
 
-HISTORY = "history"  # what the file holds beside numbered arrays
+HISTORY = "history"  # the name of the logs in the file, beside numbered arrays
 
 
 class Backup(keras.callbacks.Callback):
-    """Writes weights, optimizer, random states and history after every epoch, and restores them.
+    """Writes weights, optimizer, random states and logs after every epoch, and restores them.
 
-    Keras's `BackupAndRestore` writes the weights and the number of the epoch one after the other: a
-    run killed in between would go through an epoch again on weights that have been through it.
-    Nor does it write the states of the random generators of dropout. Here all is in one file, which
-    takes the place of the one before as a whole, and which NumPy writes: where a disk is full, HDF5
-    ends the process. It is there from the start, since a phase may begin with a preset that it will
-    write over.
+    Keras's `BackupAndRestore` writes the weights and the number of the epoch in two steps. If the
+    process is killed between them, the resumed run trains an epoch twice. It also leaves out the
+    states of the random generators of dropout. Here everything is in one file, which replaces the
+    file before as a whole. NumPy writes it, since HDF5 ends the process when the disk is full. The
+    first file is written before the first epoch, since a phase overwrites the preset that it
+    started from.
 
     Args:
         path: the file.
 
     Attributes:
-        history: the logs of each epoch that is done.
+        history: the logs of each finished epoch.
+        loss: the loss of the last epoch, finished or not a number.
 
     Raises:
         TrainingError: the file is damaged.
@@ -40,7 +41,8 @@ class Backup(keras.callbacks.Callback):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
-        self.history: list[dict[str, float]] = []
+        self.history: list[Log] = []
+        self.loss = 0.0
         if path.exists():
             with self._opened() as file:
                 self.history = json.loads(str(file[HISTORY]))
@@ -55,13 +57,13 @@ class Backup(keras.callbacks.Callback):
                 variable.assign(file[str(number)])
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if not np.isfinite((logs or {}).get("loss", 0.0)):
-            return  # nobody goes on from there
-        self.history.append({name: float(value) for name, value in (logs or {}).items()})
-        self._write()
+        self.loss = logs["loss"]
+        if np.isfinite(self.loss):
+            self.history.append({name: float(value) for name, value in logs.items()})
+            self._write()
 
     def write_log(self, path: Path) -> None:
-        """Write what `CSVLogger` goes on with: the epochs that are done, and no other."""
+        """Write the CSV file that `CSVLogger` continues, with the finished epochs only."""
         path.unlink(missing_ok=True)
         if self.history:
             with path.open("w", newline="", encoding="utf-8") as file:
@@ -71,7 +73,7 @@ class Backup(keras.callbacks.Callback):
 
     @property
     def _variables(self) -> list[Any]:
-        # Those of the model hold the states of its random generators as well.
+        # The variables of the model include the states of its random generators.
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _write(self) -> None:
@@ -97,14 +99,14 @@ class Backup(keras.callbacks.Callback):
 
 
 class Patience(keras.callbacks.EarlyStopping):
-    """Early stopping that remembers what was before an interruption.
+    """Early stopping that includes the epochs before an interruption.
 
     Args:
-        history: the logs of the epochs that are done.
-        epochs: how many of them may pass without a better score.
+        history: the logs of the finished epochs.
+        epochs: the number of epochs without a better score after which training stops.
     """
 
-    def __init__(self, history: list[dict[str, float]], epochs: int) -> None:
+    def __init__(self, history: list[Log], epochs: int) -> None:
         super().__init__("val_score", patience=epochs, mode="max")
         self.before = list(history)
 
@@ -115,6 +117,6 @@ class Patience(keras.callbacks.EarlyStopping):
 
     @property
     def exhausted(self) -> bool:
-        """Whether the epochs before have used it up."""
+        """Whether the finished epochs have used it up."""
         scores = [row[self.monitor] for row in self.before]
         return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= self.patience

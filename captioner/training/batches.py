@@ -1,6 +1,7 @@
-"""What a model learns from, batch by batch: photographs, and all that is written about each."""
+"""Batches of photographs with their captions and questions."""
 
 import functools
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,23 +22,32 @@ from captioner.training.recipe import FROZEN, Phase
 from captioner.training.sequences import Arrays, Kind, TokenSequence, grouped
 from captioner.training.texts import Sentences
 
-CAPTIONS = 5  # captions of a photograph in a batch, K
-QUESTIONS = 6  # questions about a photograph in a batch, M
+CAPTIONS = 5  # K, the most captions of a photograph in a batch; Flickr8k and COCO have five
+QUESTIONS = 6  # M, the most questions about a photograph in a batch; a choice, not measured
 
-# Of the number of a photograph, whether to mirror it, and a generator.
+# From the index of a photograph, whether to mirror it, and a random generator to its array.
 ReadOne = Callable[[int, bool, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """All that the data sets say of one photograph."""
+    """The annotations of one photograph, from all data sets.
+
+    Attributes:
+        image: its file.
+        captions: its captions.
+        questions: its questions with their answers.
+        times: how often an epoch uses it.
+        objects: names of objects in it.
+        weight: of its captions in the loss; below 1 for captions of other photographs.
+    """
 
     image: Path
     captions: tuple[str, ...]
     questions: tuple[Example, ...]
-    times: int = 1  # that it is seen in an epoch
-    objects: tuple[str, ...] = ()  # names of what is known to be in it
-    weight: float = 1.0  # of its captions in the loss; less where they are another photograph's
+    times: int = 1
+    objects: tuple[str, ...] = ()
+    weight: float = 1.0
 
 
 def photographs_of(
@@ -47,7 +57,7 @@ def photographs_of(
 
     Args:
         data: a dict of the examples by their data set.
-        times: how often an epoch goes through each data set; once by default.
+        times: how often an epoch uses each data set; once by default.
     """
     captions: dict[Path, list[str]] = defaultdict(list)
     questions: dict[Path, list[Example]] = defaultdict(list)
@@ -56,7 +66,7 @@ def photographs_of(
     real = functools.cache(Path.resolve)
     for name, examples in data.items():
         for example in examples:
-            # Data sets may name it in several ways. What the folder leads to is looked up once.
+            # Data sets may name one file in several ways. Each folder is resolved only once.
             path = example.image
             path = real(path) if path.is_symlink() else real(path.parent) / path.name
             captions[path] += example.references if example.question is None else ()
@@ -72,22 +82,50 @@ def photographs_of(
     ]
 
 
-class Batches(keras.utils.PyDataset):
-    """Shuffled batches of photographs with what is written about each.
-
-    A batch is `(inputs, targets, weights)` of a `Captioner`: the photographs, and groups of
-    captions, of answers, and of sentences without photographs, see
-    `captioner.training.sequences.grouped`. The loss is the weighted sum over all words. The draws
-    of a batch depend on the seed, the epoch and its number alone, so that a resumed run sees the
-    batches of an uninterrupted one. On JAX all batches have as many rows: the last is filled up
-    with such as cost nothing.
+class ShuffledPhotographs(keras.utils.PyDataset):
+    """Indices of photographs in batches, in another order in each epoch.
 
     Args:
         photographs: a list of `Photograph`.
-        read: a function of an index, whether to mirror, and a random generator, that returns
-            the array of one photograph.
+        batch_size: photographs in a batch.
+        seed: an integer.
+        **kwargs: of `PyDataset`.
+
+    Attributes:
+        epoch: the number of the epoch; `fit` sets it.
+    """
+
+    def __init__(
+        self, photographs: Sequence[Photograph], batch_size: int, seed: int, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
+        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.indices) / self.batch_size)
+
+    def rows(self, index: int) -> tuple[np.ndarray, np.random.Generator]:
+        """The photographs of a batch `int[B]`, and the generator of its random numbers."""
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.indices)
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        return order[index * self.batch_size : (index + 1) * self.batch_size], rng
+
+
+class Batches(ShuffledPhotographs):
+    """Shuffled batches of photographs with their captions and questions.
+
+    A batch is `(inputs, targets, weights)` of a `Captioner`: the photographs, and groups of
+    captions, of answers, and of sentences without photographs, see
+    `captioner.training.sequences.grouped`. The random numbers of a batch depend only on the seed,
+    the epoch and the index. So a resumed run sees the batches of an uninterrupted run. On JAX all
+    batches have the same number of rows: the last one is filled up with rows of weight 0.
+
+    Args:
+        photographs: a list of `Photograph`.
+        read: returns the array of one photograph, see `ReadOne`.
         key: "features" or "photographs".
-        model: the `Captioner`, for its vocabulary and the lengths of what it reads and writes.
+        model: the `Captioner`, for its vocabulary and the lengths of its sequences.
         batch_size: photographs in a batch.
         seed: an integer.
         phase: the weights of answers and texts in the loss.
@@ -108,17 +146,15 @@ class Batches(keras.utils.PyDataset):
         mirrored: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(photographs, batch_size, seed, **kwargs)
         self.read, self.key, self.phase, self.texts = read, key, phase, texts
         self.mirrored = mirrored
-        self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
-        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
-        # JAX compiles for each shape anew, and several devices share a batch evenly.
-        self.rows = batch_size if keras.backend.backend() == "jax" else 1
+        # JAX compiles anew for each shape, and several devices need equal parts of a batch.
+        self.multiple = batch_size if keras.backend.backend() == "jax" else 1
         self.weights = [photograph.weight for photograph in photographs]
         vocabulary = model.vocabulary
         self.mirror = mirrored_words(vocabulary)
-        # Encoded when they are drawn: as arrays, those of COCO take 200 MB and ten seconds.
+        # Captions are encoded for each batch: all of COCO as arrays take 200 MB and ten seconds.
         self.encode = functools.partial(
             vocabulary.encode, length=model.steps, top=model.config.caption_words
         )
@@ -133,14 +169,10 @@ class Batches(keras.utils.PyDataset):
             for photograph in photographs
         ]
 
-    def __len__(self) -> int:
-        return -(-len(self.indices) // self.batch_size)
-
     def __getitem__(self, index: int) -> tuple[Arrays, Arrays, Arrays]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.indices)
-        rng = np.random.default_rng((self.seed, self.epoch, index))
+        photographs, rng = self.rows(index)
         arrays, captions, answers = [], [], []
-        for row, i in enumerate(order[index * self.batch_size : (index + 1) * self.batch_size]):
+        for row, i in enumerate(photographs):
             mirror = self.mirrored and bool(rng.integers(2))
             arrays.append(self.read(i, mirror, rng))
             words = self.mirror if mirror else np.arange(len(self.mirror))
@@ -152,7 +184,7 @@ class Batches(keras.utils.PyDataset):
                 answers.append(
                     TokenSequence(words[rng.choice(tokens)], row, question=words[question])
                 )
-        arrays += [arrays[-1]] * (-len(arrays) % self.rows)
+        arrays += [arrays[-1]] * (-len(arrays) % self.multiple)
         groups: list[Kind] = []
         if any(self.captions):
             groups.append(("captions", captions, self.caption_steps, CAPTIONS * self.batch_size))
@@ -175,7 +207,7 @@ class Batches(keras.utils.PyDataset):
 
 
 def loss_weight(name: str, phase: Phase) -> float:
-    """The share in the loss of a kind of sequences, where captions have 1."""
+    """The factor of the loss of a kind of sequences; captions have 1."""
     answers = phase.answers if "answers" in name else 1.0
     return answers * phase.texts if name.startswith("text") else answers
 
@@ -192,7 +224,10 @@ def mirrored_words(vocabulary: Vocabulary) -> np.ndarray:
 def augmented(
     path: str | PathLike[str], size: int, mirror: bool, rng: np.random.Generator
 ) -> np.ndarray:
-    """A photograph `uint8[S, S, 3]`, cut a little at the edges and lit a little differently."""
+    """A photograph `uint8[S, S, 3]` with slightly cropped edges, brightness and colour.
+
+    The ranges are usual ones; they are choices, not measured.
+    """
     image = open_image(path, at_least=2 * size)
     width, height = image.size
     shares = rng.uniform(0.85, 1.0, 2)
@@ -200,7 +235,7 @@ def augmented(
     image = image.crop(
         (round(left), round(top), round(left + shares[0] * width), round(top + shares[1] * height))
     )
-    image = Image.fromarray(squash(image, size))  # first: the rest takes longer on more
+    image = Image.fromarray(squash(image, size))  # first: the rest is faster on fewer pixels
     image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.8, 1.2))
     image = ImageEnhance.Color(image).enhance(rng.uniform(0.8, 1.2))
     if mirror:

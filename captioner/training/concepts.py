@@ -1,8 +1,9 @@
-"""Concepts: which words a head over the encoder looks for, and how it learns to find them."""
+"""Concepts: the words that a head over the encoder detects, their targets, loss and score."""
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,20 +13,22 @@ from captioner.data.function_words import FUNCTION_WORDS
 from captioner.data.tokenizer import tokenize
 from captioner.layers.tensor import Tensor
 from captioner.models.captioner import Captioner
-from captioner.training.batches import Photograph, ReadOne
+from captioner.training.batches import Photograph, ReadOne, ShuffledPhotographs
+from captioner.training.features import ReadRows
 
-# How much it weighs that a word is not among what 0, 1, 2, or more captions say.
-ABSENCE = (0.05, 0.4, 0.7, 1.0)
-LABEL = 0.8  # how sure a label is; beside captions, which would have said it, 0.5
+# All of these are choices, not measured.
+ABSENCE = (0.05, 0.4, 0.7, 1.0)  # weight of the target 0, for 0, 1, 2, or more captions
+LABEL, LABEL_BESIDE_CAPTIONS = 0.8, 0.5  # targets of a label
 HEAD_EPOCHS, HEAD_RATE, HEAD_BATCH = 12, 1e-3, 64  # of the head alone
+BATCH = 64  # dev photographs that are scored together
 
 
 def choose(caption_lists: Iterable[Sequence[str]], count: int) -> tuple[str, ...]:
-    """The words that may be concepts: those said of the most photographs.
+    """The words that occur in the captions of the most photographs.
 
     Args:
         caption_lists: the captions of each photograph.
-        count: how many words at most; function words and shorter words than "tv" are none.
+        count: the most words. Function words, and words of two letters except "tv", are left out.
     """
     counts = Counter(
         word
@@ -40,29 +43,30 @@ def choose(caption_lists: Iterable[Sequence[str]], count: int) -> tuple[str, ...
 def targets(
     captions: Sequence[Sequence[str]], objects: Sequence[Sequence[str]], concepts: Sequence[str]
 ) -> np.ndarray:
-    """What the head is to find, and how much it matters.
+    """The targets of the head, and their weights in its loss.
 
     Args:
-        captions: of each of N photographs, or groups of sentences.
-        objects: names of what is known to be in each.
+        captions: the captions of each of N photographs, or groups of sentences.
+        objects: the names of objects in each.
         concepts: the C words.
 
     Returns:
-        `float32[N, C, 2]`: the share of captions that name a concept, or how sure a label is; and
-        its weight, which is small where a word is absent from the little that is said.
+        `float32[N, C, 2]`: the share of captions that contain a concept, or the target of a label;
+        and its weight, which is small for a word that is missing from few captions.
     """
     places = {word: i for i, word in enumerate(concepts)}
     wanted = np.zeros((len(captions), len(concepts), 2), "float32")
-    for row, spoken, labels in zip(wanted, captions, objects, strict=True):
-        for caption in spoken:
+    for row, sentences, labels in zip(wanted, captions, objects, strict=True):
+        for caption in sentences:
             for word in {word for word in tokenize(caption) if word in places}:
-                row[places[word], 0] += 1 / len(spoken)
-        row[:, 1] = ABSENCE[min(len(spoken), len(ABSENCE) - 1)]
+                row[places[word], 0] += 1 / len(sentences)
+        row[:, 1] = ABSENCE[min(len(sentences), len(ABSENCE) - 1)]
+        label_target = LABEL_BESIDE_CAPTIONS if sentences else LABEL
         for word in {word for label in labels for word in tokenize(label) if word in places}:
-            row[places[word], 0] = max(row[places[word], 0], 0.5 if spoken else LABEL)
+            row[places[word], 0] = max(row[places[word], 0], label_target)
         found = np.flatnonzero(row[:, 0])
         row[found, 1] = 1
-        if not spoken:  # a label is in the singular, whatever the photograph shows
+        if not sentences:  # a label is in the singular, even if there are several
             for word in (concepts[int(i)] for i in found):
                 for other in (f"{word}s", f"{word}es", word.removesuffix("s")):
                     if other in places and not row[places[other], 0]:
@@ -71,10 +75,10 @@ def targets(
 
 
 def train_last(encoder: keras.Model, count: int) -> None:
-    """Let the last `count` layers with weights of an encoder learn, and no other; 0 for all.
+    """Train only the last `count` layers with weights of an encoder; 0 trains all.
 
-    The first layers work on the largest maps and take most of the time; the edges and textures that
-    they find change least.
+    The first layers work on the largest maps and take most of the time. The edges and textures that
+    they detect change least.
     """
     for layer in list(_layers(encoder))[: -count if count else 0]:
         layer.trainable = False
@@ -90,8 +94,8 @@ def _layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
 
 
 def detector(model: Captioner) -> keras.Model:
-    """The encoder and the head of a captioner as a model that shares their weights: of photographs
-    `float[B, S, S, 3]` the logits `float[B, C]` of all concepts."""
+    """The encoder and the head of a captioner as one model, with the same weights: from photographs
+    `float[B, S, S, 3]` to the logits `float[B, C]` of all concepts."""
     photographs = keras.Input(model.encoder.input_shape[1:])
     maps = model.encoder(photographs, training=False)  # as in `Captioner.features`
     features = ops.reshape(maps, (-1, model.regions, maps.shape[-1]))
@@ -101,7 +105,7 @@ def detector(model: Captioner) -> keras.Model:
 
 
 def weighted_cross_entropy(wanted: Tensor, logits: Tensor) -> Tensor:
-    """The loss `float[B]`: binary cross-entropy, weighted, summed over the concepts.
+    """The loss `float[B]`: weighted binary cross-entropy, summed over the concepts.
 
     Args:
         wanted: `float[B, C, 2]`, see `targets`.
@@ -112,8 +116,10 @@ def weighted_cross_entropy(wanted: Tensor, logits: Tensor) -> Tensor:
 
 
 def fit_head(model: Captioner, features: np.ndarray, wanted: np.ndarray, seed: int) -> None:
-    """Fit the head to mean features of the encoder, `float[N, C]`, which takes seconds: what is
-    trained with the encoder then need not begin with nothing."""
+    """Fit a new head to mean features of the encoder, `float[N, C]`.
+
+    This takes seconds. So the encoder is then trained with a head that already detects something.
+    """
     head = model.concept_head
     prior = (wanted[..., 0] * wanted[..., 1]).sum(0) / np.maximum(wanted[..., 1].sum(0), 1e-3)
     prior = np.clip(prior, 1e-4, 0.9)
@@ -131,15 +137,16 @@ def fit_head(model: Captioner, features: np.ndarray, wanted: np.ndarray, seed: i
             probe.train_on_batch(features[rows], wanted[rows])
 
 
-class ConceptBatches(keras.utils.PyDataset):
-    """Shuffled batches of photographs `[B, S, S, 3]` with what is in them, `float32[B, C, 2]`.
+class ConceptBatches(ShuffledPhotographs):
+    """Shuffled batches of photographs `float32[B, S, S, 3]` with their concepts.
 
     Args:
         photographs: a list of `Photograph`.
-        wanted: see `targets`.
-        read: as of `captioner.training.batches.Batches`.
+        wanted: `float32[N, C, 2]`, see `targets`.
+        read: as in `captioner.training.batches.Batches`.
         batch_size: photographs in a batch.
-        seed: an integer, with which a batch always draws the same.
+        seed: an integer.
+        workers: threads that read photographs.
     """
 
     def __init__(
@@ -151,29 +158,56 @@ class ConceptBatches(keras.utils.PyDataset):
         seed: int,
         workers: int,
     ) -> None:
-        super().__init__(workers=workers)
+        super().__init__(photographs, batch_size, seed, workers=workers)
         self.wanted, self.read = wanted, read
-        self.indices = np.repeat(np.arange(len(photographs)), [p.times for p in photographs])
-        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.indices) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.indices)
-        rng = np.random.default_rng((self.seed, self.epoch, index))
-        rows = order[index * self.batch_size : (index + 1) * self.batch_size]
-        read = [self.read(i, bool(rng.integers(2)), rng) for i in rows]
-        return np.stack(read).astype("float32"), self.wanted[rows]
+        rows, rng = self.rows(index)
+        images = [self.read(i, bool(rng.integers(2)), rng) for i in rows]
+        return np.stack(images).astype("float32"), self.wanted[rows]
+
+
+def all_logits(model: Captioner, features: np.ndarray) -> np.ndarray:
+    """The logits `float32[B, C]` of all concepts, from features `float[B, R, C]`."""
+    logits = model.concept_logits(model.concept_head(features.astype("float32")))
+    return ops.convert_to_numpy(logits)
+
+
+class ConceptScores(keras.callbacks.Callback):
+    """Adds to the logs how well the head ranks the dev photographs, `val_average_precision`.
+
+    Args:
+        model: the `Captioner`.
+        photographs: the dev photographs; those without captions are left out.
+        read: a function of a slice of them that returns features `float[B, R, C]`.
+    """
+
+    def __init__(self, model: Captioner, photographs: Sequence[Photograph], read: ReadRows) -> None:
+        super().__init__()
+        self.captioner, self.photographs, self.read = model, photographs, read
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        captioned = np.array([bool(p.captions) for p in self.photographs])
+        wanted = targets(
+            [p.captions for p in self.photographs],
+            [p.objects for p in self.photographs],
+            self.captioner.config.concepts,
+        )[..., 0]
+        logits = [
+            all_logits(self.captioner, self.read(slice(start, start + BATCH)))
+            for start in range(0, len(captioned), BATCH)
+        ]
+        precision = average_precision(wanted[captioned], np.concatenate(logits)[captioned])
+        logs["val_average_precision"] = logs["val_score"] = precision
 
 
 def average_precision(wanted: np.ndarray, logits: np.ndarray, least: int = 5) -> float:
-    """The mean over concepts of the average precision with which photographs are ranked.
+    """The mean over concepts of the average precision of the ranking of photographs.
 
     Args:
         wanted: `float[N, C]`, above 0 where a photograph shows a concept.
         logits: `float[N, C]`.
-        least: photographs that must show a concept, or it is left out; of no concept it is 0.
+        least: concepts in fewer photographs are left out. Without any concept the result is 0.
     """
     found = []
     for shown, ranks in zip((wanted > 0).T, logits.T, strict=True):

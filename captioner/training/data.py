@@ -1,14 +1,15 @@
-"""What is learned from: the train and dev splits of data sets, put together."""
+"""The training data: the train and dev splits of all data sets of a recipe."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from captioner import presets
 from captioner.data.check import Checks
 from captioner.data.readers import load_dataset
 from captioner.data.records import Example, NoSuchSplit
-from captioner.data.vocabulary import SPECIAL, Vocabulary
+from captioner.data.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 from captioner.training import concepts
 from captioner.training.answers import learned_answers
 from captioner.training.batches import Photograph, photographs_of
@@ -19,16 +20,17 @@ from captioner.training.texts import Text, read_texts
 
 @dataclass(frozen=True)
 class Data:
-    """What is learned from, and what the dev splits hold.
+    """The train and dev splits of all data sets.
 
     Attributes:
-        recipe: that it is of.
+        recipe: the `Recipe`.
         train, dev: the records of each data set.
-        photographs, dev_photographs: all that is said of each photograph.
+        photographs, dev_photographs: the annotations of each photograph.
         texts: sentences without photographs.
-        vocabulary: the words of what is learned from, those of captions first.
-        caption_words: the number of these; None where there are no others, or no captions.
-        concepts: the words that are looked for in photographs.
+        vocabulary: all words, those of captions first.
+        caption_words: the number of the words of captions; None if there are no others, or no
+            captions.
+        concepts: the words that the head over the encoder detects.
     """
 
     recipe: Recipe
@@ -47,7 +49,7 @@ class Data:
 
         Args:
             recipe: the `Recipe`.
-            checks: what remembers the photographs that have been decoded before.
+            checks: remembers the photographs that have been decoded before.
         """
         train, dev = _read(recipe, "train", checks), _read(recipe, "dev", checks)
         if not any(dev.values()):
@@ -57,27 +59,32 @@ class Data:
         _check_apart(photographs, dev_photographs)
         texts = read_texts(recipe.texts) if recipe.texts else []
         caption_lists = [p.captions for p in photographs] + [text.captions for text in texts]
-        question_texts = _asked(itertools.chain(*train.values()), texts)
+        question_texts = list(_question_texts(itertools.chain(*train.values()), texts))
         words, caption_words = _words(caption_lists, question_texts, recipe)
-        if len(words) == len(SPECIAL):
+        sentences = itertools.chain(*caption_lists, question_texts)
+        if not any(set(words.ids(sentence)) - {UNKNOWN} for sentence in sentences):
             raise TrainingError(
-                f"{', '.join(train)}: no word is said {recipe.min_count} times in captions, or "
-                f"{recipe.asked_min_count} times in questions: there is nothing to learn; give more"
+                f"{', '.join(train)}: no word occurs {recipe.min_count} times in captions, or "
+                f"{recipe.asked_min_count} times in questions, so there is nothing to learn; "
+                "give more data"
             )
-        in_vocabulary = set(words)
-        chosen = concepts.choose(caption_lists, recipe.concepts) if recipe.concepts else ()
+        chosen = recipe.model.concepts
+        if recipe.concepts:
+            in_vocabulary = set(words)
+            choice = concepts.choose(caption_lists, recipe.concepts)
+            chosen = tuple(word for word in choice if word in in_vocabulary)
         return cls(
             *(recipe, train, dev, photographs, dev_photographs, texts, words, caption_words),
-            concepts=tuple(word for word in chosen if word in in_vocabulary),
+            concepts=chosen,
         )
 
     @property
     def asks(self) -> bool:
         """Whether there are questions to learn from."""
-        return any(photograph.questions for photograph in self.photographs)
+        return any(p.questions for p in self.photographs) or any(t.questions for t in self.texts)
 
     def provenance(self) -> dict[str, Any]:
-        """What the metadata of the weights say of it."""
+        """The sizes of all data sets, for the metadata of the weights."""
         provenance: dict[str, Any] = {
             name: {
                 "train": counts(self.train[name]),
@@ -95,9 +102,9 @@ class Data:
 
 
 def _read(recipe: Recipe, split: str, checks: Checks) -> dict[str, list[Example]]:
-    """The records of each data set; one may be all train, where another one has a split dev."""
+    """The records of each data set. A set may have no split dev if another one has it."""
     found: dict[str, list[Example]] = {}
-    spoken = split == "dev" or not recipe.concepts
+    spoken = split == "dev" or not (recipe.concepts or recipe.model.concepts)
     for name, source in recipe.data.items():
         try:
             found[name] = load_dataset(
@@ -123,21 +130,26 @@ def _check_apart(train: Iterable[Photograph], dev: Iterable[Photograph]) -> None
 def _words(
     caption_lists: Iterable[Sequence[str]], question_texts: Iterable[str], recipe: Recipe
 ) -> tuple[Vocabulary, int | None]:
-    """The words, those of captions first, and how many of these there are.
+    """The words of the weights and of the data, those of captions first, and the number of these.
 
-    Answers have words that no caption should ("7", "refridgerator"); where there are no captions to
-    keep them out of, all are one.
+    Captions should not contain words of answers ("7", "refridgerator"). Without captions there is
+    only one kind of words.
     """
-    captions = Vocabulary.from_sentences(itertools.chain(*caption_lists), recipe.min_count)
-    questions = Vocabulary.from_sentences(question_texts, recipe.asked_min_count)
+    captions = list(Vocabulary.from_sentences(itertools.chain(*caption_lists), recipe.min_count))
+    questions = list(Vocabulary.from_sentences(question_texts, recipe.asked_min_count))
+    if recipe.weights:
+        known = list(presets.read_vocabulary(presets.find(recipe.weights)))
+        top = recipe.model.caption_words or len(known)
+        captions, questions = [*known[:top], *captions], [*known[top:], *questions]
+    captions, questions = list(dict.fromkeys(captions)), list(dict.fromkeys(questions))
     if len(captions) == len(SPECIAL):
-        return questions, None
-    spoken = set(captions)
-    others = [word for word in questions if word not in spoken]
+        return Vocabulary(questions), None
+    in_captions = set(captions)
+    others = [word for word in questions if word not in in_captions]
     return Vocabulary([*captions, *others]), len(captions) if others else None
 
 
-def _asked(examples: Iterable[Example], texts: Iterable[Text]) -> Iterator[str]:
+def _question_texts(examples: Iterable[Example], texts: Iterable[Text]) -> Iterator[str]:
     """All questions, and the answers that are learned."""
     for example in examples:
         if example.question is not None:
@@ -148,7 +160,7 @@ def _asked(examples: Iterable[Example], texts: Iterable[Text]) -> Iterator[str]:
 
 
 def counts(examples: Sequence[Example]) -> dict[str, int]:
-    """What a data set holds, for the provenance of the weights."""
+    """The size of a data set, for the provenance of the weights."""
     captioned = [example for example in examples if example.question is None]
     return {
         "photographs": len({example.image for example in examples}),

@@ -1,6 +1,6 @@
-"""Captions and answers for the dev splits after every epoch, scored; the best become the preset."""
+"""Scores of captions and answers for the dev splits, after every epoch."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +18,27 @@ from captioner.models.captioner import Captioner
 from captioner.training.batches import Photograph
 from captioner.training.features import ReadRows
 
-SHOWN = 4  # photographs
+SHOWN = 4  # photographs in TensorBoard
+LOGGED = ("cider", "bleu4", "accuracy", "score")
 
 
 class DevScores(keras.callbacks.Callback):
-    """Writes about the dev photographs by beam search after every epoch, and scores it.
+    """Captions the dev photographs and answers their questions after every epoch, and scores both.
 
-    Adds to the logs `val_cider`, `val_bleu4` and `val_accuracy`, over the questions of all data
-    sets, and `val_score`, the sum of CIDEr and accuracy, as far as the data have captions and
-    questions. Writes the preset when `val_score` is the best so far.
+    Adds to the logs `val_cider` and `val_bleu4` if there are captions, `val_accuracy` over the
+    questions of all data sets if there are any, and `val_score`, the sum of CIDEr and accuracy.
 
     Args:
-        model: the `Captioner` that writes.
-        data: a dict of the dev records by their data set.
+        model: the `Captioner`.
+        data: the dev records by their data set.
         photographs: the list of `Photograph` of these records.
         read: a function of a slice of that list that returns features `float[B, R, C]`.
-        output: the folder of the preset.
-        provenance: that of the weights, as a dict.
-        best: the score that must be exceeded.
-        averages: the callback that exchanges the weights for the mean of those before, if that is
-            what is scored and saved.
+        average: a callback that exchanges the weights for their moving average, if that is scored.
+        keep: called with the number of the epoch, from 0, and all scores, while the model has the
+            weights that were scored.
 
     Attributes:
-        shown: the first few photographs with captions, and what was written about each last.
+        shown: the first few photographs with captions, and their captions after the last epoch.
     """
 
     def __init__(
@@ -49,13 +47,11 @@ class DevScores(keras.callbacks.Callback):
         data: Mapping[str, Sequence[Example]],
         photographs: Sequence[Photograph],
         read: ReadRows,
-        output: Path | None,
-        provenance: dict[str, Any],
-        best: float,
-        averages: keras.callbacks.SwapEMAWeights | None = None,
+        average: keras.callbacks.SwapEMAWeights | None = None,
+        keep: Callable[[int, dict[str, float]], None] | None = None,
     ) -> None:
         super().__init__()
-        self.captioner, self.averages = model, averages
+        self.captioner, self.average, self.keep = model, average, keep
         self.shown: list[tuple[Path, Caption]] = []
         self.photographs, self.read = photographs, read
         captions: dict[Hashable, Sequence[str]] = {
@@ -71,23 +67,30 @@ class DevScores(keras.callbacks.Callback):
             for name, questions in questions_by_source.items()
             if questions
         }
-        self.output, self.provenance, self.best = output, provenance, best
+
+    def set_model(self, model: keras.Model) -> None:
+        super().set_model(model)
+        if self.average is not None:
+            self.average.set_model(model)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        # The last step of an epoch may ruin weights whose loss was still finite.
+        # The last step of an epoch may ruin weights although its loss is still finite.
         if not all(bool(ops.all(ops.isfinite(w))) for w in self.captioner.trainable_weights):
             logs["loss"] = float("nan")
         if not np.isfinite(logs["loss"]):
-            logs["val_score"] = float("nan")  # never the best; `fit` says why it ends
+            logs["val_score"] = float("nan")  # `fit` reports it
             return
-        if self.averages is not None:
-            self.averages.on_test_begin()
-        self.score(epoch, logs)
-        if self.averages is not None:
-            self.averages.on_test_end()
+        if self.average is not None:
+            self.average.on_test_begin()
+        scores = self.evaluate()
+        logs |= {f"val_{name}": scores[name] for name in LOGGED if name in scores}
+        if self.keep is not None:
+            self.keep(epoch, scores)
+        if self.average is not None:
+            self.average.on_test_end()
 
-    def score(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Write, score, and keep the preset if it is the best so far."""
+    def evaluate(self) -> dict[str, float]:
+        """All scores of the model as it is now; "score" decides which epoch is chosen."""
         captions, answers = self.write()
         scores = self.captions.score(captions) if self.captions else {}
         rates, counts = [], []
@@ -96,22 +99,14 @@ class DevScores(keras.callbacks.Callback):
             rates.append(scorer.score(selected, with_wups=False)["accuracy"])
             counts.append(len(selected))
             scores[f"accuracy/{name}"] = rates[-1]
-        # Not the mean over data sets: a set of few questions would choose the epoch by chance.
-        accuracy = float(np.average(rates, weights=counts)) if rates else 0.0
-        scores["score"] = scores.get("cider", 0.0) + accuracy
-        if captions:
-            logs["val_cider"], logs["val_bleu4"] = scores["cider"], scores["bleu4"]
         if rates:
-            logs["val_accuracy"] = accuracy
-        logs["val_score"] = scores["score"]
-        if self.output is not None and scores["score"] > self.best:
-            self.best = scores["score"]
-            self.provenance["phases"][-1]["chosen_epoch"] = epoch + 1
-            metadata = {"training": self.provenance, "dev_scores_in_training": scores}
-            self.captioner.save_to_preset(self.output, metadata)
+            # Over all questions: in a mean over data sets, a small set would choose by chance.
+            scores["accuracy"] = float(np.average(rates, weights=counts))
+        scores["score"] = scores.get("cider", 0.0) + scores.get("accuracy", 0.0)
+        return scores
 
     def write(self) -> tuple[dict[Hashable, str], dict[Hashable, str]]:
-        """The captions by the numbers of their photographs, the answers by their records."""
+        """The captions by the index of their photograph, and the answers by their records."""
         captions: dict[Hashable, str] = {}
         answers: dict[Hashable, str] = {}
         self.shown.clear()

@@ -1,8 +1,8 @@
-"""Data parallel training, by Keras's own distribution on JAX.
+"""Data parallel training with `keras.distribution` on JAX.
 
-Every worker is a device that holds the whole model. A batch is divided among them, and JAX compiles
-one step for all: the loss is the mean over the words of the whole batch, wherever they lie, and
-dropout draws what it would draw on one device.
+Every worker is a device with a copy of the model and a part of each batch. JAX compiles one step
+for all devices. So the loss is that of the whole batch, and dropout has the same random numbers as
+on one device.
 """
 
 import contextlib
@@ -13,10 +13,10 @@ from captioner.training.run import TrainingError
 
 
 def data_parallel(workers: int, batch_size: int) -> contextlib.AbstractContextManager[None]:
-    """A context in which models are made, and trained, on so many devices.
+    """A context that builds and trains models on several devices.
 
     Raises:
-        TrainingError: there are not as many, Keras runs on another backend than JAX, or a batch
+        TrainingError: there are fewer devices, Keras runs on another backend than JAX, or a batch
             cannot be divided evenly.
     """
     if workers == 1:
@@ -37,6 +37,6 @@ def data_parallel(workers: int, batch_size: int) -> contextlib.AbstractContextMa
         )
     distribution = keras.distribution.DataParallel(
         devices=devices[:workers],
-        auto_shard_dataset=False,  # that is of tf.data
+        auto_shard_dataset=False,  # for tf.data only
     )
     return distribution.scope()

@@ -1,4 +1,4 @@
-"""What the encoder makes of photographs: cached while it is frozen, computed while it learns."""
+"""Features of photographs: cached while the encoder is frozen, computed while it is trained."""
 
 import hashlib
 import itertools
@@ -16,9 +16,9 @@ from captioner.generation.batching import batched
 from captioner.models.captioner import Captioner
 from captioner.training.batches import Photograph, ReadOne, augmented
 
-SHARD = 256  # photographs whose features lie in one file
+SHARD = 256  # photographs in a file of features; a choice: a killed run repeats at most one file
 
-# Of a slice of photographs.
+# From a slice of photographs to their features `float[B, R, C]`.
 ReadRows = Callable[[slice], np.ndarray]
 
 
@@ -26,19 +26,19 @@ ReadRows = Callable[[slice], np.ndarray]
 class Features:
     """Features of photographs, cached in files of `SHARD` photographs each.
 
-    They are read, not mapped: pages of a mapped file count as memory of the process, and a file on
-    a disk that fails ends it without a word.
+    The files are read, not mapped: pages of a mapped file count as memory of the process, and an
+    error of the disk ends the process without a message.
 
     Args:
-        shards: the files, each `float16[sides, n, R, C]` as bare numbers.
-        shape: `(sides, N, R, C)`; sides are 1, or 2 where the mirror images are there as well.
+        shards: the files, each `float16[sides, n, R, C]` without a header.
+        shape: `(sides, N, R, C)`; sides are 1, or 2 with the mirror images.
     """
 
     shards: Sequence[Path]
     shape: tuple[int, int, int, int]
 
     def size(self, shard: int) -> int:
-        """How many photographs a shard holds."""
+        """The number of photographs in a shard."""
         return min(SHARD, self.shape[1] - shard * SHARD)
 
     def one(self, i: int, side: int = 0) -> np.ndarray:
@@ -51,11 +51,11 @@ class Features:
         return numbers.reshape(regions, channels)
 
     def rows(self, rows: slice) -> np.ndarray:
-        """`float16[B, R, C]` of several, plain."""
+        """`float16[B, R, C]` of several, not mirrored."""
         return np.stack([self.one(i) for i in range(self.shape[1])[rows]])
 
     def whole(self, shard: int) -> bool:
-        """Whether a shard has been written."""
+        """Whether a shard is complete."""
         sides, _, regions, channels = self.shape
         path, numbers = self.shards[shard], sides * self.size(shard) * regions * channels
         return path.exists() and path.stat().st_size == numbers * np.dtype("float16").itemsize
@@ -64,16 +64,16 @@ class Features:
 def expected_features(
     model: Captioner, photographs: Sequence[Photograph], folder: Path, name: str, sides: int
 ) -> Features:
-    """Where the features of these photographs, by this encoder, lie when they have been computed.
+    """The files for the features of these photographs by this encoder, computed or not.
 
-    A shard is named after what it is made of, the encoder and the path, size and time of each
-    photograph, so that those of others are never taken for these.
+    The name of a shard contains a hash of the encoder and of the path, size and time of each
+    photograph. So features of other photographs are never read by mistake.
 
     Args:
         model: the `Captioner`.
-        photographs: a list of `Photograph`, whose files must be there.
-        folder: where the cache lies.
-        name: what it holds, such as "train".
+        photographs: a list of `Photograph`, whose files must exist.
+        folder: the folder of the cache.
+        name: of the split, such as "train".
         sides: 2 with the mirror images, else 1.
     """
     encoder = hashlib.sha256(json.dumps(model.config.image_size).encode())
@@ -99,17 +99,15 @@ def cache_features(
 ) -> Features:
     """Run the frozen encoder once over all photographs, and over their mirror images.
 
-    Shards that an earlier start has written are kept, and those of other photographs, or of
-    another encoder, removed.
+    Complete shards are kept. Shards of other photographs or of another encoder are removed.
 
     Args:
         model: the `Captioner`.
         photographs: a list of `Photograph`.
-        folder: where the cache lies.
-        name: what it holds, such as "train".
+        folder: the folder of the cache.
+        name: of the split, such as "train".
         batch_size: photographs encoded together.
-        mirrored: whether the mirror images are wanted, as what is learned from; of what is
-            scored they are not.
+        mirrored: whether to encode the mirror images too.
     """
     sides = 2 if mirrored else 1
     features = expected_features(model, photographs, folder, name, sides)
@@ -129,7 +127,7 @@ def cache_features(
                 for side, view in enumerate((batch, batch[:, :, ::-1])[:sides]):
                     numbers[side, list(rows)] = model.encode(view)
                 bar.update(len(batch))
-            # Whole or not at all, whenever the run is stopped.
+            # A shard is replaced as a whole, even if the run is killed.
             unfinished = features.shards[shard].with_suffix(".part")
             unfinished.write_bytes(numbers.data)
             unfinished.replace(features.shards[shard])
@@ -144,7 +142,7 @@ def cached_readers(
     batch_size: int,
     mirrored: bool = True,
 ) -> tuple[ReadOne, ReadRows]:
-    """Reads features from a cache: one for `Batches`, one for `DevScores`."""
+    """Readers of cached features: one for `Batches`, one for `DevScores`."""
     features = cache_features(model, photographs, folder, "train", batch_size, mirrored)
     dev_features = cache_features(model, dev, folder, "dev", batch_size, mirrored=False)
     return lambda i, mirror, rng: features.one(i, int(mirror)), dev_features.rows
@@ -153,7 +151,7 @@ def cached_readers(
 def photograph_readers(
     model: Captioner, photographs: Sequence[Photograph], dev: Sequence[Photograph]
 ) -> tuple[ReadOne, ReadRows]:
-    """Reads augmented photographs for `Batches`, and the features of others for `DevScores`."""
+    """Readers of augmented photographs for `Batches`, and of features for `DevScores`."""
 
     def read(i: int, mirror: bool, rng: np.random.Generator) -> np.ndarray:
         return augmented(photographs[i].image, model.config.image_size, mirror, rng)
@@ -163,3 +161,14 @@ def photograph_readers(
         return model.encode(np.stack(list(sound_images(paths, model.config.image_size))))
 
     return read, read_dev
+
+
+def mean_features(model: Captioner, images: Sequence[Path]) -> np.ndarray:
+    """`float32[N, C]`: the mean over regions of the features of photographs."""
+    means = []
+    bar = tqdm(total=len(images), desc="encoding", unit="photo", disable=None)
+    for batch in batched(sound_images(images, model.config.image_size)):
+        means.append(model.encode(np.stack(batch)).mean(axis=1))
+        bar.update(len(batch))
+    bar.close()
+    return np.concatenate(means)

@@ -1,153 +1,95 @@
-"""One phase of training: its optimizer, its losses, and the callbacks that log, stop and resume."""
+"""One phase of training: its epochs, with callbacks that score, log, stop and resume."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from captioner.generation.loop import jit_compile as xla_is_faster
 from captioner.training.backup import Backup, Patience
 from captioner.training.recipe import Phase
-from captioner.training.run import TrainingError
+from captioner.training.run import Log, TrainingError
 
-WARM_UP = 0.05  # share of the steps
-WEIGHT_DECAY = 0.01
-CLIP_NORM = 5.0
-PATIENCE = 5  # epochs without a better score; fewer would stop before the rate has come down
+# Epochs without a better score. A choice: the rate falls until the last epoch of a phase, and the
+# score may still rise then.
+PATIENCE = 5
 
-
-def new_optimizer(phase: Phase, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """AdamW with a linear warm-up, a cosine down to 0, and clipped gradients."""
-    steps = phase.epochs * steps_per_epoch
-    warm_up = max(1, round(WARM_UP * steps))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warm_up), warmup_target=phase.learning_rate, warmup_steps=warm_up
-    )
-    optimizer = keras.optimizers.AdamW(
-        schedule,
-        weight_decay=WEIGHT_DECAY,
-        global_clipnorm=CLIP_NORM,
-        use_ema=phase.ema_momentum > 0,
-        ema_momentum=phase.ema_momentum or 0.99,  # Keras checks it, wanted or not
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+# Trains a compiled model on batches for some epochs, with callbacks.
+Loop = Callable[[keras.Model, Any, range, Sequence[keras.callbacks.Callback]], None]
 
 
-def compile_model(
+def backup_of(output: Path, phase: Phase) -> Backup:
+    """The `Backup` of a phase in the folder of a run, with the logs of its finished epochs."""
+    return Backup(output / "backup" / f"{phase.name}.npz")
+
+
+def keras_loop(
     model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    targets: Iterable[str],
-    jit_compile: bool | None = None,
+    batches: Any,
+    epochs: range,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
-    """Give a model its optimizer, and losses that are sums: the weights of a batch say the share
-    of each word.
+    """`keras.Model.fit`; the batches shuffle themselves by their attribute `epoch`."""
 
-    Args:
-        model: the `Captioner`, or a model around one.
-        optimizer: see `new_optimizer`.
-        targets: the names of what it learns to write.
-        jit_compile: whether XLA compiles the step; by default where it is faster.
-    """
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
-    model.compile(
-        optimizer,
-        dict.fromkeys(targets, loss),
-        jit_compile=xla_is_faster() if jit_compile is None else jit_compile,
+    def set_epoch(epoch: int, logs: Any) -> None:
+        batches.epoch = epoch
+
+    first = keras.callbacks.LambdaCallback(on_epoch_begin=set_epoch)
+    model.fit(
+        batches,
+        initial_epoch=epochs.start,
+        epochs=epochs.stop,
+        shuffle=False,
+        callbacks=[first, *callbacks],
     )
 
 
-def averages(phase: Phase) -> keras.callbacks.SwapEMAWeights | None:
-    """What exchanges the weights for the mean of those before, where a phase keeps one."""
-    return keras.callbacks.SwapEMAWeights() if phase.ema_momentum else None
-
-
-class Progress:
-    """How far a phase has come, in the folder of its run, and the callbacks that keep that.
-
-    Args:
-        phase: the `Phase`.
-        output: the folder of the run.
-        scores: the callback that adds `val_score` to the logs of an epoch.
-        swap: see `averages`.
-        board: what shows the captions of an epoch.
-
-    Attributes:
-        done: the number of epochs that are done.
-        finished: whether there is nothing left to do.
-        callbacks: in their order.
-    """
-
-    def __init__(
-        self,
-        phase: Phase,
-        output: Path,
-        scores: keras.callbacks.Callback,
-        swap: keras.callbacks.Callback | None = None,
-        board: keras.callbacks.Callback | None = None,
-    ) -> None:
-        backup = Backup(output / "backup" / f"{phase.name}.npz")
-        patience = Patience(backup.history, PATIENCE)
-        self.done = len(backup.history)
-        self.finished = patience.exhausted or self.done >= phase.epochs
-        log = output / "logs" / f"{phase.name}.csv"
-        backup.write_log(log)
-        self.callbacks: list[keras.callbacks.Callback] = [
-            *([swap] if swap is not None else []),
-            scores,
-            *([board] if board is not None else []),
-            patience,
-            keras.callbacks.CSVLogger(log, append=True),
-            keras.callbacks.TensorBoard(output / "logs" / phase.name),
-            keras.callbacks.TerminateOnNaN(),
-            # Last, so that an epoch counts as done only when it has been scored and logged.
-            backup,
-        ]
-
-
-def fit(model: keras.Model, phase: Phase, data: Any, progress: Progress) -> None:
-    """Train a compiled model for what is left of a phase.
+def fit(
+    model: keras.Model,
+    phase: Phase,
+    batches: Any,
+    output: Path,
+    scores: Sequence[keras.callbacks.Callback],
+    loop: Loop = keras_loop,
+) -> list[Log]:
+    """Train a compiled model for the remaining epochs of a phase.
 
     Args:
         model: compiled.
         phase: the `Phase`.
-        data: a `keras.utils.PyDataset` that shuffles by its attribute `epoch`.
-        progress: the `Progress` of the phase.
+        batches: see `keras_loop`.
+        output: the folder of the run, for the backup and the logs.
+        scores: callbacks, the first of which adds `val_score` to the logs of an epoch.
+        loop: trains for some epochs.
+
+    Returns:
+        The logs of all epochs of the phase. The model has the weights of the last one.
 
     Raises:
-        TrainingError: the loss is no number any more.
+        TrainingError: the loss is not a number any more.
     """
-    if progress.finished:
-        return
-    history = model.fit(
-        data,
-        initial_epoch=progress.done,
-        epochs=phase.epochs,
-        shuffle=False,  # the data do it, in the same way however often a run is interrupted
-        callbacks=[
-            keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)
-            ),
-            *progress.callbacks,
-        ],
-    )
-    check_losses(history.history.get("loss", []), progress.done)
-
-
-def check_losses(losses: Sequence[float], done: int) -> None:
-    """Refuse to go on from a loss that is no number.
-
-    Args:
-        losses: of the epochs since the run was started.
-        done: the number of epochs before these.
-
-    Raises:
-        TrainingError: the last one is no number.
-    """
-    if losses and not np.isfinite(losses[-1]):
+    backup = backup_of(output, phase)
+    patience = Patience(backup.history, PATIENCE)
+    epochs = range(len(backup.history), phase.epochs)
+    if patience.exhausted or not epochs:
+        backup.set_model(model)
+        backup.on_train_begin()  # restores the weights
+        return backup.history
+    log = output / "logs" / f"{phase.name}.csv"
+    backup.write_log(log)
+    callbacks = [
+        *scores,
+        patience,
+        keras.callbacks.CSVLogger(log, append=True),
+        keras.callbacks.TensorBoard(output / "logs" / phase.name),
+        keras.callbacks.TerminateOnNaN(),
+        backup,  # last: an epoch is finished when it has been scored and logged
+    ]
+    loop(model, batches, epochs, callbacks)
+    if not np.isfinite(backup.loss):
         raise TrainingError(
-            f"the loss of epoch {done + len(losses)} is {losses[-1]}; the best preset before it "
-            "is kept: look for what is broken in the data, or train in float32"
+            f"the loss of epoch {len(backup.history) + 1} is {backup.loss}; the best preset before "
+            "it is kept: look for what is broken in the data, or train in float32"
         )
+    return backup.history

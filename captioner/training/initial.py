@@ -15,14 +15,16 @@ from captioner.training.data import Data
 from captioner.training.recipe import QUESTION_UNITS
 from captioner.training.run import TrainingError
 
-NEW_CONCEPT = -5.0  # logits
+NEW_CONCEPT = -5.0  # logit, a probability of 0.7 %: most concepts are in fewer photographs than 1 %
+
+REMEDY = 'leave out the settings of the model, or give weights = "" for a new model'
 
 
 def initial_model(data: Data) -> tuple[Captioner, dict[str, Any]]:
     """The model for the data of a recipe, and the origin of its weights for the metadata.
 
     Raises:
-        EncoderError: there is no such encoder, or its weights cannot be had.
+        EncoderError: the encoder is unknown, or its weights cannot be downloaded.
         PresetError: there is no preset or file of the name of the weights.
         TrainingError: the preset has another encoder or other layers than the recipe.
     """
@@ -56,12 +58,12 @@ def _from_weights(data: Data) -> tuple[Captioner, dict[str, Any]]:
 
 
 def copy_weights(source: Captioner, target: Captioner, name: str) -> None:
-    """Copy all weights. Word vectors and concepts are matched by their words; words and concepts
-    that the source does not know keep their initial weights.
+    """Copy all weights. Word vectors and concepts are matched by their words. New words and new
+    concepts keep their initial weights.
 
     Args:
         source: the trained model.
-        target: the model that is to start from it.
+        target: the model that starts from it.
         name: of the source, for the error.
 
     Raises:
@@ -70,13 +72,12 @@ def copy_weights(source: Captioner, target: Captioner, name: str) -> None:
     words = _matches(source.vocabulary, target.vocabulary)
     concepts = _matches(source.config.concepts, target.config.concepts)
     if len(source.weights) != len(target.weights):
-        raise TrainingError(f"{name}: has other layers; give the settings of its config.json")
+        raise TrainingError(f"{name}: has other layers than the recipe; {REMEDY}")
     for old, new in zip(source.weights, target.weights, strict=True):
         values, learned = np.array(new), np.array(old)
         if new.path.endswith("embedding/embeddings"):
             values[words[0]] = learned[words[1]]
         elif "concept_head" in new.path:
-            # A new concept starts as unlikely: the mean over photographs of most is below 1 %.
             values[...] = NEW_CONCEPT if values.ndim == 1 else 0.0
             values[..., concepts[0]] = learned[..., concepts[1]]
         elif old.shape == new.shape:
@@ -84,13 +85,13 @@ def copy_weights(source: Captioner, target: Captioner, name: str) -> None:
         else:
             raise TrainingError(
                 f"{name}: its {old.path} has the shape {old.shape}, the recipe needs {new.shape}; "
-                "give the settings of its config.json in [model]"
+                f"{REMEDY}"
             )
         new.assign(values)
 
 
 def _matches(source: Vocabulary | tuple[str, ...], target: Vocabulary | tuple[str, ...]) -> Any:
-    """The places in the target and in the source of the words that both have, `int[N]` each."""
+    """The indices in the target and in the source of their common words, `int[N]` each."""
     places = {word: i for i, word in enumerate(source)}
     pairs = [(i, places[word]) for i, word in enumerate(target) if word in places]
     return np.array(pairs, "int32").reshape(-1, 2).T

@@ -1,106 +1,104 @@
-"""The phases that a recipe may have, each a function that carries it out."""
+"""The phases of training: the material that each reads, the weights that it trains, its loss."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
-from captioner.data.images import sound_images
 from captioner.generation.batching import batched
 from captioner.models.captioner import Captioner
 from captioner.training import concepts, reinforce, retrieval, texts
 from captioner.training.batches import Batches, Photograph, ReadOne
 from captioner.training.data import Data
 from captioner.training.dev_scores import DevScores
-from captioner.training.features import ReadRows, cached_readers, photograph_readers
-from captioner.training.fit import (
-    Progress,
-    averages,
-    check_losses,
-    compile_model,
-    fit,
-    new_optimizer,
+from captioner.training.features import (
+    ReadRows,
+    cached_readers,
+    mean_features,
+    photograph_readers,
 )
+from captioner.training.fit import Loop, backup_of, fit, keras_loop
 from captioner.training.recipe import Phase
+from captioner.training.run import Chosen
 from captioner.training.tensorboard_log import TensorBoardLogger
+from captioner.training.trainer import Trainer, new_optimizer
 
-CORES = os.cpu_count() or 1  # photographs take longer to load than to be gone through
-
-
-class AveragePrecision(keras.callbacks.Callback):
-    """Adds to the logs how well the head ranks the dev photographs, `val_average_precision`.
-
-    Args:
-        model: the `Captioner`.
-        photographs: the dev photographs; those without captions are left out.
-        read: a function of a slice of them that returns features `float[B, R, C]`.
-    """
-
-    def __init__(self, model: Captioner, photographs: Sequence[Photograph], read: ReadRows) -> None:
-        super().__init__()
-        self.captioner, self.photographs, self.read = model, photographs, read
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        assert logs is not None  # as Keras calls it
-        spoken = np.array([bool(p.captions) for p in self.photographs])
-        wanted = concepts.targets(
-            [p.captions for p in self.photographs],
-            [p.objects for p in self.photographs],
-            self.captioner.config.concepts,
-        )[..., 0]
-        size = 64
-        logits = [
-            all_logits(self.captioner, self.read(slice(start, start + size)))
-            for start in range(0, len(spoken), size)
-        ]
-        precision = concepts.average_precision(wanted[spoken], np.concatenate(logits)[spoken])
-        logs["val_average_precision"] = logs["val_score"] = precision
+CORES = os.cpu_count() or 1  # one thread each loads photographs: `python benchmarks/training.py`
+UNUSED = np.random.default_rng(0)  # features from the cache need no random numbers
 
 
 @dataclass(frozen=True)
 class PhaseContext:
-    """What a phase is given to do.
+    """The input of a phase.
 
     Attributes:
         model: the `Captioner`, as the phase before left it.
         phase: the `Phase`.
         data: the `Data`.
         output: the folder of the run.
-        provenance: that of the weights, of which the last of "phases" is this one.
-        best: the score that a preset must exceed to be kept.
+        provenance: the origin of the weights, with the "phases" before this one.
+        score: the score of the phases before, which a new preset must exceed.
     """
 
     model: Captioner
     phase: Phase
     data: Data
     output: Path
-    provenance: dict[str, Any]
-    best: float
+    provenance: Mapping[str, Any]
+    score: float
 
-    def progress(self, read_dev: ReadRows) -> Progress:
-        """How far it has come, where every epoch is scored by captions and answers."""
-        swap = averages(self.phase)
-        scores = DevScores(
-            self.model,
-            self.data.dev,
-            self.data.dev_photographs,
-            read_dev,
-            *(self.output, self.provenance, self.best, swap),
-        )
+    def fit(
+        self, trainer: Trainer, batches: Any, read_dev: ReadRows, loop: Loop = keras_loop
+    ) -> Chosen:
+        """Train; score captions and answers after every epoch; keep the best as the preset."""
+        finished = backup_of(self.output, self.phase).history
+        best = Chosen.best(finished, self.score).score
+
+        def keep(epoch: int, scores: dict[str, float]) -> None:
+            nonlocal best
+            if scores["score"] > best:
+                best = scores["score"]
+                self.save(epoch + 1, scores)
+
+        average = keras.callbacks.SwapEMAWeights() if self.phase.ema_momentum else None
+        dev, photographs = self.data.dev, self.data.dev_photographs
+        scores = DevScores(self.model, dev, photographs, read_dev, average, keep)
         board = TensorBoardLogger(scores, self.output / "logs" / self.phase.name)
-        return Progress(self.phase, self.output, scores, swap, board)
+        log = fit(trainer, self.phase, batches, self.output, [scores, board], loop)
+        return Chosen.best(log, self.score)
+
+    def save(self, epoch: int, scores: Mapping[str, float]) -> None:
+        """Write the preset, with the scores of an epoch, from 1."""
+        phases = [*self.provenance["phases"], {"name": self.phase.name, "chosen_epoch": epoch}]
+        training = {**self.provenance, "phases": phases}
+        metadata = {"training": training, "dev_scores_in_training": scores}
+        self.model.save_to_preset(self.output, metadata)
 
 
-def train_concepts(context: PhaseContext) -> None:
-    """The encoder and the head learn which concepts photographs show; the last epoch is kept."""
+def train_phase(context: PhaseContext) -> Chosen:
+    """Carry out a phase.
+
+    Returns:
+        The epoch whose weights are in the preset now, its score, and the log of all epochs.
+    """
+    kind, model = KINDS[context.phase.name], context.model
+    model.encoder.trainable = "encoder" in kind.trains
+    if model.config.concepts:
+        model.concept_head.trainable = "concept head" in kind.trains
+    if model.question_encoder is not None:
+        model.question_encoder.trainable = context.data.asks
+    return kind.loss(context)
+
+
+def concept_loss(context: PhaseContext) -> Chosen:
+    """The encoder and the head learn which concepts photographs show. The last epoch is kept."""
     model, phase, data, recipe = context.model, context.phase, context.data, context.data.recipe
     photographs = data.photographs
-    # Captions are what a photograph is known by; of questions only the answers say what is there.
+    # Captions describe the photograph. Of its questions, only the answers do.
     labels = [
         (*p.objects, *(text for question in p.questions for text in question.references))
         for p in photographs
@@ -110,167 +108,136 @@ def train_concepts(context: PhaseContext) -> None:
     batches = concepts.ConceptBatches(
         photographs, wanted, read, recipe.batch_size, recipe.seed, workers=CORES
     )
-    progress = Progress(
-        phase, context.output, AveragePrecision(model, data.dev_photographs, read_dev)
-    )
-    if not progress.done and not recipe.weights:
+    if not recipe.weights and not backup_of(context.output, phase).history:
         features = mean_features(model, [p.image for p in photographs])
         concepts.fit_head(model, features, wanted, recipe.seed)
     concepts.train_last(model.encoder, phase.encoder_layers)
     detector = concepts.detector(model)
     detector.compile(new_optimizer(phase, len(batches)), concepts.weighted_cross_entropy)
-    fit(detector, phase, batches, progress)
-    context.provenance["phases"][-1]["chosen_epoch"] = phase.epochs
-    # Of the decoder, which knows nothing yet, there is no score.
-    scores = {"score": context.best}
-    metadata = {"training": context.provenance, "dev_scores_in_training": scores}
-    model.save_to_preset(context.output, metadata)
+    scores = concepts.ConceptScores(model, data.dev_photographs, read_dev)
+    log = fit(detector, phase, batches, context.output, [scores])
+    # There is no score of captions: the decoder has not seen these concepts yet.
+    context.save(len(log), {"score": context.score})
+    return Chosen(len(log), context.score, log)
 
 
-def train_decoder(context: PhaseContext) -> None:
-    """The decoder learns on features of the frozen encoder, which are computed once."""
-    supervised, read_dev, _, _ = on_features(context)
-    compile_model(context.model, new_optimizer(context.phase, len(supervised)), supervised[0][1])
-    fit(context.model, context.phase, supervised, context.progress(read_dev))
+def cross_entropy(context: PhaseContext) -> Chosen:
+    """The model learns the next word of captions, answers and sentences without photographs."""
+    material = material_of(context)
+    batches = material.batches
+    optimizer = new_optimizer(context.phase, len(batches))
+    trainer = Trainer(context.model, batches[0][1], optimizer)
+    return context.fit(trainer, batches, material.read_dev)
 
 
-def fine_tune(context: PhaseContext) -> None:
-    """Everything learns from augmented photographs, but for the head: it learns from labels."""
-    model, data, recipe = context.model, context.data, context.data.recipe
-    if model.config.concepts:
-        model.concept_head.trainable = False
-    photographs = spoken_of(data.photographs)
-    read, read_dev = photograph_readers(model, photographs, data.dev_photographs)
-    batches = Batches(
-        *(photographs, read, "photographs", model, recipe.batch_size, recipe.seed, context.phase),
-        workers=CORES,
-    )
-    compile_model(model, new_optimizer(context.phase, len(batches)), batches[0][1])
-    fit(model, context.phase, batches, context.progress(read_dev))
-
-
-def self_critical(context: PhaseContext) -> None:
-    """The decoder learns from the rewards of captions that it draws, on the same features."""
-    model, phase = context.model, context.phase
-    supervised, read_dev, photographs, read = on_features(context)
-    rewarded = [i for i in range(len(photographs)) if reinforce.can_be_judged(photographs[i])]
-    chosen = [photographs[i] for i in rewarded]
-    none = np.random.default_rng(0)  # nothing is drawn where nothing is augmented
-    sampled = reinforce.SampledBatches(
+def caption_reward(context: PhaseContext) -> Chosen:
+    """The decoder learns from the rewards of captions that it samples (self-critical training)."""
+    model, phase, material = context.model, context.phase, material_of(context)
+    judged = [i for i, p in enumerate(material.photographs) if reinforce.can_be_judged(p)]
+    photographs = [material.photographs[i] for i in judged]
+    batches = reinforce.SampledBatches(
         model,
-        chosen,
-        lambda i: read(rewarded[i], False, none),
-        reinforce.rewards(model, chosen, phase.object_reward),
-        *(supervised, phase, context.data.recipe.seed),
+        photographs,
+        lambda i: material.read(judged[i], False, UNUSED),
+        reinforce.rewards(model, photographs, phase.object_reward),
+        *(material.batches, phase, context.data.recipe.seed),
     )
-    trainer = reinforce.Trainer(model, phase.cross_entropy)
-    compile_model(trainer, new_optimizer(phase, len(sampled)), sampled[0][1])
-    progress = context.progress(read_dev)
-    if not progress.finished:
-        left = range(progress.done, phase.epochs)
-        check_losses(reinforce.fit(trainer, sampled, left, progress.callbacks), progress.done)
+    optimizer = new_optimizer(phase, len(batches))
+    trainer = Trainer(model, batches[0][1], optimizer, phase.cross_entropy)
+    return context.fit(trainer, batches, material.read_dev, reinforce.loop)
 
 
-CARRIED_OUT: dict[str, Callable[[PhaseContext], None]] = {
-    "concepts": train_concepts,
-    "frozen": train_decoder,
-    "fine-tune": fine_tune,
-    "self-critical": self_critical,
+@dataclass(frozen=True)
+class Kind:
+    """A kind of phase.
+
+    Attributes:
+        reads: "photographs", augmented, or "features" of the frozen encoder, cached.
+        trains: the parts of the model whose weights change.
+        loss: the function that carries out the phase.
+    """
+
+    reads: str
+    trains: frozenset[str]
+    loss: Callable[[PhaseContext], Chosen]
+
+
+KINDS = {
+    "concepts": Kind("photographs", frozenset({"encoder", "concept head"}), concept_loss),
+    "frozen": Kind("features", frozenset({"decoder"}), cross_entropy),
+    "fine-tune": Kind("photographs", frozenset({"encoder", "decoder"}), cross_entropy),
+    "self-critical": Kind("features", frozenset({"decoder"}), caption_reward),
 }
 
 
-def on_features(context: PhaseContext) -> tuple[Batches, ReadRows, list[Photograph], ReadOne]:
-    """What a decoder learns from while the encoder is frozen.
+@dataclass(frozen=True)
+class Material:
+    """The training material of a decoder.
 
-    Returns:
-        Its `Batches`; what reads features of dev photographs; the photographs, of which those that
-        nobody captioned may have the captions of others; and what reads the features of these.
+    Attributes:
+        batches: its `Batches`.
+        photographs: those of the batches. Some may have captions of other photographs.
+        read: reads one of them.
+        read_dev: reads features of dev photographs.
     """
+
+    batches: Batches
+    photographs: Sequence[Photograph]
+    read: ReadOne
+    read_dev: ReadRows
+
+
+def material_of(context: PhaseContext) -> Material:
+    """Photographs, or features of the encoder; with these also retrieved captions and sentences
+    without photographs."""
     model, data, recipe = context.model, context.data, context.data.recipe
-    photographs = data.photographs
-    model.encoder.trainable = False
-    read, read_dev = cached_readers(
-        *(model, photographs, data.dev_photographs, context.output / "cache"),
-        *(recipe.batch_size, recipe.mirrored),
-    )
-    sentences = None
-    if model.config.concepts:
-        model.concept_head.trainable = False
-        logits = logits_of(model, len(photographs), read)
+    photographs, dev, sentences = data.photographs, data.dev_photographs, None
+    reads = KINDS[context.phase.name].reads
+    if reads == "photographs":
+        read, read_dev = photograph_readers(model, photographs, dev)
+    else:
+        cache = context.output / "cache"
+        size, mirrored = recipe.batch_size, recipe.mirrored
+        read, read_dev = cached_readers(model, photographs, dev, cache, size, mirrored)
+        if recipe.retrieve or data.texts:
+            logits = logits_of(model, len(photographs), read)
         if recipe.retrieve:
-            photographs = with_retrieved(data, logits)
+            photographs = retrieval.with_retrieved(
+                photographs, [text.captions for text in data.texts], data.concepts, logits
+            )
         if data.texts:
             sentences = imagined_sentences(model, data, logits)
-    photographs = spoken_of(photographs)
+    # An epoch does not use photographs without captions and questions.
+    photographs = [p if p.captions or p.questions else replace(p, times=0) for p in photographs]
     batches = Batches(
-        *(photographs, read, "features", model, recipe.batch_size, recipe.seed, context.phase),
+        *(photographs, read, reads, model, recipe.batch_size, recipe.seed, context.phase),
         texts=sentences,
-        mirrored=recipe.mirrored,
-        workers=1,  # features are read faster than they are gone through
+        mirrored=recipe.mirrored or reads == "photographs",
+        workers=CORES if reads == "photographs" else 1,  # the cache is faster than the decoder
     )
-    return batches, read_dev, photographs, read
-
-
-def spoken_of(photographs: Sequence[Photograph]) -> list[Photograph]:
-    """The photographs, of which those without a word are gone through no time in an epoch."""
-    return [p if p.captions or p.questions else replace(p, times=0) for p in photographs]
-
-
-def with_retrieved(data: Data, logits: np.ndarray) -> list[Photograph]:
-    """The photographs, those without a caption with captions of others, where any fit."""
-    photographs = data.photographs
-    without = [i for i, p in enumerate(photographs) if not p.captions]
-    corpus = [caption for text in data.texts for caption in text.captions]
-    corpus = corpus or [caption for p in photographs for caption in p.captions]
-    labels = concepts.targets(
-        [()] * len(without), [photographs[i].objects for i in without], data.concepts
-    )[..., 0]
-    common = (1 / (1 + np.exp(-logits))).mean(axis=0)
-    found = retrieval.retrieve(corpus, labels, logits[without], common, data.concepts)
-    retrieved = dict(zip(without, found, strict=True))
-    return [
-        replace(p, captions=retrieved[i], weight=retrieval.WEIGHT) if retrieved.get(i) else p
-        for i, p in enumerate(photographs)
-    ]
+    return Material(batches, photographs, read, read_dev)
 
 
 def imagined_sentences(model: Captioner, data: Data, logits: np.ndarray) -> texts.Sentences:
-    """The sentences without photographs, each with concepts imagined for it."""
+    """The sentences without photographs, each with imagined concepts."""
     mentioned, shown = (
         concepts.targets([x.captions for x in rows], [x.objects for x in rows], data.concepts)
         for rows in (data.texts, data.photographs)
     )
-    spoken = np.array([bool(p.captions) for p in data.photographs])
+    captioned = np.array([bool(p.captions) for p in data.photographs])
+    slots = model.config.concept_slots
     found = texts.imagined(
-        *(mentioned[..., 0], shown[spoken, :, 0], logits[spoken], model.config.concept_slots),
+        *(mentioned[..., 0], shown[captioned, :, 0], logits[captioned], slots),
         rng=np.random.default_rng(data.recipe.seed),
     )
     return texts.sentences(data.texts, model, found)
 
 
 def logits_of(model: Captioner, count: int, read: ReadOne) -> np.ndarray:
-    """`float32[N, C]`: what the head finds in photographs whose features are cached."""
-    none = np.random.default_rng(0)
+    """`float32[N, C]`: the logits of all concepts in photographs with cached features."""
     return np.concatenate(
         [
-            all_logits(model, np.stack([read(i, False, none) for i in rows]))
+            concepts.all_logits(model, np.stack([read(i, False, UNUSED) for i in rows]))
             for rows in batched(range(count), 256)
         ]
     )
-
-
-def all_logits(model: Captioner, features: np.ndarray) -> np.ndarray:
-    """The logits `float32[B, C]` of all concepts, of features `float[B, R, C]`."""
-    logits = model.concept_logits(model.concept_head(features.astype("float32")))
-    return keras.ops.convert_to_numpy(logits)
-
-
-def mean_features(model: Captioner, images: Sequence[Path]) -> np.ndarray:
-    """`float32[N, C]`: the mean over regions of the features of photographs."""
-    means = []
-    bar = tqdm(total=len(images), desc="encoding", unit="photo", disable=None)
-    for batch in batched(sound_images(images, model.config.image_size)):
-        means.append(model.encode(np.stack(batch)).mean(axis=1))
-        bar.update(len(batch))
-    bar.close()
-    return np.concatenate(means)

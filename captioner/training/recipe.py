@@ -1,11 +1,7 @@
-"""A recipe: all that makes a model out of data, as a file in TOML.
+"""A recipe: all settings of a training run, as a file in TOML.
 
     root = "data"
-    encoder_weights = "imagenet"
-
-    [model]
-    encoder = "EfficientNetB0"
-    image_size = 224
+    weights = "runs/mine"
 
     [data.flickr8k]
 
@@ -17,55 +13,38 @@
     [phases.frozen]
     epochs = 10
 
-The tables of `data` and `phases` are read in their order. What is not given is as in `Recipe`,
-`Source`, `Phase` and `CaptionerConfig`.
+A file contains only the settings that differ from `default.toml`, the recipe of `captioner train`.
+The phases of a file replace those of the default, in the order of the file. A model that starts
+from `weights` has the settings of these weights, except those in [model].
 """
 
-import math
+import copy
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_origin, get_type_hints
+from typing import Any
 
+from captioner import presets
 from captioner.data.vocabulary import MIN_COUNT
 from captioner.models.config import CaptionerConfig
+from captioner.training.settings import FROM_DATA, RecipeError, as_table, settings_from, typed
 
-QUESTION_UNITS = 256  # of a model that is trained on questions
-# Settings of the model that the data, or the encoder, decide.
-FROM_DATA = {"caption_words", "concepts", "encoder_settings"}
+DEFAULT = Path(__file__).with_name("default.toml")
+QUESTION_UNITS = 256  # of a new model that is trained on questions
 
-# The least and the greatest value of settings; of the others 0 is the least.
-LIMITS: dict[str, tuple[float, float]] = {
-    "annotation_size": (1, math.inf),
-    "attention_size": (1, math.inf),
-    "ema_momentum": (0, 0.9999),
-    "batch_size": (1, math.inf),
-    "cross_entropy": (0, 1),
-    "dropout": (0, 0.95),
-    "embedding_size": (1, math.inf),
-    "epochs": (1, math.inf),
-    "heads": (1, math.inf),
-    "image_size": (32, math.inf),  # the stride of most networks
-    "layers": (1, math.inf),
-    "learning_rate": (1e-8, 1),
-    "max_question_words": (1, math.inf),
-    "max_words": (1, math.inf),
-    "min_count": (1, math.inf),
-    "question_layers": (1, math.inf),
-    "share": (0.001, 1),
-    "samples": (2, math.inf),  # captions are judged by each other
-    "times": (1, math.inf),
-    "units": (1, math.inf),
+# Options of `captioner train`, and the settings that they stand for.
+OPTIONS = {
+    "encoder": "model.encoder",
+    "encoder_weights": "encoder_weights",
+    "epochs": "phases.frozen.epochs",
+    "fine_tune_epochs": "phases.fine-tune.epochs",
+    "batch_size": "batch_size",
+    "seed": "seed",
 }
-
-Settings = TypeVar("Settings")
-
-
-class RecipeError(ValueError):
-    """A recipe that cannot be read: names the file and the setting."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +52,9 @@ class Source:
     """A data set.
 
     Attributes:
-        format: a reader by name, see `captioner.data.readers`.
-        root: the folder or file that it reads.
-        times: how often an epoch goes through it, as may help a small one.
+        format: the name of a reader, see `captioner.data.readers`.
+        root: its folder or file.
+        times: how often an epoch uses each of its photographs.
     """
 
     format: str
@@ -85,23 +64,23 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """A part of training.
+    """A part of training, see `captioner.training.phases`.
 
     Attributes:
         name: one of `PHASES`.
         epochs: the most epochs; early stopping may end the phase before.
-        learning_rate: at its height, after a linear warm-up and before a cosine down to 0.
-        ema_momentum: of the weights after each step, the share that the mean of those before keeps:
-            0.998 is a mean over some 500 steps. It is scored and saved. 0 for the last weights.
-        answers: what answers weigh in the loss, where captions weigh 1.
-        texts: what sentences without a photograph weigh.
-        share: of self-critical training, the share of the photographs in an epoch. A small one
-            gives scores more often.
-        samples: of self-critical training, captions drawn for each photograph.
-        cross_entropy: what the loss of the phase before weighs in it.
-        object_reward: what a caption that names an object of the photograph adds to the reward.
-        encoder_layers: of the phase concepts, how many of the last convolutions of the encoder
-            learn; 0 for all.
+        learning_rate: its maximum, after a linear warm-up and before a cosine decay to 0.
+        ema_momentum: of the exponential moving average of the weights, which is scored and saved.
+            0.998 averages some 500 steps. 0 scores and saves the last weights.
+        answers: the factor of the loss of answers; captions have 1.
+        texts: the factor of the loss of sentences without photographs.
+        share: the share of the photographs in an epoch of self-critical training. With a small
+            one, the model is scored more often.
+        samples: captions for each photograph in self-critical training.
+        cross_entropy: the factor of the supervised loss in self-critical training.
+        object_reward: is added to the reward of a caption that names an object of the photograph.
+        encoder_layers: how many of the last layers of the encoder the phase concepts trains; 0 for
+            all.
     """
 
     name: str
@@ -126,26 +105,24 @@ PHASES = {phase.name: phase for phase in (CONCEPTS, FROZEN, FINE_TUNE, SELF_CRIT
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All that makes a model out of data.
+    """All settings of a training run.
 
     Attributes:
-        data: the data sets, by names of one's own.
-        phases: in their order. "concepts" trains the encoder and the head that finds concepts,
-            "frozen" the decoder on features of the frozen encoder, "fine-tune" everything but that
-            head, "self-critical" the decoder by the reward of captions that it draws.
-        model: the settings of the model. Its words, its concepts and whether it answers come
-            from the data.
-        concepts: how many there are at most; 0 for a decoder that looks at regions alone.
+        data: the data sets by name.
+        phases: in their order.
+        model: the settings of the model. The data decide its words and its concepts.
+        concepts: the most concepts, chosen from the captions. 0 for those of `weights`; a new
+            model then has none.
         texts: a file of sentences without photographs, see `captioner.training.texts`; only for a
             model with concepts.
-        retrieve: whether photographs without a caption learn from captions of others that fit
-            what is known to be in them; only for a model with concepts.
-        weights: a preset, by name or folder, that the whole model starts from. Words and concepts
-            that it does not know start with new weights. "" for a new model.
+        retrieve: whether photographs without captions get captions of other photographs, see
+            `captioner.training.retrieval`; only for a model with concepts.
+        weights: a preset, by name or folder, that the model starts from. It keeps its words. New
+            words of the data, and new concepts, start with new weights. "" for a new model.
         encoder_weights: what the encoder of a new model starts from: "imagenet", a weights file, or
             a preset, by name or folder.
-        min_count: how often a word must occur in captions to enter the vocabulary.
-        asked_min_count: how often a word must occur in questions and answers to enter it.
+        min_count: how often a new word must occur in captions to enter the vocabulary.
+        asked_min_count: how often a new word must occur in questions and answers to enter it.
         mirrored: whether the decoder also learns from features of mirrored photographs. Without
             them, the cache of features takes half the time and space.
         batch_size: photographs in a batch.
@@ -167,63 +144,96 @@ class Recipe:
     seed: int = 0
 
     @classmethod
-    def read(cls, path: str | PathLike[str], changes: Iterable[str] = ()) -> "Recipe":
+    def read(
+        cls,
+        path: str | PathLike[str] = DEFAULT,
+        changes: Iterable[str] = (),
+        data: Mapping[str, Source] | None = None,
+    ) -> "Recipe":
         """Read a file in TOML.
 
         Args:
-            path: the file; its `root` is what its relative paths are relative to, by default the
-                folder that it lies in.
-            changes: settings that take the place of those of the file, such as
-                "phases.frozen.epochs=4" or "root=~/data".
+            path: the file. Its `root` is the folder of its relative paths, by default the folder of
+                the file.
+            changes: settings that replace those of the file, such as "phases.frozen.epochs=4" or
+                "root=~/data".
+            data: further data sets.
 
         Raises:
-            RecipeError: the file cannot be read, or a setting is not known or of another type.
+            RecipeError: the file cannot be read, or a setting is unknown or has a wrong value.
         """
         try:
             content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise RecipeError(f"{path}: no recipe in TOML that can be read ({error})") from error
         try:
+            defaults = tomllib.loads(DEFAULT.read_text(encoding="utf-8"))
+            if content == defaults:
+                content = {}
+            content.setdefault("phases", copy.deepcopy(defaults["phases"]))
             for change in changes:
                 _change(content, change)
-            return _recipe(content, Path(path).parent)
-        except RecipeError as error:
+            return _recipe(content, defaults, Path(path).parent, data or {})
+        except (OSError, RecipeError, presets.PresetError) as error:
             raise RecipeError(f"{path}: {error}") from error
 
-    def settings(self) -> dict[str, Any]:
-        """All but where files lie, by dotted names such as "phases.frozen.epochs"."""
-        found: dict[str, Any] = {
-            "concepts": self.concepts,
-            "texts": self.texts and self.texts.name,
-            "retrieve": self.retrieve,
-            "weights": Path(self.weights).name,
-            "encoder_weights": Path(self.encoder_weights).name,
-            "min_count": self.min_count,
-            "asked_min_count": self.asked_min_count,
-            "mirrored": self.mirrored,
-            "batch_size": self.batch_size,
-            "seed": self.seed,
-            "phases": [phase.name for phase in self.phases],
+    @classmethod
+    def from_options(
+        cls,
+        datasets: Sequence[tuple[str, str | PathLike[str]]] = (),
+        config: str | PathLike[str] = DEFAULT,
+        changes: Iterable[str] = (),
+        fine_tune: bool = False,
+        **options: Any,
+    ) -> "Recipe":
+        """Read a recipe with the options of `captioner train`.
+
+        Args:
+            datasets: pairs of the name of a reader and a folder. An epoch uses the photographs of a
+                pair that is given n times n times.
+            config: the file.
+            changes: see `read`.
+            fine_tune: adds the phase fine-tune.
+            options: short names of settings, see `OPTIONS`.
+
+        Raises:
+            RecipeError: see `read`.
+        """
+        times = Counter((name, os.fspath(root)) for name, root in datasets)
+        names = [name for name, _ in times]
+        if len(set(names)) < len(names):
+            raise RecipeError(f"one format, two folders: {', '.join(names)}; join them into one")
+        data = {
+            name: Source(format=name, root=Path(root), times=count)
+            for (name, root), count in times.items()
         }
-        for name, source in self.data.items():
-            found[f"data.{name}.format"] = source.format
-            found[f"data.{name}.times"] = source.times
-        found |= {
-            f"model.{name}": value
-            for name, value in asdict(self.model).items()
-            if name not in FROM_DATA
-        } | {"model.encoder": Path(self.model.encoder).name}
-        for phase in self.phases:
-            found |= {
-                f"phases.{phase.name}.{name}": value
-                for name, value in asdict(phase).items()
-                if name != "name"
-            }
+        if fine_tune:
+            options = {"fine_tune_epochs": FINE_TUNE.epochs, **options}
+        short = [f"{OPTIONS[name]}={value}" for name, value in options.items()]
+        return cls.read(config, [*short, *changes], data)
+
+    def settings(self) -> dict[str, Any]:
+        """All settings but the folders of files, by names such as "phases.frozen.epochs"."""
+        found: dict[str, Any] = {
+            f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("data", "model")
+        }
+        found["texts"] = self.texts and self.texts.name
+        found["weights"] = Path(self.weights).name
+        found["encoder_weights"] = Path(self.encoder_weights).name
+        found["phases"] = [phase.name for phase in self.phases]
+        tables: dict[str, Any] = {f"data.{name}": source for name, source in self.data.items()}
+        tables["model"] = self.model
+        tables |= {f"phases.{phase.name}": phase for phase in self.phases}
+        for table, values in tables.items():
+            for name, value in asdict(values).items():
+                if name not in {"name", "root", *FROM_DATA}:
+                    found[f"{table}.{name}"] = value
+        found["model.encoder"] = Path(self.model.encoder).name
         return found
 
 
 def _change(content: dict[str, Any], change: str) -> None:
-    """Put a setting such as "phases.frozen.epochs=4" in the place of one in a recipe."""
+    """Apply a change such as "phases.frozen.epochs=4" to the content of a recipe."""
     name, equals, value = change.partition("=")
     if not (equals and name):
         raise RecipeError(f"expected NAME=VALUE, got {change!r}")
@@ -238,73 +248,37 @@ def _change(content: dict[str, Any], change: str) -> None:
         content[last] = value.strip()  # text needs no quotes
 
 
-def _recipe(content: dict[str, Any], folder: Path) -> Recipe:
-    content = dict(content)
-    root = folder / Path(_typed("root", content.pop("root", "."), str)).expanduser()
-    tables = {name: _table(content.pop(name, {}), name) for name in ("data", "phases", "model")}
-    if not tables["data"]:
-        raise RecipeError("no data; give a table such as [data.flickr8k]")
-    data = {
-        name: _read(
-            Source(format=name, root=Path(name)), _table(table, f"data.{name}"), f"data.{name}"
-        )
-        for name, table in tables["data"].items()
-    }
-    phases = []
-    for name, table in tables["phases"].items():
-        if name not in PHASES:
-            raise RecipeError(f"no phase {name!r}; there are {', '.join(PHASES)}")
-        phases.append(_read(PHASES[name], _table(table, f"phases.{name}"), f"phases.{name}"))
-    recipe = _read(Recipe(data={}), content, "")
+def _recipe(
+    content: dict[str, Any], defaults: dict[str, Any], folder: Path, added: Mapping[str, Source]
+) -> Recipe:
+    model, new = (as_table(table.pop("model", {}), "model") for table in (content, defaults))
+    if "encoder_weights" in content or "encoder" in model:
+        defaults["weights"] = ""  # a new model
+    content = {**defaults, **content}
+    root = folder / Path(typed("root", content.pop("root", "."), str)).expanduser()
+    sources, phases = (as_table(content.pop(name, {}), name) for name in ("data", "phases"))
+    data = {}
+    for name, table in sources.items():
+        source = settings_from(Source(format=name, root=Path(name)), table, f"data.{name}")
+        data[name] = replace(source, root=root / source.root.expanduser())
+    data |= added
+    if not data:
+        raise RecipeError("no data; give --dataset and --root, or a table such as [data.flickr8k]")
+    if unknown := phases.keys() - PHASES.keys():
+        raise RecipeError(f"no phase {min(unknown)!r}; there are {', '.join(PHASES)}")
+    recipe = settings_from(Recipe(data=data), content, "")
+    if recipe.weights:
+        config = presets.read_config(presets.find(recipe.weights), CaptionerConfig.from_json)
+    else:
+        config = settings_from(CaptionerConfig(), new, "model")
     weights = recipe.encoder_weights
     return replace(
         recipe,
-        data={name: replace(s, root=root / s.root.expanduser()) for name, s in data.items()},
-        phases=tuple(phases) or recipe.phases,
-        model=_read(CaptionerConfig(), tables["model"], "model"),
+        phases=tuple(
+            settings_from(PHASES[name], table, f"phases.{name}") for name, table in phases.items()
+        ),
+        model=settings_from(config, model, "model"),
         texts=recipe.texts and root / recipe.texts.expanduser(),
-        # Of os.path, which says no of a name that is too long.
+        # os.path returns False for a name that is too long; Path raises an error.
         encoder_weights=str(root / weights) if os.path.isfile(root / weights) else weights,
     )
-
-
-def _read(defaults: Settings, table: dict[str, Any], where: str) -> Settings:
-    """Settings with those of a table in the place of their defaults."""
-    types = get_type_hints(type(defaults))
-    known = {f.name for f in fields(defaults)}  # type: ignore[arg-type]
-    known -= {"name", "data", "phases", "model"}
-    known -= FROM_DATA if where == "model" else set()
-    values = {}
-    for name, value in table.items():
-        full = f"{where}.{name}".lstrip(".")
-        if name not in known:
-            raise RecipeError(f"no setting {full}; there are {', '.join(sorted(known))}")
-        values[name] = _typed(full, value, types[name])
-    return replace(defaults, **values)  # type: ignore[type-var]
-
-
-def _typed(name: str, value: Any, expected: Any) -> Any:
-    """A value of the type that a setting has."""
-    allowed = [t for t in getattr(expected, "__args__", (expected,)) if t is not type(None)]
-    if get_origin(expected) is Literal:
-        if value not in allowed:
-            raise RecipeError(f"{name} is {value!r}; there are {', '.join(map(repr, allowed))}")
-        return value
-    if allowed[0] is float and type(value) is int:
-        value = float(value)
-    if allowed[0] is Path and isinstance(value, str):
-        return Path(value)
-    if type(value) not in allowed:
-        raise RecipeError(f"{name} is {value!r}, which is no {allowed[0].__name__}")
-    if type(value) in (int, float):
-        least, most = LIMITS.get(name.rpartition(".")[2], (0, math.inf))
-        if not least <= value <= most:
-            upper = "" if most == math.inf else f" to {most}"
-            raise RecipeError(f"{name} is {value}; give {least}{upper or ' or more'}")
-    return value
-
-
-def _table(value: Any, name: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise RecipeError(f"{name} is no table; write [{name}]")
-    return value

@@ -1,10 +1,10 @@
-"""Self-critical sequence training (Rennie et al., 2017): captions are drawn, and the good ones
-become likelier.
+"""Self-critical sequence training (Rennie et al., 2017): sampled captions with a high reward become
+more probable.
 
-The reward is CIDEr-D against what people say of the photograph, the end of the sentence counted as
-a word, so that captions do not break off ("a man on a"). The baseline of a caption is the mean
-reward of the others drawn for the photograph (Luo, 2020). Some cross-entropy is mixed in, from the
-batches of the phase before, since answers have no such reward, and captions would forget words.
+The reward is CIDEr-D against the captions of people, with the end of the sentence as a word, so
+that captions do not break off ("a man on a"). The baseline of a caption is the mean reward of the
+other samples for the photograph (Luo, 2020). A part of the loss is cross-entropy on supervised
+batches, since answers have no such reward, and captions would lose words.
 """
 
 import math
@@ -19,53 +19,25 @@ from captioner.data.tokenizer import tokenize
 from captioner.data.vocabulary import END, PAD, START
 from captioner.evaluation.caption_metrics import Cider
 from captioner.generation.samplers import Sampling
-from captioner.layers.tensor import Tensor
 from captioner.models.captioner import Captioner
 from captioner.training.batches import Batches, Photograph
 from captioner.training.recipe import Phase
 from captioner.training.sequences import Arrays, TokenSequence, grouped
+from captioner.training.trainer import SAMPLED
 
-BATCH = 40  # photographs that captions are drawn for
-SAMPLED = "sampled_"  # prefix of the names of their inputs and targets
+BATCH = 40  # photographs with sampled captions in a batch; a choice, not measured
 
-# Of the number of a photograph and the token ids of a caption, its end included.
+# From the index of a photograph and the token ids of a caption, with its end, to its reward.
 Reward = Callable[[int, Sequence[int]], float]
 
 
-class Trainer(keras.Model):
-    """A captioner as it is trained here: the drawn captions beside a batch of what is known.
-
-    Dropout is for the latter only: drawn captions are learned as they were drawn.
-
-    Args:
-        captioner: the `Captioner`.
-        cross_entropy: the share of the loss of what is known, its attention penalty included.
-    """
-
-    def __init__(self, captioner: Captioner, cross_entropy: float) -> None:
-        super().__init__()
-        self.captioner = captioner
-        captioner.attention_penalty *= cross_entropy
-        self.built = True
-
-    def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Tensor]:
-        """The logits of a `Captioner`, those of drawn captions by names such as "sampled_12"."""
-        supervised = {k: v for k, v in inputs.items() if not k.startswith(SAMPLED)}
-        sampled = {k.removeprefix(SAMPLED): v for k, v in inputs.items() if k.startswith(SAMPLED)}
-        found = self.captioner(supervised, training=training)
-        return found | {
-            SAMPLED + name: logits
-            for name, logits in self.captioner(sampled, training=False).items()
-        }
-
-
 def rewards(model: Captioner, photographs: Sequence[Photograph], object_reward: float) -> Reward:
-    """The reward of captions of photographs: CIDEr-D, and more for one that names an object.
+    """The reward of captions: CIDEr-D, and more for a caption that names an object.
 
     Args:
-        model: the `Captioner`, whose words captions are made of.
-        photographs: those that the captions are of.
-        object_reward: what is added where a caption names an object of its photograph.
+        model: the `Captioner`, for its vocabulary.
+        photographs: the photographs of the captions.
+        object_reward: is added if a caption names an object of its photograph.
     """
     vocabulary, top = model.vocabulary, model.config.caption_words
     references = [
@@ -85,23 +57,23 @@ def rewards(model: Captioner, photographs: Sequence[Photograph], object_reward: 
     ]
 
     def reward(photograph: int, tokens: Sequence[int]) -> float:
-        gained = object_reward if not objects[photograph].isdisjoint(tokens) else 0.0
-        return photographs[photograph].weight * cider.score(tokens, photograph) + gained
+        bonus = object_reward if not objects[photograph].isdisjoint(tokens) else 0.0
+        return photographs[photograph].weight * cider.score(tokens, photograph) + bonus
 
     return reward
 
 
 class SampledBatches:
-    """Batches for a `Trainer`: captions drawn now, with what they are worth, and known ones.
+    """Batches for a `Trainer`: captions sampled now, with their advantages, and supervised ones.
 
     Args:
-        model: the `Captioner` that draws.
-        photographs: those to draw for.
-        read: of the number of one, its features.
+        model: the `Captioner` that samples.
+        photographs: those to sample captions for.
+        read: from the index of one to its features `float[R, C]`.
         reward: see `rewards`.
-        supervised: the `Batches` of the phase before, on features as well.
+        supervised: `Batches` on features.
         phase: the `Phase`.
-        seed: an integer; a batch draws the same as long as the model is the same.
+        seed: an integer; the same model samples the same captions.
     """
 
     def __init__(
@@ -120,7 +92,7 @@ class SampledBatches:
 
     @property
     def batches(self) -> int:
-        """The batches of all photographs."""
+        """The number of batches of all photographs."""
         return math.ceil(len(self.indices) / BATCH)
 
     def __len__(self) -> int:
@@ -129,22 +101,22 @@ class SampledBatches:
     def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         rows = self.rows(index)
         features = np.stack([self.read(i) for i in rows]).astype("float32")
-        tokens = self._draw(features, np.random.default_rng((self.seed, self.epoch, index)))
-        worth = np.array(
+        tokens = self._sample(features, np.random.default_rng((self.seed, self.epoch, index)))
+        gained = np.array(
             [
                 [self.reward(i, [t for t in caption if t != PAD]) for caption in captions]
                 for i, captions in zip(rows, tokens, strict=True)
             ]
         )
-        others = worth.shape[1] - 1
-        advantage = worth - (worth.sum(1, keepdims=True) - worth) / others
-        # How long an epoch of known captions is need not be known here.
+        others = gained.shape[1] - 1
+        advantage = gained - (gained.sum(1, keepdims=True) - gained) / others
+        # The supervised batches have epochs of their own length.
         self.supervised.epoch, step = divmod(self.epoch * len(self) + index, len(self.supervised))
         inputs, targets, weights = self.supervised[step]
         weights = {name: self.phase.cross_entropy * shares for name, shares in weights.items()}
         sequences = [
-            TokenSequence(np.concatenate([[START], tokens[row, k]]), row, advantage=gain)
-            for (row, k), gain in np.ndenumerate(advantage)
+            TokenSequence(np.concatenate([[START], tokens[row, k]]), row, advantage=factor)
+            for (row, k), factor in np.ndenumerate(advantage)
         ]
         count = BATCH * self.phase.samples
         parts = grouped("captions", sequences, self.model.steps, count)
@@ -154,13 +126,13 @@ class SampledBatches:
         return inputs, targets | new_targets, weights | new_weights
 
     def rows(self, index: int) -> np.ndarray:
-        """The photographs of a batch. Epochs go on where the one before has stopped."""
+        """The photographs of a batch. A short epoch continues where the one before ended."""
         turn, number = divmod(self.epoch * len(self) + index, self.batches)
         order = np.random.default_rng((self.seed, turn)).permutation(self.indices)
         return order[number * BATCH : (number + 1) * BATCH]
 
-    def _draw(self, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """`int[B, K, T]`: captions, their ends included, then padding."""
+    def _sample(self, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """`int[B, K, T]`: captions with their ends, then padding."""
         sampling = Sampling(width=self.phase.samples)
         inputs: dict[str, np.ndarray] = {"features": features}
         if self.model.answers:
@@ -170,53 +142,47 @@ class SampledBatches:
         return self.model.search({**inputs, **sampled})["tokens"]
 
 
-def fit(
-    trainer: Trainer,
-    data: SampledBatches,
+def loop(
+    trainer: keras.Model,
+    batches: SampledBatches,
     epochs: range,
     callbacks: Sequence[keras.callbacks.Callback],
-) -> list[float]:
-    """As `keras.Model.fit`, which would prepare batches ahead: but what is drawn is drawn by the
-    model as it is now.
+) -> None:
+    """`keras.Model.fit` without its preparation of batches ahead: the current model must sample.
 
     Args:
-        trainer: compiled.
-        data: its batches.
-        epochs: the numbers of those that are left.
+        trainer: a compiled `Trainer`.
+        batches: its batches.
+        epochs: the numbers of the remaining epochs.
         callbacks: as of `fit`.
-
-    Returns:
-        The losses of the epochs.
     """
     every = keras.callbacks.CallbackList(list(callbacks), model=trainer)
     every.on_train_begin()
-    losses: list[float] = []
     for epoch in epochs:
         every.on_epoch_begin(epoch)
-        data.epoch = epoch
+        batches.epoch = epoch
         trainer.reset_metrics()
-        steps = tqdm(range(len(data)), f"self-critical, epoch {epoch + 1}", disable=None)
         logs: dict[str, Any] = {}
+        steps = tqdm(range(len(batches)), f"self-critical, epoch {epoch + 1}", disable=None)
         for step in steps:
-            inputs, targets, weights = data[step]
+            batch: tuple[Arrays, ...] = batches[step]
             if step == 1:
-                inputs, targets, weights = with_more_rows(inputs, targets, weights)
-            logs = trainer.train_on_batch(inputs, targets, weights, return_dict=True)
+                batch = with_padding_row(*batch)
+            logs = trainer.train_on_batch(*batch, return_dict=True)
+            steps.set_postfix(logs)
         logs = {name: float(value) for name, value in logs.items()}
         every.on_epoch_end(epoch, logs)
-        losses.append(logs["loss"])  # which a callback may have found to be none
-        if trainer.stop_training or not np.isfinite(losses[-1]):
+        if trainer.stop_training or not np.isfinite(logs["loss"]):
             break
     every.on_train_end()
-    return losses
 
 
-def with_more_rows(*batch: Arrays) -> tuple[Arrays, ...]:
-    """A batch with a row of padding more in every group of sequences.
+def with_padding_row(*batch: Arrays) -> tuple[Arrays, ...]:
+    """A batch with another row of padding in every group of sequences.
 
-    TensorFlow compiles for the shapes of the first batch, and then for any size in each dimension
-    that differs in the second. Without this it would compile anew, for half a minute, whenever a
-    rare group (captions of two words) has another size for the first time.
+    TensorFlow compiles for the shapes of the first batch. For the second batch it compiles once
+    more, for any size of each dimension that differs. Without this function it would compile anew,
+    for half a minute, whenever a rare group (captions of two words) has a new size.
     """
     groups = set(batch[1])
     longer = {
@@ -235,5 +201,5 @@ def with_more_rows(*batch: Arrays) -> tuple[Arrays, ...]:
 
 
 def can_be_judged(photograph: Photograph) -> bool:
-    """Whether there is enough to judge captions by: two, or one and a label."""
+    """Whether a photograph has enough references: two captions, or a caption and a label."""
     return len(photograph.captions) > 1 or bool(photograph.captions and photograph.objects)

@@ -1,22 +1,53 @@
-"""Captions for photographs of which only labels are known: those of others that fit them best.
+"""Captions for photographs with labels only: the best fitting captions of other photographs.
 
-They are somebody's words, but of another photograph, and may say what is not there: so they weigh
-half in training. The idea is that of Ordonez, Kulkarni and Berg (2011), who captioned by retrieval.
+Captioning by retrieval was proposed by Ordonez, Kulkarni and Berg (2011). A retrieved caption may
+mention objects that the photograph does not show, so it has half the weight in the loss.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from captioner.data.function_words import FUNCTION_WORDS
 from captioner.data.tokenizer import tokenize
+from captioner.training.batches import Photograph
+from captioner.training.concepts import targets
 
-WEIGHT = 0.5  # of such a caption in the loss
+# All of these are choices, not measured.
+WEIGHT = 0.5  # of a retrieved caption in the loss
 MOST = 6  # captions of a photograph
-SHORTEST, LONGEST = 6, 16  # words of a caption that is taken
+SHORTEST, LONGEST = 6, 16  # words of a caption
 FLOOR, RARITY, PRICE = 0.004, 0.55, 0.15  # of a concept; see `retrieve`
-FOREIGN = 1.2  # what a content word costs that is no concept
-LEAST = 1.5  # the score of a caption that is taken
+FOREIGN = 1.2  # the cost of a content word that is not a concept
+LEAST = 1.5  # the lowest score of a caption
+
+
+def with_retrieved(
+    photographs: Sequence[Photograph],
+    corpus: Sequence[Sequence[str]],
+    concepts: Sequence[str],
+    logits: np.ndarray,
+) -> list[Photograph]:
+    """Photographs, with retrieved captions for those without captions if any fit.
+
+    Args:
+        photographs: N of them.
+        corpus: lists of captions to choose from; if empty, the captions of the photographs.
+        concepts: the C words of the head.
+        logits: `float[N, C]`, its output for the photographs.
+    """
+    without = [i for i, p in enumerate(photographs) if not p.captions]
+    captions = [caption for row in corpus for caption in row]
+    captions = captions or [caption for p in photographs for caption in p.captions]
+    labels = targets([()] * len(without), [photographs[i].objects for i in without], concepts)
+    common = (1 / (1 + np.exp(-logits))).mean(axis=0)
+    found = retrieve(captions, labels[..., 0], logits[without], common, concepts)
+    retrieved = dict(zip(without, found, strict=True))
+    return [
+        replace(p, captions=retrieved[i], weight=WEIGHT) if retrieved.get(i) else p
+        for i, p in enumerate(photographs)
+    ]
 
 
 def retrieve(
@@ -26,21 +57,21 @@ def retrieve(
     common: np.ndarray,
     concepts: Sequence[str],
 ) -> list[tuple[str, ...]]:
-    """The best captions of each photograph, none where none fits.
+    """The best captions for each photograph.
 
-    A caption scores the sum over its concepts of log p - RARITY log q - PRICE, where p is how
-    likely the concept is in the photograph and q how common it is: what is there and rare counts
-    most.
+    The score of a caption is the sum over its concepts of log p - RARITY log q - PRICE. p is the
+    probability of the concept in the photograph, q its mean over all photographs. So rare concepts
+    that the photograph shows count most.
 
     Args:
         captions: of other photographs.
-        labels: `float[N, C]`, how sure it is that a photograph shows a concept; 0 where unknown.
-        logits: `float[N, C]`, what the head finds.
+        labels: `float[N, C]`, the targets of labels; 0 where unknown.
+        logits: `float[N, C]`, the output of the head.
         common: `float[C]`, the share of photographs that show each concept.
         concepts: the C words.
 
     Returns:
-        A tuple of up to `MOST` captions for each of the N photographs.
+        A tuple of up to `MOST` captions for each of the N photographs; empty if none fits.
     """
     places = {word: i for i, word in enumerate(concepts)}
     kept: list[str] = []

@@ -1,36 +1,65 @@
-"""The folder of a run: what the run is, and how far it has come."""
+"""The folder of a run: its settings, and its finished phases."""
 
-import csv
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from captioner import presets
 
-# Settings that are compared by their digest, and what has changed if they differ.
+# Settings that are compared by their digest, and the cause of a difference.
 DIGESTS = {
     "records": "photographs, captions or their order have changed since it began",
     "vocabulary": "the words of the captions have changed since it began",
     "initial weights": "the file or preset that it started from has changed since it began",
 }
+PHASES = "phases"  # the setting that may grow: a run may continue with more phases
 
-
-PHASES = "phases"  # the setting that may grow: a run may go on with more of them
+Log = dict[str, float]  # the losses and dev scores of an epoch
 
 
 class TrainingError(ValueError):
     """Settings that do not fit the run in the output folder, or data with nothing to learn."""
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """The result of a phase.
+
+    Attributes:
+        epoch: whose weights are in the preset, from 1; None if the phase before scored higher.
+        score: of the preset. -1 before the first score.
+        log: the `Log` of each epoch.
+    """
+
+    epoch: int | None = None
+    score: float = -1.0
+    log: Sequence[Log] = ()
+
+    @classmethod
+    def best(cls, log: Sequence[Log], before: float) -> Self:
+        """The first epoch with the highest score, if it exceeds the score before the phase."""
+        scores = [row["val_score"] for row in log]
+        score = max(scores, default=before)
+        if score > before:
+            return cls(scores.index(score) + 1, score, log)
+        return cls(None, before, log)
+
+    def metadata(self, phase: str) -> dict[str, Any]:
+        """The entry of a phase in the metadata of the preset."""
+        log = [{"epoch": epoch, **row} for epoch, row in enumerate(self.log)]
+        return {"name": phase, "chosen_epoch": self.epoch, "log": log}
+
+
 def digest(value: Any, roots: Mapping[str, Path] | None = None) -> str:
-    """The SHA-256 of how a value, made of records, lists and text, is written.
+    """The SHA-256 of the `repr` of records, lists and text.
 
     Args:
-        value: any value with a `repr` that tells all.
-        roots: folders by names. Their paths count as their names, so that data may move.
+        value: its `repr` contains everything that matters.
+        roots: folders by names. In paths, a name replaces its folder, so that data may move.
     """
     text = repr(value)
     for name, root in (roots or {}).items():
@@ -40,49 +69,65 @@ def digest(value: Any, roots: Mapping[str, Path] | None = None) -> str:
 
 
 class Run:
-    """What the output folder says of a run, kept in `run.json`.
+    """The state of a run, in the file `run.json` of its output folder.
 
     Args:
         output: the folder.
-        settings: what makes the run what it is. One that was begun with others is not gone on with,
-            since what it has learned, its cache and its learning rate belong to them.
+        settings: a run resumes only with the settings that it was begun with, since its weights,
+            its cache and its learning rate depend on them.
 
     Attributes:
-        finished: phase -> the epoch chosen, None if all were worse than the phase before.
+        finished: phase -> `Chosen`.
 
     Raises:
-        TrainingError: the folder holds another run, a preset that no run made, or a `run.json` that
-            was cut short.
+        TrainingError: the folder holds another run, a preset without a run, or a damaged
+            `run.json`.
     """
 
     def __init__(self, output: Path, settings: dict[str, Any]) -> None:
-        self.output = output
-        self.path = output / "run.json"
+        self.output, self.path = output, output / "run.json"
+        self.settings = settings
+        self.finished: dict[str, Chosen] = {}
         presets.finish_replacement(output)
         if self.path.exists():
-            self.state = self._resumed(settings)
-            self._write()
-            return
-        if (output / presets.METADATA).exists():
+            self._resume()
+        elif (output / presets.METADATA).exists():
             raise TrainingError(
                 f"{output}: holds a preset, but no {self.path.name} of the run that made it; "
                 "give another folder"
             )
         (output / "logs").mkdir(parents=True, exist_ok=True)
-        self.state = {"settings": settings, "finished": {}}
         self._write()
 
-    def _resumed(self, settings: dict[str, Any]) -> dict[str, Any]:
+    @property
+    def score(self) -> float:
+        """The score that a preset must exceed to replace the one of the phases before."""
+        return [Chosen(), *self.finished.values()][-1].score
+
+    def finish(self, phase: str, chosen: Chosen) -> None:
+        """Record that a phase is finished."""
+        self.finished[phase] = chosen
+        self._write()
+
+    def phases(self) -> list[dict[str, Any]]:
+        """The finished phases for the metadata of the preset."""
+        return [chosen.metadata(phase) for phase, chosen in self.finished.items()]
+
+    def _resume(self) -> None:
         try:
             state = json.loads(self.path.read_text(encoding="utf-8"))
-            begun, _ = dict(state["settings"]), dict(state["finished"])
+            begun = dict(state["settings"])
             phases = list(begun.get(PHASES, []))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            self.finished = {
+                name: Chosen(one["epoch"], float(one["score"]), list(one["log"]))
+                for name, one in state["finished"].items()
+            }
+        except (AttributeError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise TrainingError(
                 f"{self.path}: damaged or cut short; remove {self.output} to begin again, or give "
                 "another folder"
             ) from error
-        for name, value in settings.items():
+        for name, value in self.settings.items():
             if begun.get(name) == value or _is_added(name, value, phases):
                 continue
             remedy = "give the same settings to resume it, or another folder"
@@ -93,40 +138,17 @@ class Run:
             raise TrainingError(
                 f"{self.output}: holds a run with {name} {begun.get(name)}, not {value}; {remedy}"
             )
-        return {**state, "settings": {**begun, **settings}}
-
-    @property
-    def finished(self) -> dict[str, int | None]:
-        """Phase -> the epoch chosen, None if all were worse than the phase before."""
-        return self.state["finished"]
-
-    def finish(self, phase: str) -> None:
-        """Note that a phase is finished, and which epoch of it the preset comes from."""
-        phases = presets.read_metadata(self.output)["training"]["phases"]
-        chosen = {entry["name"]: entry["chosen_epoch"] for entry in phases}
-        self.finished[phase] = chosen.get(phase)
-        self._write()
-
-    def log(self, phase: str) -> list[dict[str, float]]:
-        """The losses and dev scores of the epochs of a phase."""
-        with (self.output / "logs" / f"{phase}.csv").open(newline="", encoding="utf-8") as file:
-            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-
-    def best(self) -> float:
-        """The best dev score so far; -1 before the first epoch, which any score exceeds."""
-        if not (self.output / presets.METADATA).exists():
-            return -1.0
-        return presets.read_metadata(self.output)["dev_scores_in_training"]["score"]
+        self.settings = {**begun, **self.settings}
 
     def _write(self) -> None:
-        # Whole or not at all, whenever the run is stopped.
-        unfinished = self.path.with_suffix(".part")
-        presets.write_json(unfinished, self.state)
+        unfinished = self.path.with_suffix(".part")  # replaced as a whole
+        finished = {name: asdict(chosen) for name, chosen in self.finished.items()}
+        presets.write_json(unfinished, {"settings": self.settings, "finished": finished})
         unfinished.replace(self.path)
 
 
 def _is_added(name: str, value: Any, begun: list[str]) -> bool:
-    """Whether a setting is that of a phase that follows those that a run was begun with."""
+    """Whether a setting belongs to a phase that was added after those of the run."""
     if name == PHASES:
         return value[: len(begun)] == begun
     table, _, rest = name.partition(".")

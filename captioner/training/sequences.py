@@ -1,8 +1,10 @@
-"""Token sequences of a batch, grouped by their length, so that few positions are padding.
+"""Token sequences of a batch, in groups of similar length, so that few positions are padding.
 
-Padded to one length, a batch of captions and answers has three times as many positions as words.
+Padded to one length, a batch of captions and answers has three times as many positions as words
+(`python benchmarks/training.py` measures it).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,21 +16,21 @@ from captioner.data.vocabulary import PAD
 
 Arrays = dict[str, np.ndarray]
 
-# Steps of the groups of sequences, the end token included. A caption has 11.3 steps in the mean, an
-# answer 2.2. More groups would save less padding than they cost in calls.
+# The longest sequence of each group in steps, the end token included. The mean caption has 11.3
+# steps, the mean answer 2.2. The number of groups is a choice: each group is a call of the decoder.
 STEPS = (2, 5, 10, 12, 15)
 
 
 @dataclass(frozen=True)
 class TokenSequence:
-    """A sequence to learn.
+    """A target sequence.
 
     Attributes:
-        tokens: `int32[T + 1]` from the start token on, perhaps with padding at the end.
-        row: the place in the batch of the photograph, or group of texts, that it is about.
-        weight: its share in the loss, beside those of the other sequences of its kind.
-        advantage: factor of its loss, as self-critical training has it.
-        question: `int32[Q]`, the words of the question that it answers.
+        tokens: `int32[T + 1]` with the start token, possibly padded at the end.
+        row: the index in the batch of its photograph, or of its group of texts.
+        weight: its share in the loss, relative to the other sequences of its kind.
+        advantage: the factor of its loss in self-critical training.
+        question: `int32[Q]`, the question, if the sequence is an answer.
     """
 
     tokens: np.ndarray
@@ -42,6 +44,11 @@ class TokenSequence:
 Kind = tuple[str, Sequence[TokenSequence], int, int]
 
 
+def kind_of(group: str) -> str:
+    """The kind of sequences in a group: "captions" for "captions_12"."""
+    return re.sub(r"_\d+$", "", group)
+
+
 def grouped(
     name: str, sequences: Sequence[TokenSequence], steps: int, count: int
 ) -> tuple[Arrays, Arrays, Arrays]:
@@ -49,7 +56,7 @@ def grouped(
 
     Args:
         name: the kind, such as "captions".
-        sequences: all of a batch.
+        sequences: all sequences of a batch.
         steps: T, of the longest sequence of the data set.
         count: the most sequences of a batch.
 
@@ -57,9 +64,8 @@ def grouped(
         For each group of N sequences of up to S steps the inputs "captions_S" `int32[N, S]` and
         "captions_S_rows" `int32[N]`, for answers also "answers_S_questions" `int32[N, Q]`; the
         targets "captions_S" `int32[N, S]` and their weights `float32[N, S]`. Without advantages,
-        all weights of a kind add up to 1, unless there is no sequence; those of padding are 0. On
-        JAX, which compiles for each shape anew, there is one group of `count` sequences, the last
-        of them padding.
+        the weights of a kind add up to 1; those of padding are 0. JAX compiles anew for each
+        shape. So on JAX there is one group of `count` sequences, filled up with padding.
     """
     longest = [s for s in STEPS if s < steps] + [steps]
     if keras.backend.backend() == "jax":

@@ -1,4 +1,4 @@
-"""What a model says of a few dev photographs after every epoch, for TensorBoard to show."""
+"""Captions of a few dev photographs after every epoch, for TensorBoard."""
 
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from captioner.overlay.figure import strip
 from captioner.training.dev_scores import DevScores
 
-DPI = 60  # of the pictures, which are kept for every epoch
+DPI = 60  # low, since TensorBoard keeps the pictures of every epoch
 
 
 class TensorBoardLogger(keras.callbacks.Callback):
-    """Writes captions as text, and where their words looked as images.
+    """Writes captions as text, and their attention as images.
 
     Args:
-        scores: the callback that captions, which comes before this one.
-        folder: where TensorBoard looks.
+        scores: the callback that writes the captions; it must run before this one.
+        folder: the folder that TensorBoard reads.
     """
 
     def __init__(self, scores: DevScores, folder: Path) -> None:

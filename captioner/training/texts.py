@@ -1,15 +1,14 @@
-"""Sentences without photographs, from which a decoder that reads concepts learns to write.
+"""Sentences without photographs, as further training material for a decoder that reads concepts.
 
-A file has a JSON object a line, and may be compressed by gzip: captions of a photograph, questions
-about it, and the names of objects in it, as far as they are known.
+Each line of the file is a JSON object: captions of one photograph, questions about it, and names of
+objects in it. The file may be compressed with gzip.
 
     {"captions": ["A cat on a couch .", "A sleeping cat ."], "objects": ["cat", "couch"],
      "questions": [{"question": "what is on the couch ?", "answers": ["cat"]}]}
 
-The decoder reads concepts instead of regions (as DeCap and ViECap read embeddings of the text
-instead of those of images; Li et al., 2023, Fei et al., 2023). What the head over the encoder would
-have found is imagined: the predictions for a photograph of much the same, in which what is said is
-there and what only that photograph shows is not.
+The decoder reads concepts instead of regions, as DeCap and ViECap (Li et al., 2023, Fei et al.,
+2023) read embeddings of text instead of those of images. The output of the head over the encoder is
+imagined: it is that for a similar photograph, changed to fit the words of the sentences.
 """
 
 import gzip
@@ -32,22 +31,20 @@ from captioner.training.answers import (
 )
 from captioner.training.sequences import Arrays, Kind, TokenSequence
 
-VERSIONS = 3  # imagined for each group of sentences
-LIKE = 6  # photographs, of which one is drawn
-NOISE, SPREAD = 0.5, 1.7  # standard deviations of logits that are found, and of imagined ones
+# All of these are choices, not measured.
+VERSIONS = 3  # of the concepts of each group of sentences
+SIMILAR = 6  # photographs, of which one is sampled
+NOISE, SPREAD = 0.5, 1.7  # standard deviations of the logits of that photograph, and of others
+KEPT, REMOVED = 0.6, 0.85  # probabilities for common concepts, and for those of the photograph only
+SHOWN = 0.3  # a larger share of captions means that the photograph shows the concept
+PRIOR = 5  # photographs that the mean logit of all concepts counts for in that of one
 EMPTY = 0.1  # share of slots that are left empty
 GROUPS, EACH = 64, 2  # groups in a batch, and captions and questions of each
 
 
 @dataclass(frozen=True)
 class Text:
-    """Captions, objects and questions of a photograph that is not there.
-
-    Attributes:
-        captions: its captions.
-        objects: names of the objects in it.
-        questions: pairs of a question and its answers.
-    """
+    """Captions, names of objects, and pairs of a question and its answers, without a photograph."""
 
     captions: tuple[str, ...]
     objects: tuple[str, ...] = ()
@@ -80,9 +77,9 @@ def read_texts(path: Path) -> list[Text]:
                 raise TypeError("captions, objects, questions and answers are texts")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DatasetError(f"{path}:{number}: no captions ({error!r})") from error
-        spoken = tuple(text for text in captions if text.strip())
-        if spoken or questions:
-            texts.append(Text(spoken, tuple(objects), tuple(questions)))
+        captions = tuple(text for text in captions if text.strip())
+        if captions or questions:
+            texts.append(Text(captions, tuple(objects), tuple(questions)))
     if not texts:
         raise DatasetError(f"{path}: no captions")
     return texts
@@ -90,11 +87,11 @@ def read_texts(path: Path) -> list[Text]:
 
 @dataclass(frozen=True)
 class Sentences:
-    """Captions and questions without photographs as a decoder learns from them.
+    """Encoded captions and questions without photographs.
 
     Attributes:
-        captions: of each of G groups its captions, `int32[T + 1]` each.
-        questions: of each group its questions, with answers of U steps.
+        captions: the captions of each of G groups, `int32[T + 1]` each.
+        questions: the questions of each group, with answers of U steps.
         concepts: `int32[G, VERSIONS, K]`, words of the vocabulary.
         logits: `float16[G, VERSIONS, K]`, logits of these.
         steps: T, and U.
@@ -107,8 +104,8 @@ class Sentences:
     steps: tuple[int, int]
 
     def batch(self, rng: np.random.Generator) -> tuple[Arrays, list[Kind]]:
-        """Some of them: "concepts" `int32[GROUPS, K]` and "logits" `float32[GROUPS, K]`, and their
-        captions and answers as `captioner.training.sequences.grouped` takes them."""
+        """A sample: "concepts" `int32[GROUPS, K]` and "logits" `float32[GROUPS, K]`, and their
+        captions and answers for `captioner.training.sequences.grouped`."""
         groups = rng.integers(0, len(self.concepts), GROUPS)
         versions = rng.integers(0, VERSIONS, GROUPS)
         concepts = self.concepts[groups, versions]
@@ -129,7 +126,7 @@ class Sentences:
 
 
 def sampled(choices: Sequence[Any], rng: np.random.Generator) -> list[Any]:
-    """Up to `EACH` of some choices."""
+    """A sample of up to `EACH` of some choices."""
     return [choices[i] for i in rng.permutation(len(choices))[:EACH]]
 
 
@@ -140,43 +137,44 @@ def imagined(
     slots: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The concepts that a head might have found, had there been photographs.
+    """The concepts that the head might detect in photographs of some sentences.
 
     Args:
         mentioned: `float[G, C]`, the share of the sentences of a group that name each concept.
-        shown: `float[N, C]`, the same of photographs that there are.
-        logits: `float[N, C]`, what the head finds in these.
-        slots: K, how many of the likeliest are wanted.
+        shown: `float[N, C]`, the same for the captions of photographs.
+        logits: `float[N, C]`, the output of the head for these.
+        slots: K, the number of concepts to return.
         rng: a generator.
 
     Returns:
-        Indices of concepts `int16[G, VERSIONS, K]`, and their logits `float16[G, VERSIONS, K]`.
+        Indices of the most probable concepts `int16[G, VERSIONS, K]`, and their logits
+        `float16[G, VERSIONS, K]`.
     """
-    # Rare concepts say more about what a photograph is like.
+    # Photographs are similar if they share rare concepts.
     weights = np.log(1 / np.clip((shown > 0).mean(0), 1e-3, 1))
     vectors = shown * weights
     vectors = (vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1)).astype("float32")
-    clear = shown > 0.3
+    clear = shown > SHOWN
     middle = logits[clear].mean() if clear.any() else 0.0
-    typical = (np.where(clear, logits, 0).sum(0) + 5 * middle) / (clear.sum(0) + 5)
+    typical = (np.where(clear, logits, 0).sum(0) + PRIOR * middle) / (clear.sum(0) + PRIOR)
     ids = np.zeros((len(mentioned), VERSIONS, slots), "int16")
     found = np.zeros((len(mentioned), VERSIONS, slots), "float16")
     for start in range(0, len(mentioned), 500):
         rows = slice(start, start + 500)
         share = mentioned[rows]
-        near = np.argpartition(-(share * weights) @ vectors.T, min(LIKE, len(vectors) - 1), axis=1)[
-            :, :LIKE
-        ]
+        distances = -(share * weights) @ vectors.T
+        nearest = np.argpartition(distances, min(SIMILAR, len(vectors) - 1), axis=1)[:, :SIMILAR]
         for version in range(VERSIONS):
-            like = near[np.arange(len(near)), rng.integers(0, near.shape[1], len(near))]
-            there, alike = share > 0, shown[like] > 0
-            guessed = logits[like] + rng.normal(0, NOISE, share.shape)
-            imagined = typical + rng.normal(0, SPREAD, share.shape)
-            imagined = imagined + 0.7 * np.log(np.clip(share, 0.1, 1))
-            kept = alike & (rng.random(share.shape) < 0.6)
-            false = alike & (rng.random(share.shape) > 0.15)
-            guessed = np.where(there, np.where(kept, guessed, imagined), guessed)
-            guessed = np.where(~there & false, -20.0, guessed)
+            choice = rng.integers(0, nearest.shape[1], len(nearest))
+            similar = nearest[np.arange(len(nearest)), choice]
+            named, common = share > 0, shown[similar] > 0
+            guessed = logits[similar] + rng.normal(0, NOISE, share.shape)
+            new = typical + rng.normal(0, SPREAD, share.shape)
+            new = new + 0.7 * np.log(np.clip(share, 0.1, 1))  # weaker if few sentences name it
+            kept = common & (rng.random(share.shape) < KEPT)
+            removed = common & (rng.random(share.shape) > 1 - REMOVED)
+            guessed = np.where(named & ~kept, new, guessed)
+            guessed = np.where(~named & removed, -20.0, guessed)
             best = np.argsort(-guessed, axis=1)[:, :slots]
             ids[rows, version] = best
             found[rows, version] = np.take_along_axis(guessed, best, axis=1)
@@ -186,7 +184,7 @@ def imagined(
 def sentences(
     texts: Sequence[Text], model: Captioner, found: tuple[np.ndarray, np.ndarray]
 ) -> Sentences:
-    """Texts, encoded for a model, with what is `imagined` for them."""
+    """Texts, encoded for a model, with their `imagined` concepts."""
     ids, logits = found
     encode = model.vocabulary.encode
     captions = [

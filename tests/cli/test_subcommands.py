@@ -11,27 +11,29 @@ import captioner.training
 from captioner.cli import main
 from captioner.data.records import DatasetError
 from captioner.presets import DEFAULT_PRESET
+from captioner.training.recipe import Source
 
 # The other subcommands
 
 
 @pytest.fixture
 def training(monkeypatch):
-    """The arguments that `captioner.training.train` was called with."""
+    """The arguments that `captioner.training.train.carry_out` was called with."""
 
     class TrainingError(ValueError):
         pass
 
     calls = []
 
-    def train(datasets, **settings):
-        calls.append((datasets, settings))
-        if datasets[0][0] == "unknown":
+    def carry_out(recipe, output, workers):
+        calls.append((recipe, output, workers))
+        if "unknown" in recipe.data:
             raise DatasetError("no data set format 'unknown'")
-        if settings["output"] == Path("taken"):
+        if output == Path("taken"):
             raise TrainingError("taken: holds another run")
 
-    module = stub(monkeypatch.setitem, "training.train", train=train, TrainingError=TrainingError)
+    functions = {"carry_out": carry_out, "TrainingError": TrainingError}
+    module = stub(monkeypatch.setitem, "training.train", **functions)
     monkeypatch.setattr(captioner.training, "train", module, raising=False)
     return calls
 
@@ -39,30 +41,30 @@ def training(monkeypatch):
 REQUIRED = ["--dataset", "flickr8k", "--root", "data"]
 
 
-def test_train_passes_on_what_is_given_and_nothing_else(training, capsys):
-    every = "--encoder VGG16 --encoder-weights vgg.h5 --fine-tune --epochs 2 --fine-tune-epochs 1"
-    every += " --batch-size 8 --seed 5"
+def test_the_options_of_train_are_settings_of_the_recipe(training, capsys):
+    every = "--encoder VGG16 --encoder-weights vgg.h5 --epochs 2 --fine-tune-epochs 1"
+    every += " --batch-size 8 --seed 5 --workers 2 --set model.cell=gru"
     assert main(["train", *REQUIRED, "--output", "new"]) == 0
     assert main(["train", *REQUIRED, "--output", "new", *every.split()]) == 0
-    datasets, required = [("flickr8k", Path("data"))], {"output": Path("new")}
-    options = {
-        "encoder": "VGG16",
-        "encoder_weights": "vgg.h5",
-        "fine_tune": True,
-        "epochs": 2,
-        "fine_tune_epochs": 1,
-        "batch_size": 8,
-        "seed": 5,
-    }
-    assert training == [(datasets, required), (datasets, required | options)]
+    (plain, output, workers), (changed, _, two) = training
+    assert (output, workers, two) == (Path("new"), 1, 2)
+    assert plain.data == {"flickr8k": Source(format="flickr8k", root=Path("data"))}
+    assert plain.weights == DEFAULT_PRESET
+    assert (changed.weights, changed.encoder_weights) == ("", "vgg.h5")
+    assert (changed.model.encoder, changed.model.cell) == ("VGG16", "gru")
+    assert [(phase.name, phase.epochs) for phase in changed.phases] == [
+        ("frozen", 2),
+        ("fine-tune", 1),
+    ]
+    assert (changed.batch_size, changed.seed) == (8, 5)
     assert capsys.readouterr() == ("", "")
 
 
 def test_train_takes_several_datasets_each_with_its_root(training, capsys):
     second = ["--dataset", "daquar", "--root", "more"]
     assert main(["train", *REQUIRED, *second, "--output", "new"]) == 0
-    ((datasets, _),) = training
-    assert datasets == [("flickr8k", Path("data")), ("daquar", Path("more"))]
+    roots = {name: source.root for name, source in training[0][0].data.items()}
+    assert roots == {"flickr8k": Path("data"), "daquar": Path("more")}
     with pytest.raises(SystemExit) as left:
         main(["train", *REQUIRED, "--dataset", "daquar", "--output", "new"])
     assert left.value.code == 2
@@ -74,6 +76,8 @@ def test_train_reports_errors_in_one_line(training, capsys):
     assert capsys.readouterr() == ("", "captioner: no data set format 'unknown'\n")
     assert main(["train", *REQUIRED, "--output", "taken"]) == 1
     assert capsys.readouterr() == ("", "captioner: taken: holds another run\n")
+    assert main(["train", *REQUIRED, "--output", "new", "--set", "seed=x"]) == 1
+    assert capsys.readouterr().err.endswith("default.toml: seed is 'x', which is no int\n")
 
 
 def test_evaluate_passes_its_arguments_on_and_prints_the_report(monkeypatch, capsys):
@@ -103,10 +107,9 @@ def test_evaluate_passes_its_arguments_on_and_prints_the_report(monkeypatch, cap
 def test_train_and_evaluate_take_these_arguments():
     """The stubs above would accept anything."""
     from captioner.evaluation.evaluate import evaluate
-    from captioner.training.train import train
+    from captioner.training.train import carry_out
 
-    names = "datasets output encoder encoder_weights fine_tune epochs fine_tune_epochs"
-    inspect.signature(train).bind(**dict.fromkeys(f"{names} batch_size seed".split()))
+    inspect.signature(carry_out).bind("recipe", "output", 1)
     names = "task weights output beam record"
     inspect.signature(evaluate).bind("flickr8k", "data", "dev", **dict.fromkeys(names.split()))
 

@@ -47,9 +47,9 @@ def test_words_and_concepts_are_matched_and_all_else_is_copied(source):
     [
         (
             {"units": 4},
-            r"toy: its .* has the shape .*, the recipe needs .*config.json in \[model\]",
+            r"toy: its .* has the shape .*, the recipe needs .*leave out the settings",
         ),
-        ({"question_units": 0}, "toy: has other layers; give the settings of its config.json"),
+        ({"question_units": 0}, "toy: has other layers than the recipe; leave out the settings"),
     ],
 )
 def test_other_layers_are_refused(source, settings, message):

@@ -5,15 +5,17 @@ import pytest
 
 from captioner.layers.attention import ATTENTIONS
 from captioner.layers.cells import CELLS
-from captioner.models.config import AttentionName, CellName
+from captioner.models.config import AttentionName, CaptionerConfig, CellName
+from captioner.presets import DEFAULT_PRESET, find, read_config
 from captioner.training.recipe import (
     CONCEPTS,
+    FINE_TUNE,
     FROZEN,
     SELF_CRITICAL,
     Recipe,
-    RecipeError,
     Source,
 )
+from captioner.training.settings import RecipeError
 
 RECIPE = """
 root = "photos"
@@ -64,6 +66,32 @@ def test_a_recipe_is_read_with_its_defaults(path):
     assert (recipe.concepts, recipe.texts) == (7, root / "said.jsonl.gz")
     assert recipe.encoder_weights == str(root / "w.weights.h5")
     assert (recipe.batch_size, recipe.seed, recipe.retrieve) == (32, 0, False)
+    assert (recipe.weights, recipe.model.attention) == ("", "dot")  # a new model
+
+
+def test_without_a_file_the_weights_that_ship_learn_from_the_given_data(tmp_path):
+    recipe = Recipe.from_options([("captions-csv", tmp_path)] * 2, epochs=4, fine_tune=True)
+    assert recipe.data == {"captions-csv": Source(format="captions-csv", root=tmp_path, times=2)}
+    assert recipe.weights == DEFAULT_PRESET
+    assert recipe.model == read_config(find(DEFAULT_PRESET), CaptionerConfig)
+    assert [(phase.name, phase.epochs) for phase in recipe.phases] == [
+        ("frozen", 4),
+        ("fine-tune", FINE_TUNE.epochs),
+    ]
+
+
+@pytest.mark.parametrize("change", ["encoder_weights=imagenet", "model.encoder=VGG16"])
+def test_another_encoder_is_that_of_a_new_model(change):
+    recipe = Recipe.read(changes=[change], data={"mine": Source(format="jsonl", root=Path("a"))})
+    assert recipe.weights == "" and not recipe.model.concepts
+    assert recipe.model.encoder in ("EfficientNetLite2", "VGG16")
+
+
+def test_the_settings_of_the_weights_can_be_changed(path):
+    changes = ["weights=everyday", "model.dropout=0.5"]
+    recipe = Recipe.read(path, changes)
+    assert recipe.weights == "everyday" and recipe.model.dropout == 0.5
+    assert recipe.model.units == 64  # of the file
 
 
 def test_changes_take_the_place_of_what_the_file_says(path):
@@ -88,6 +116,7 @@ def test_changes_take_the_place_of_what_the_file_says(path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ("weights=nowhere", "nowhere: no preset of that name"),
         ("epochs=3", "no setting epochs; there are asked_min_count, batch_size"),
         (
             "phases.frozen.rate=3",
@@ -109,6 +138,9 @@ def test_changes_take_the_place_of_what_the_file_says(path):
         ("phases.frozen.learning_rate=-1", "learning_rate is -1.0; give 1e-08 to 1"),
         ("model.dropout=2", "model.dropout is 2.0; give 0 to 0.95"),
         ("model.dropout=nan", "model.dropout is nan; give 0 to 0.95"),
+        ("phases.frozen.epochs=0", "phases.frozen.epochs is 0; give 1 or more"),
+        ("phases.self-critical.samples=1", "phases.self-critical.samples is 1; give 2 or more"),
+        ("batch_size=0", "batch_size is 0; give 1 or more"),
         ("concepts=-1", "concepts is -1; give 0 or more"),
     ],
 )

@@ -6,14 +6,13 @@ import pytest
 from captioner.data.vocabulary import END, PAD, START
 from captioner.evaluation.caption_metrics import Cider
 from captioner.training.batches import Batches, Photograph
-from captioner.training.fit import compile_model, new_optimizer
 from captioner.training.recipe import SELF_CRITICAL
 from captioner.training.reinforce import (
     SampledBatches,
-    Trainer,
     can_be_judged,
     rewards,
 )
+from captioner.training.trainer import Trainer, new_optimizer
 
 PHOTOGRAPHS = [
     Photograph("a.jpg", ("the dog runs", "a dog runs"), (), objects=("dog",)),
@@ -46,7 +45,7 @@ def test_who_can_be_judged():
 
 
 @pytest.fixture
-def drawn(toy):
+def sampled(toy):
     model = toy()
     model.encoder.trainable = False
     features = np.random.default_rng(0).normal(size=(3, model.regions, 12)).astype("float32")
@@ -57,10 +56,10 @@ def drawn(toy):
     )
 
 
-def test_what_is_drawn_weighs_what_it_is_better_than_the_others(drawn):
-    assert len(drawn) == 1 and len(drawn.indices) == 4
-    inputs, targets, weights = drawn[0]
-    names = [name for name in targets if name.startswith("sampled")]
+def test_what_is_drawn_weighs_what_it_is_better_than_the_others(sampled):
+    assert len(sampled) == 1 and len(sampled.indices) == 4
+    inputs, targets, weights = sampled[0]
+    names = [name for name in targets if name.startswith("sampled_")]
     rows = np.concatenate([inputs[f"{name}_rows"] for name in names])
     gains = np.concatenate([weights[name][:, 0] for name in names])
     for name in names:
@@ -71,41 +70,41 @@ def test_what_is_drawn_weighs_what_it_is_better_than_the_others(drawn):
     assert (gains != 0).sum() > SELF_CRITICAL.samples
     known = sum(w.sum() for name, w in weights.items() if name.startswith("captions"))
     assert known == pytest.approx(SELF_CRITICAL.cross_entropy)
-    again = drawn[0][1]
+    again = sampled[0][1]
     for name in names:
         np.testing.assert_array_equal(targets[name], again[name])
 
 
-def test_short_epochs_go_on_through_the_photographs(drawn, monkeypatch):
+def test_short_epochs_go_on_through_the_photographs(sampled, monkeypatch):
     monkeypatch.setattr("captioner.training.reinforce.BATCH", 1)
-    drawn.phase = replace(drawn.phase, share=0.5)
-    assert (len(drawn), drawn.batches) == (2, 4)
+    sampled.phase = replace(sampled.phase, share=0.5)
+    assert (len(sampled), sampled.batches) == (2, 4)
     seen = []
-    for drawn.epoch in range(2):
-        seen += [int(drawn.rows(index)[0]) for index in range(len(drawn))]
-    assert sorted(seen) == sorted(drawn.indices)
+    for sampled.epoch in range(2):
+        seen += [int(sampled.rows(index)[0]) for index in range(len(sampled))]
+    assert sorted(seen) == sorted(sampled.indices)
 
 
 @pytest.mark.slow
-def test_rewarded_captions_become_likelier(drawn):
-    trainer = Trainer(drawn.model, SELF_CRITICAL.cross_entropy)
+def test_rewarded_captions_become_likelier(sampled):
     phase = SELF_CRITICAL.__class__(**{**vars(SELF_CRITICAL), "learning_rate": 0.02, "epochs": 20})
-    compile_model(trainer, new_optimizer(phase, 5), drawn[0][1])
+    optimizer = new_optimizer(phase, 5)
+    trainer = Trainer(sampled.model, sampled[0][1], optimizer, SELF_CRITICAL.cross_entropy)
 
     def mean_reward():
-        inputs, targets, _ = drawn[0]
-        order = drawn.rows(0)
+        inputs, targets, _ = sampled[0]
+        order = sampled.rows(0)
         return np.mean(
             [
-                drawn.reward(order[row], caption[caption != PAD])
+                sampled.reward(order[row], caption[caption != PAD])
                 for name, captions in targets.items()
-                if name.startswith("sampled")
+                if name.startswith("sampled_")
                 for row, caption in zip(inputs[f"{name}_rows"], captions, strict=True)
                 if caption.any()
             ]
         )
 
     before = mean_reward()
-    for drawn.epoch in range(60):
-        trainer.train_on_batch(*drawn[0])
+    for sampled.epoch in range(60):
+        trainer.train_on_batch(*sampled[0])
     assert mean_reward() > 2 * before + 0.5

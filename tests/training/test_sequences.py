@@ -8,8 +8,8 @@ from captioner.data.records import Example
 from captioner.data.vocabulary import PAD, START
 from captioner.training import sequences
 from captioner.training.batches import Batches, Photograph
-from captioner.training.fit import compile_model
 from captioner.training.sequences import TokenSequence, grouped
+from captioner.training.trainer import Trainer
 
 CAPTIONS = ("a dog", "a cat sits on grass", "the man runs", "the red cat sits on the grass")
 
@@ -58,9 +58,10 @@ def gradients(model, batch):
     """How far one step of plain gradient descent moves each weight."""
     inputs, targets, weights = batch
     before = [np.array(w) for w in model.trainable_weights]
-    compile_model(model, keras.optimizers.SGD(1.0), targets)
-    model.run_eagerly = True  # for one step, compilation takes longer
-    model.train_on_batch(inputs, targets, weights)
+    trainer = Trainer(model, targets, keras.optimizers.SGD(1.0))
+    trainer.run_eagerly = True  # for one step, compilation takes longer
+    logs = trainer.train_on_batch(inputs, targets, weights, return_dict=True)
+    assert set(logs) == {"loss", "captions_loss", "answers_loss"}
     moved = [np.array(w) - b for w, b in zip(model.trainable_weights, before, strict=True)]
     for weight, value in zip(model.trainable_weights, before, strict=True):
         weight.assign(value)

@@ -1,7 +1,6 @@
 import csv
 import json
 import shutil
-from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -11,9 +10,10 @@ from PIL import Image
 from captioner import presets
 from captioner.layers.image_encoder import EncoderError
 from captioner.models.captioner import Captioner
-from captioner.training import dev_scores, initial
-from captioner.training import train as training
-from captioner.training.train import TrainingError, train
+from captioner.training import dev_scores
+from captioner.training.run import Run, TrainingError
+from captioner.training.settings import RecipeError
+from captioner.training.train import train
 
 COLOURS = {"red": (220, 30, 30), "blue": (30, 30, 220)}
 
@@ -35,29 +35,27 @@ def dataset(tmp_path):
 
 
 @pytest.fixture
-def encoder_weights(tmp_path, monkeypatch, toy_encoder):
-    """The file that the toy encoder is said to start from; toy sizes for the rest of the model."""
-
-    class Toy(Captioner):
-        def __init__(self, vocabulary, config, **settings):
-            sizes = {"annotation_size": 16, "embedding_size": 16, "units": 16, "max_words": 5}
-            sizes["image_size"] = 64
-            super().__init__(vocabulary, replace(config, **sizes), **settings)
-
-    monkeypatch.setattr(initial, "Captioner", Toy)
+def encoder_weights(tmp_path, toy_encoder):
+    """The file that the toy encoder is said to start from."""
     path = tmp_path / "encoder.weights.h5"
     h5py.File(path, "w").close()
     return path
 
 
-def run(dataset, output, encoder_weights, **settings):
+SIZES = "image_size=64 annotation_size=16 embedding_size=16 units=16 attention_size=8 max_words=5"
+
+
+def run(datasets, output, encoder_weights, changes=(), **options):
+    """Train a toy. `datasets` is a folder of captions, or a list of pairs."""
+    if not isinstance(datasets, list):
+        datasets = [("captions-csv", datasets)]
     train(
-        [("captions-csv", dataset)],
+        datasets,
         output,
         encoder="toy",
         encoder_weights=encoder_weights,
-        batch_size=8,
-        **{"epochs": 1, "fine_tune_epochs": 1, **settings},
+        changes=[*(f"model.{size}" for size in SIZES.split()), *changes],
+        **{"epochs": 1, "batch_size": 8, **options},
     )
 
 
@@ -88,13 +86,15 @@ def test_where_there_is_no_such_encoder_the_folder_stays_free(dataset, tmp_path)
 
 def test_two_phases_end_in_a_preset(dataset, tmp_path, encoder_weights):
     output = tmp_path / "run"
-    run(dataset, output, encoder_weights, fine_tune=True)
+    run(dataset, output, encoder_weights, fine_tune_epochs=1)
     phases = ["frozen", "fine-tune"]
     provenance = presets.read_metadata(output)["training"]
     finished = json.loads((output / "run.json").read_text())["finished"]
-    assert finished["frozen"] == 1 and list(finished) == phases
+    assert finished["frozen"]["epoch"] == 1 and list(finished) == phases
     # The last phase may not have been the best.
-    assert {phase["name"]: phase["chosen_epoch"] for phase in provenance["phases"]} == finished
+    assert {p["name"]: p["chosen_epoch"] for p in provenance["phases"]} == {
+        name: chosen["epoch"] for name, chosen in finished.items()
+    }
     assert [len(phase["log"]) for phase in provenance["phases"]] == [1, 1]
     assert not (output / "cache").exists()
     assert provenance["data"] == {
@@ -110,6 +110,9 @@ def test_two_phases_end_in_a_preset(dataset, tmp_path, encoder_weights):
     for phase in phases:
         (row,) = log(output, phase)
         assert float(row["val_cider"]) >= 0 and np.isfinite(float(row["loss"]))
+        # One loss for the captions of all lengths. The rest of the loss is the attention penalty.
+        assert [name for name in row if "loss" in name] == ["captions_loss", "loss"]
+        assert float(row["captions_loss"]) == pytest.approx(float(row["loss"]), rel=0.2)
         assert list((output / "logs" / phase).rglob("events.out.tfevents*"))
 
 
@@ -149,9 +152,30 @@ def test_a_resumed_run_goes_on_and_keeps_its_best(dataset, tmp_path, encoder_wei
 
 def test_other_settings_in_the_same_folder_are_refused(dataset, tmp_path, encoder_weights):
     output = tmp_path / "run"
-    training.Run(output, {"datasets": {"captions-csv": 1}, "seed": 0})
+    Run(output, {"datasets": {"captions-csv": 1}, "seed": 0})
     with pytest.raises(TrainingError, match="seed 0, not 1"):
-        training.Run(output, {"datasets": {"captions-csv": 1}, "seed": 1})
+        Run(output, {"datasets": {"captions-csv": 1}, "seed": 1})
+
+
+def test_other_weights_are_needed_for_another_network(dataset, tmp_path, toy_encoder):
+    with pytest.raises(TrainingError, match=r'everyday: .*leave out the settings.*weights = ""'):
+        train([("captions-csv", dataset)], tmp_path / "run", changes=["model.units=16"])
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_by_default_the_weights_that_ship_learn_new_words(dataset, tmp_path):
+    captions_of(dataset, lambda rows: [[i, f"{c} zzyzx", s] for i, c, s in rows])
+    output = tmp_path / "run"
+    train([("captions-csv", dataset)], output, epochs=1)
+    shipped, mine = (Captioner.from_preset(name) for name in ("everyday", output))
+    assert set(mine.vocabulary.words) - set(shipped.vocabulary.words) == {"zzyzx"}
+    assert mine.config.concepts == shipped.config.concepts
+    for kept, new in zip(shipped.encoder.weights, mine.encoder.weights, strict=True):
+        np.testing.assert_array_equal(kept, new)
+    assert mine.answer(Image.new("RGB", (64, 64)), "what color is it?").text
+    provenance = presets.read_metadata(output)["training"]
+    assert provenance["started_from"]["preset"] == "everyday"
 
 
 def test_dev_scores_come_from_decoding_not_from_teacher_forcing(finished):
@@ -162,10 +186,7 @@ def test_dev_scores_come_from_decoding_not_from_teacher_forcing(finished):
 
 
 @pytest.mark.slow
-def test_captions_and_questions_are_learned_together(
-    dataset, tmp_path, encoder_weights, monkeypatch
-):
-    monkeypatch.setattr(training, "FROZEN", replace(training.FROZEN, learning_rate=0.02))
+def test_captions_and_questions_are_learned_together(dataset, tmp_path, encoder_weights):
     for split, numbers in {"train": range(16), "dev": range(16, 24)}.items():
         lines = [
             {
@@ -177,14 +198,9 @@ def test_captions_and_questions_are_learned_together(
         ]
         (dataset / f"{split}.jsonl").write_text("\n".join(map(json.dumps, lines)))
     output = tmp_path / "run"
-    train(
-        [("captions-csv", dataset), ("jsonl", dataset)],
-        output,
-        encoder="toy",
-        encoder_weights=encoder_weights,
-        batch_size=4,
-        epochs=12,
-    )
+    both = [("captions-csv", dataset), ("jsonl", dataset)]
+    rate = ["phases.frozen.learning_rate=0.02"]
+    run(both, output, encoder_weights, rate, batch_size=4, epochs=12)
     model = Captioner.from_preset(output)
     pictures = [Image.new("RGB", (64, 64), COLOURS[colour]) for colour in ("red", "blue")]
     answers = [a.text for a in model.answer(pictures, "what color is it ?")]
@@ -206,7 +222,7 @@ def test_captions_and_questions_are_learned_together(
 @pytest.mark.slow
 def test_the_encoder_of_a_preset_goes_on_learning(dataset, tmp_path, encoder_weights):
     first, second = tmp_path / "first", tmp_path / "second"
-    run(dataset, first, encoder_weights, fine_tune=True)
+    run(dataset, first, encoder_weights, fine_tune_epochs=1)
     run(dataset, second, first)
     kept, new = (Captioner.from_preset(folder).encoder.get_weights() for folder in (first, second))
     for one, other in zip(kept, new, strict=True):
@@ -218,7 +234,7 @@ def test_the_encoder_of_a_preset_goes_on_learning(dataset, tmp_path, encoder_wei
 
 
 def test_one_format_in_two_folders_is_refused(dataset, tmp_path):
-    with pytest.raises(TrainingError, match="one format, two folders"):
+    with pytest.raises(RecipeError, match="one format, two folders"):
         train([("jsonl", "one"), ("jsonl", "two")], tmp_path / "run")
 
 
@@ -269,7 +285,7 @@ def test_a_record_of_the_run_that_was_cut_short_is_named(dataset, finished, enco
 def test_captions_in_which_no_word_returns_are_refused(dataset, tmp_path, encoder_weights):
     numbers = iter(range(1000))
     captions_of(dataset, lambda rows: [[i, f"word{next(numbers)}", s] for i, _, s in rows])
-    with pytest.raises(TrainingError, match="captions-csv: no word is said 5 times in captions"):
+    with pytest.raises(TrainingError, match="captions-csv: no word occurs 5 times in captions"):
         run(dataset, tmp_path / "run", encoder_weights)
     assert not (tmp_path / "run").exists()
 
@@ -277,7 +293,7 @@ def test_captions_in_which_no_word_returns_are_refused(dataset, tmp_path, encode
 def test_a_loss_that_is_no_number_ends_the_run_and_is_never_saved(
     dataset, tmp_path, encoder_weights, monkeypatch
 ):
-    monkeypatch.setattr(training, "FROZEN", replace(training.FROZEN, learning_rate=float("nan")))
+    monkeypatch.setattr("captioner.training.trainer.CLIP_NORM", float("nan"))
     with pytest.raises(TrainingError, match="the loss of epoch . is nan"):
         run(dataset, tmp_path / "run", encoder_weights, epochs=3)
     assert not (tmp_path / "run" / presets.METADATA).exists()

@@ -32,13 +32,14 @@ from captioner.models.config import CaptionerConfig
 from captioner.training.backup import Backup
 from captioner.training.batches import Batches, Photograph
 from captioner.training.distribution import data_parallel
-from captioner.training.fit import compile_model, new_optimizer
 from captioner.training.recipe import Phase
+from captioner.training.trainer import Trainer, new_optimizer
 from training.workers import BATCH, EPOCHS, PHOTOGRAPHS
 
 module.build_encoder = with_toy_encoder(module.build_encoder)
 sizes = {"annotation_size": 8, "embedding_size": 8, "units": 8, "attention_size": 8}
-config = CaptionerConfig(encoder="toy", image_size=64, max_words=6, **sizes)
+concepts = {"concepts": ("dog", "cat", "man"), "concept_slots": 2}
+config = CaptionerConfig(encoder="toy", image_size=64, max_words=6, **sizes, **concepts)
 rng = np.random.default_rng(0)
 photographs = [
     Photograph(None, tuple(" ".join(rng.choice(WORDS, rng.integers(2, 6))) for _ in range(2)), ())
@@ -64,18 +65,18 @@ def after_step(batch, logs):
 with data_parallel(workers, BATCH):
     keras.utils.set_random_seed(0)
     model = module.Captioner([*SPECIAL, *WORDS], config)
-    model.encoder.trainable = False
+    model.encoder.trainable = model.concept_head.trainable = False
     kind = Shared if process else Batches
     data = kind(photographs, lambda i, *_: features[i], "features", model, BATCH, 0)
     phase = Phase(name="frozen", epochs=EPOCHS, learning_rate=0.02)
-    compile_model(model, new_optimizer(phase, len(data)), data[0][1])
+    trainer = Trainer(model, data[0][1], new_optimizer(phase, len(data)))
     watch = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch),
         on_train_batch_end=after_step,
     )
     keeps = [Backup(Path(backup))] if backup else []
     done = len(keeps[0].history) if backup else 0
-    model.fit(
+    trainer.fit(
         data, epochs=EPOCHS, initial_epoch=done, shuffle=False, verbose=0, callbacks=[watch, *keeps]
     )
 print(json.dumps(curve))

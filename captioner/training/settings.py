@@ -1,0 +1,82 @@
+"""Settings from tables in TOML: their names, types and limits are checked."""
+
+import math
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_origin, get_type_hints
+
+Settings = TypeVar("Settings")
+
+# Settings of the model that depend on the data or on the encoder.
+FROM_DATA = {"caption_words", "concepts", "encoder_settings"}
+
+# The lowest and the highest value of settings; the lowest value of the others is 0.
+LIMITS: dict[str, tuple[float, float]] = {
+    "annotation_size": (1, math.inf),
+    "attention_size": (1, math.inf),
+    "ema_momentum": (0, 0.9999),
+    "batch_size": (1, math.inf),
+    "cross_entropy": (0, 1),
+    "dropout": (0, 0.95),
+    "embedding_size": (1, math.inf),
+    "epochs": (1, math.inf),
+    "heads": (1, math.inf),
+    "image_size": (32, math.inf),  # the stride of most networks
+    "layers": (1, math.inf),
+    "learning_rate": (1e-8, 1),
+    "max_question_words": (1, math.inf),
+    "max_words": (1, math.inf),
+    "min_count": (1, math.inf),
+    "question_layers": (1, math.inf),
+    "share": (0.001, 1),
+    "samples": (2, math.inf),  # the baseline is the mean of the others
+    "times": (1, math.inf),
+    "units": (1, math.inf),
+}
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be read: names the file and the setting."""
+
+
+def settings_from(defaults: Settings, table: Any, where: str) -> Settings:
+    """Settings, with those of a table instead of their defaults."""
+    types = get_type_hints(type(defaults))
+    known = {f.name for f in fields(defaults)}  # type: ignore[arg-type]
+    known -= {"name", "data", "phases", "model"}
+    known -= FROM_DATA if where == "model" else set()
+    values = {}
+    for name, value in as_table(table, where).items():
+        full = f"{where}.{name}".lstrip(".")
+        if name not in known:
+            raise RecipeError(f"no setting {full}; there are {', '.join(sorted(known))}")
+        values[name] = typed(full, value, types[name])
+    return replace(defaults, **values)  # type: ignore[type-var]
+
+
+def typed(name: str, value: Any, expected: Any) -> Any:
+    """A value, if it has the type of a setting and lies within its limits."""
+    allowed = [t for t in getattr(expected, "__args__", (expected,)) if t is not type(None)]
+    if get_origin(expected) is Literal:
+        if value not in allowed:
+            raise RecipeError(f"{name} is {value!r}; there are {', '.join(map(repr, allowed))}")
+        return value
+    if allowed[0] is float and type(value) is int:
+        value = float(value)
+    if allowed[0] is Path and isinstance(value, str):
+        return Path(value)
+    if type(value) not in allowed:
+        raise RecipeError(f"{name} is {value!r}, which is no {allowed[0].__name__}")
+    if type(value) in (int, float):
+        least, most = LIMITS.get(name.rpartition(".")[2], (0, math.inf))
+        if not least <= value <= most:
+            upper = "" if most == math.inf else f" to {most}"
+            raise RecipeError(f"{name} is {value}; give {least}{upper or ' or more'}")
+    return value
+
+
+def as_table(value: Any, name: str) -> dict[str, Any]:
+    """A value, if it is a table."""
+    if not isinstance(value, dict):
+        raise RecipeError(f"{name} is no table; write [{name}]")
+    return value
