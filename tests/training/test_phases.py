@@ -57,6 +57,7 @@ def recipe(tmp_path, toy_encoder, monkeypatch):
     (tmp_path / "texts.jsonl").write_text((json.dumps(text) + "\n") * 6)
     h5py.File(tmp_path / "encoder.weights.h5", "w").close()
     sizes = {"annotation_size": 16, "embedding_size": 16, "units": 16, "attention_size": 8}
+    sizes |= {"max_words": 6, "max_question_words": 5}
     return Recipe(
         data={"colours": Source(format="jsonl", root=tmp_path / "data.jsonl")},
         phases=(
@@ -66,7 +67,7 @@ def recipe(tmp_path, toy_encoder, monkeypatch):
             replace(SELF_CRITICAL, epochs=2, object_reward=1.0),
         ),
         model=CaptionerConfig(
-            encoder="toy", image_size=64, max_words=8, question_units=8, concept_slots=3, **sizes
+            encoder="toy", image_size=64, question_units=8, concept_slots=3, **sizes
         ),
         concepts=8,
         texts=tmp_path / "texts.jsonl",

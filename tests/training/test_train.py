@@ -293,7 +293,7 @@ def test_captions_in_which_no_word_returns_are_refused(dataset, tmp_path, encode
 def test_a_loss_that_is_no_number_ends_the_run_and_is_never_saved(
     dataset, tmp_path, encoder_weights, monkeypatch
 ):
-    monkeypatch.setattr("captioner.training.trainer.CLIP_NORM", float("nan"))
+    monkeypatch.setattr("captioner.training.trainer.WEIGHT_DECAY", float("nan"))
     with pytest.raises(TrainingError, match="the loss of epoch . is nan"):
         run(dataset, tmp_path / "run", encoder_weights, epochs=3)
     assert not (tmp_path / "run" / presets.METADATA).exists()
