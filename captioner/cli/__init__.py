@@ -12,7 +12,6 @@ from captioner.cli import (
     bulk,
     calibrate,
     caption,
-    completion,
     describe,
     evaluate,
     export,
@@ -107,7 +106,6 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
         evaluate,
         calibrate,
         export,
-        completion,
     )
     for subcommand in every:
         subcommand.add(subcommands)
