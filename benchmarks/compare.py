@@ -111,6 +111,7 @@ def compare(
         kind = _kind(config)
         if found := [row for row in known if kind.items() <= row.items()]:
             results += found
+            _write(results_path, results)
             continue
         keras.utils.set_random_seed(SEED)
         model = Captioner(vocabulary, config)

@@ -28,7 +28,8 @@ from captioner.data.tokenizer import phrase, tokenize
 from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.evaluation.caption_metrics import bleu, cider
 from captioner.generation.batching import BATCH, batched
-from captioner.generation.results import OUTPUTS, Caption, caption_of
+from captioner.generation.captions import caption_of
+from captioner.generation.results import OUTPUTS, Caption
 from captioner.generation.samplers import Beam
 from captioner.layers.cells import recurrent_cell
 from captioner.layers.memory import Memory

@@ -17,11 +17,13 @@ from captioner.cli import (
     export,
     serve,
     train,
+    watch,
 )
 from captioner.cli.console import report
 
 # The extra of this package that brings a module.
 EXTRAS = {
+    "cachetools": "web",
     "fsspec": "bulk",
     "keras": "train",
     "keras_hub": "hub",
@@ -30,6 +32,7 @@ EXTRAS = {
     "multipart": "web",
     "onnx": "export",
     "openvino": "export",
+    "paho": "watch",
     "pyarrow": "bulk",
     "python_multipart": "web",
     "ray": "ray",
@@ -101,6 +104,7 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
         describe,
         alt,
         serve,
+        watch,
         bulk,
         train,
         evaluate,
@@ -109,6 +113,7 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
     )
     for subcommand in every:
         subcommand.add(subcommands)
+    completion.add(subcommands, parser)
     return parser, subcommands.choices
 
 
@@ -134,6 +139,7 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         "evaluate": evaluate,
         "export": export,
         "train": train,
+        "watch": watch,
     }
     if args.command in modules:
         modules[args.command].check(parsers[args.command], args)

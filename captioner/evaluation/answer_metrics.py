@@ -67,7 +67,7 @@ def normalize(answer: str) -> str:
     """An answer as the VQA evaluator compares it: lower case, without punctuation and articles,
     number words as digits, contractions with their apostrophe.
 
-    Example:
+    Examples:
         >>> normalize("Two dogs, dont know the breed.")
         "2 dogs don't know breed"
     """
@@ -242,7 +242,7 @@ class AnswerScorer:
         try:
             wordnet.ensure_loaded()
         except LookupError:
-            logger.warning("wups left out: NLTK has no WordNet (python -m nltk.downloader wordnet)")
+            logger.warning("wups skipped: NLTK has no WordNet (python -m nltk.downloader wordnet)")
             return {}
         return {
             f"wups_{threshold}": Measure.mean(

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from captioner import presets
 from captioner.data.images import sound_images
 from captioner.generation.batching import batched
 from captioner.models.captioner import Captioner
@@ -124,9 +123,8 @@ def train_concepts(context: PhaseContext) -> None:
     context.provenance["phases"][-1]["chosen_epoch"] = phase.epochs
     # Of the decoder, which knows nothing yet, there is no score.
     scores = {"score": context.best}
-    presets.save(
-        model, context.output, {"training": context.provenance, "dev_scores_in_training": scores}
-    )
+    metadata = {"training": context.provenance, "dev_scores_in_training": scores}
+    model.save_to_preset(context.output, metadata)
 
 
 def train_decoder(context: PhaseContext) -> None:

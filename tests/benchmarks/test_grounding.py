@@ -289,7 +289,8 @@ def test_a_call_that_means_nothing_is_refused(arguments, said, capsys):
 
 
 @pytest.mark.slow
-def test_the_preset_that_ships_points_as_its_metadata_say():
-    recorded = presets.read_metadata(presets.DEFAULT_PRESET)["pointing"]
-    for name, value in pointing(presets.DEFAULT_PRESET).items():
-        assert value == pytest.approx(recorded[name], abs=0.05)
+def test_the_preset_that_ships_looks_at_the_object_that_it_names():
+    """An even look scores 1; a look that is the same in all scenes scores alike for both of two."""
+    scores = pointing(presets.DEFAULT_PRESET)
+    assert scores["pointing"] > 1
+    assert scores["pointing of two"] > max(1, scores["other of two"])

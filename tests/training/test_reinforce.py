@@ -60,7 +60,7 @@ def drawn(toy):
 def test_what_is_drawn_weighs_what_it_is_better_than_the_others(drawn):
     assert len(drawn) == 1 and len(drawn.indices) == 4
     inputs, targets, weights = drawn[0]
-    names = [name for name in targets if name.startswith("drawn")]
+    names = [name for name in targets if name.startswith("sampled")]
     rows = np.concatenate([inputs[f"{name}_rows"] for name in names])
     gains = np.concatenate([weights[name][:, 0] for name in names])
     for name in names:
@@ -99,7 +99,7 @@ def test_rewarded_captions_become_likelier(drawn):
             [
                 drawn.reward(order[row], caption[caption != PAD])
                 for name, captions in targets.items()
-                if name.startswith("drawn")
+                if name.startswith("sampled")
                 for row, caption in zip(inputs[f"{name}_rows"], captions, strict=True)
                 if caption.any()
             ]

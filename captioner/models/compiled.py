@@ -1,14 +1,10 @@
 """The compiled functions of a model, which live as long as it does."""
 
 import functools
-from typing import TYPE_CHECKING
 
 import keras
 
 from captioner.generation.loop import Generator, jit_compile
-
-if TYPE_CHECKING:
-    from captioner.models.base import ConditionalLanguageModel
 
 
 class CompiledFunctions:
@@ -20,7 +16,7 @@ class CompiledFunctions:
         model: a `ConditionalLanguageModel`.
     """
 
-    def __init__(self, model: "ConditionalLanguageModel") -> None:
+    def __init__(self, model: keras.Model) -> None:
         self.model = model
 
     @functools.cached_property
