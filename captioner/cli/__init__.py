@@ -12,7 +12,6 @@ from captioner.cli import (
     bulk,
     calibrate,
     caption,
-    completion,
     describe,
     evaluate,
     export,
@@ -114,7 +113,6 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
     )
     for subcommand in every:
         subcommand.add(subcommands)
-    completion.add(subcommands, parser)
     return parser, subcommands.choices
 
 

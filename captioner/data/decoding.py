@@ -9,15 +9,16 @@ from typing import BinaryIO
 import numpy as np
 import pi_heif
 from PIL import Image, ImageFile
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from captioner.data import bmp, repair, tiff
+from captioner.data import repair, tiff
 from captioner.data.limits import Limits, TooLarge
-from captioner.data.tones import in_bands, reduction, rgb_image
+from captioner.data.tones import in_bands, reduction, scaling_of_bands
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 # Bytes that decoding takes at most for each pixel, or for each of its channels (measured with
 # Pillow 13 and pi-heif 1.4).
-DECODING = {"TIFF": 8, "WEBP": 16}  # 4 for other formats
+DECODING = {"WEBP": 16}  # 4 for other formats, of TIFF also those of a strip
 CHANNEL = {"AVIF": 3, "HEIF": 3}
 # Of a JPEG in several scans, as progressive ones are, the coefficients of the whole are kept.
 COEFFICIENTS = {"JPEG": 6, "MPO": 6}
@@ -81,15 +82,9 @@ def _decode_as(
     """A photograph in one of `FORMATS`, also where it is damaged beside its pixels."""
     try:
         return _load(opener, file, at_least, limits)
-    except TooLarge:
+    except (TooLarge, tiff.UnsupportedTiff):
         raise
     except Exception:
-        if name == "TIFF":
-            return _deep(file, at_least, limits)
-        if name == "BMP" and (pixels := bmp.read_bit_fields(file, limits.pixels)) is not None:
-            image = Image.fromarray(pixels)
-            image.format = "BMP"
-            return _to_rgb(image, reduction(image.size, at_least))
         file.seek(0)
         data = file.read()
         if name == "PNG" and (cleaned := repair.png_of_pixels_only(data)) is not None:
@@ -112,15 +107,15 @@ def _load(opener: Opener, file: BinaryIO, at_least: int | None, limits: Limits) 
     image = opener(file, "")
     whole = image.size
     limits.check(*whole)
-    tags = getattr(image, "tag_v2", None)  # of TIFF alone
-    if tags is not None:
-        tiff.check_tiles(tags)
-        if tiff.is_deep(tags):
-            return _deep(file, at_least, limits)
+    if (tags := tags_of(image)) is not None:
+        tiff.check(tags)
     if at_least is not None:
         image.draft(None, (at_least, at_least))
     factor = reduction(image.size, at_least)
     with limits.reserve(needed(image, whole, factor)):
+        if tags is not None:
+            # Pillow would check its own limit, and warn from 89 megapixels on.
+            image.im = Image.core.new(image.mode, image._tile_size)  # type: ignore[attr-defined]
         image.load()
         return finish(image, factor)
 
@@ -130,15 +125,15 @@ def needed(image: Image.Image, whole: tuple[int, int], factor: int) -> int:
     pixels = image.width * image.height
     name = image.format or ""
     each = CHANNEL[name] * len(image.getbands()) if name in CHANNEL else DECODING.get(name, 4)
-    if image.mode[0] in "IF":  # goes through an array
-        each = 3 * (2 if ";" in image.mode else 4)
+    if (tags := tags_of(image)) is not None:
+        each += tiff.bytes_per_pixel(tags)
     total = (each + 8 / factor**2) * pixels  # 8: as RGB, once more where it is turned
     return round(total) + COEFFICIENTS.get(name, 0) * whole[0] * whole[1]
 
 
-def _deep(file: BinaryIO, at_least: int | None, limits: Limits) -> Image.Image:
-    image, orientation = tiff.read(file, limits, at_least)
-    return _turned(image, orientation)
+def tags_of(image: Image.Image) -> ImageFileDirectory_v2 | None:
+    """The tags of a TIFF; None for other formats."""
+    return getattr(image, "tag_v2", None)
 
 
 def finish(image: Image.Image, factor: int) -> Image.Image:
@@ -147,27 +142,30 @@ def finish(image: Image.Image, factor: int) -> Image.Image:
         orientation = image.getexif().get(ORIENTATION)
     except Exception:  # The pixels are sound: damaged EXIF data is no reason to refuse them.
         orientation = None
-    return _turned(_to_rgb(image, factor), orientation)
-
-
-def _turned(image: Image.Image, orientation: object) -> Image.Image:
+    image = _to_rgb(image, factor)
     turn = TURNS.get(orientation) if isinstance(orientation, int) else None
     return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image, factor: int) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
+    def band_of(rows: slice) -> Image.Image:
+        # Not by `crop`, which knows Pillow's limit.
+        size, box = (image.width, rows.stop - rows.start), (0, rows.start, image.width, rows.stop)
+        return image.resize(size, Image.Resampling.NEAREST, box)
+
+    if image.mode[0] in "IF":
         # Pillow would clip these to 0..255, which turns almost every photograph white.
-        return rgb_image(np.asarray(image), factor=factor)
+        scale = scaling_of_bands(image.size, lambda rows: np.asarray(band_of(rows)))
+        return in_bands(
+            image.size, lambda rows: Image.fromarray(scale(np.asarray(band_of(rows)))), factor
+        )
     # Many programs leave the fourth byte of a BMP 0 and mean no alpha.
     opaque = False
     if image.format == "BMP" and image.mode == "RGBA":
         opaque = not image.getchannel("A").getextrema()[1]
 
     def draw(rows: slice) -> Image.Image:
-        # Not by `crop`, which knows Pillow's limit.
-        size, box = (image.width, rows.stop - rows.start), (0, rows.start, image.width, rows.stop)
-        band = image.resize(size, Image.Resampling.NEAREST, box)
+        band = band_of(rows)
         if opaque or not band.has_transparency_data:
             return band.convert("RGB")
         band = band.convert("RGBA")

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from captioner.data import tiff
-from captioner.data.decoding import FORMATS, Unknown, decode, finish, needed
+from captioner.data.decoding import FORMATS, Unknown, decode, finish, needed, tags_of
 from captioner.data.limits import Limits, TooLarge
 from captioner.data.tones import reduction, rgb_image
 
@@ -26,6 +26,9 @@ SUFFIXES = (
     *(".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
     *(".avif", ".heic", ".heif", ".hif"),
 )
+
+# How Pillow begins to say that it does not know a kind of BMP or TIFF.
+PILLOW_LACKS = ("Unsupported", "unknown pixel mode")
 
 # A few kilobytes can announce a picture that fills the memory. Pillow's own limit is a global that
 # any library can move; this one stands by itself. A telephone's 200-megapixel photograph passes.
@@ -100,7 +103,7 @@ def open_image(source: Source, at_least: int | None = None, limits: Limits = LIM
             ) from error
         reason = " ".join(str(error).split()) or type(error).__name__
         unsupported = isinstance(error, tiff.UnsupportedTiff | MemoryError)
-        if unsupported or reason.startswith("Unsupported"):  # so Pillow begins to say it
+        if unsupported or reason.startswith(PILLOW_LACKS):
             raise ImageError(
                 f"{name}: of a kind that is not read ({reason}); save it as JPEG or PNG"
             ) from error
@@ -218,15 +221,8 @@ def _from_array(array: np.ndarray, at_least: int | None, limits: Limits) -> Imag
 def _from_pillow(image: Image.Image, at_least: int | None, limits: Limits) -> Image.Image:
     with _decoding:
         limits.check(*image.size)
-        tags = getattr(image, "tag_v2", None)
-        if tags is not None:
-            tiff.check_tiles(tags)
-        if tags is not None and tiff.is_deep(tags):
-            # What Pillow makes of these is not what they show.
-            file = getattr(image, "fp", None)
-            if file is None or file.closed:
-                raise tiff.UnsupportedTiff("a deep TIFF that Pillow has decoded; give its path")
-            return decode(file, at_least, limits)
+        if (tags := tags_of(image)) is not None:
+            tiff.check(tags)
         factor = reduction(image.size, at_least)
         with limits.reserve(needed(image, image.size, factor)):
             image.load()

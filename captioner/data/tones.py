@@ -14,16 +14,12 @@ LARGE = 2**24  # pixels above which an image is made smaller before it is resamp
 BAND = 2**20  # pixels that are drawn together
 
 
-def rgb_image(
-    values: np.ndarray, bits: int | None = None, premultiplied: bool = False, factor: int = 1
-) -> Image.Image:
+def rgb_image(values: np.ndarray, factor: int = 1) -> Image.Image:
     """An RGB `PIL.Image` of an array of numbers; what is transparent shows white.
 
     Args:
         values: `[H, W]` or `[H, W, C]`: grey (C = 1), grey and alpha (2), RGB (3), RGB and alpha
             (4); of any integer or floating-point dtype, or bool.
-        bits: that a pixel has, where they are fewer than those of the dtype.
-        premultiplied: whether the colours are multiplied by alpha already.
         factor: the image is that many times smaller.
 
     Raises:
@@ -35,13 +31,13 @@ def rgb_image(
         raise ValueError(f"shape {values.shape}, not [H, W], [H, W, 3] or [H, W, 4]")
     if values.dtype.kind not in "biuf":
         raise ValueError(f"dtype {values.dtype}, which is no number")
-    scale = scaling(values, bits)
+    scale = scaling(values)
 
     def draw(rows: slice) -> Image.Image:
         colours = scale(values[rows])
         if colours.shape[2] in (2, 4):
             colours, alpha = colours[..., :-1], colours[..., -1:].astype(np.float32) / 255
-            shown = colours.astype(np.float32) * (1 if premultiplied else alpha)
+            shown = colours.astype(np.float32) * alpha
             colours = (shown + 255 * (1 - alpha) + 0.5).clip(0, 255).astype(np.uint8)
         rgb = np.broadcast_to(colours, (*colours.shape[:2], 3))
         return Image.fromarray(np.ascontiguousarray(rgb))
@@ -80,16 +76,30 @@ def in_bands(
     return image
 
 
-def scaling(values: np.ndarray, bits: int | None = None) -> Callable[[np.ndarray], np.ndarray]:
+def scaling_of_bands(
+    size: tuple[int, int], band_of: Callable[[slice], np.ndarray]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """`scaling` of an image of (W, H) pixels of which only a band is in memory at a time."""
+    width, height = size
+    step = max(1, BAND // width)
+    extremes = []
+    for top in range(0, height, step):
+        band = band_of(slice(top, min(top + step, height)))
+        finite = band[np.isfinite(band)]
+        extremes += [finite.min(initial=0), finite.max(initial=0)] if finite.size else []
+    return scaling(np.array(extremes or [0], band.dtype))
+
+
+def scaling(values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """The function that scales the numbers of an array, of any depth, to `uint8`.
 
     It takes the array or parts of it, and keeps their shape.
     """
-    if values.dtype == np.uint8 and bits in (None, 8):
+    if values.dtype == np.uint8:
         return lambda part: part
     if values.dtype == bool:
         return lambda part: part * np.uint8(255)
-    black, white = _black_and_white(values, bits or 8 * values.dtype.itemsize)
+    black, white = _black_and_white(values)
 
     def scale(part: np.ndarray) -> np.ndarray:
         part = np.nan_to_num(part.astype(np.float32), posinf=0.0, neginf=0.0)
@@ -98,7 +108,8 @@ def scaling(values: np.ndarray, bits: int | None = None) -> Callable[[np.ndarray
     return scale
 
 
-def _black_and_white(values: np.ndarray, bits: int) -> tuple[float, float]:
+def _black_and_white(values: np.ndarray) -> tuple[float, float]:
+    bits = 8 * values.dtype.itemsize
     if values.dtype.kind == "f":
         brightest = float(values.max(initial=0.0, where=np.isfinite(values)))
         return 0.0, next((level for level in (1, 255, 65535) if brightest <= level), brightest)

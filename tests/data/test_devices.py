@@ -5,12 +5,11 @@ import io
 import itertools
 import struct
 import threading
-import warnings
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageOps
 
 from captioner.data import images
 from captioner.data.images import ImageError, load_image, load_images, open_image
@@ -130,78 +129,52 @@ def deep(values, bits):
 
 
 @pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize("deflate", [False, True])
-@pytest.mark.parametrize("layout", [{}, {"rows": 37}, {"tile": 16}])
-@pytest.mark.parametrize("photometric", [0, 1])
-@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16, 24, 32])
-def test_grey_tiff_of_any_depth(order, deflate, layout, photometric, bits):
+@pytest.mark.parametrize("layout", [{}, {"rows": 37}, {"tile": 16}, {"deflate": True}])
+@pytest.mark.parametrize(("bits", "photometric"), [(8, 0), (8, 1), (16, 1)])
+def test_grey_tiff(order, layout, bits, photometric):
     values = deep(255 - GREY if photometric == 0 else GREY, bits)
-    data = tiff(values, bits, order=order, deflate=deflate, photometric=photometric, **layout)
+    data = tiff(values, bits, order=order, photometric=photometric, **layout)
     near(open_image(io.BytesIO(data)), GREY)
 
 
 @pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize("planar", [False, True])
 @pytest.mark.parametrize("layout", [{}, {"rows": 37}, {"tile": 16}, {"deflate": True}])
-@pytest.mark.parametrize("bits", [8, 12, 16, 32])
-def test_rgb_tiff_of_any_depth(order, planar, layout, bits):
+@pytest.mark.parametrize(("bits", "planar"), [(8, False), (8, True), (16, False)])
+def test_rgb_tiff(order, layout, bits, planar):
     data = tiff(deep(RGB, bits), bits, order=order, planar=planar, **layout)
     near(open_image(io.BytesIO(data)), RGB)
 
 
 @pytest.mark.parametrize("held", [8, 10, 12, 14])
-@pytest.mark.parametrize("photometric", [0, 1, 2])
-def test_few_bits_in_words_of_16(held, photometric):
-    shown = RGB if photometric == 2 else GREY
-    values = deep(255 - shown if photometric == 0 else shown, held)
-    near(open_image(io.BytesIO(tiff(values, 16, photometric=photometric))), shown)
+def test_few_bits_in_words_of_16(held):
+    near(open_image(io.BytesIO(tiff(deep(GREY, held), 16))), GREY)
 
 
-@pytest.mark.parametrize("bits", [8, 16, 32])
-@pytest.mark.parametrize("predictor", [1, 2])
-@pytest.mark.parametrize("photometric", [0, 1])
-def test_signed_tiff(bits, predictor, photometric):
-    tones = 255 - GREY if photometric == 0 else GREY
-    options = {"sample_format": 2, "predictor": predictor, "photometric": photometric}
-    values = deep(tones, bits) - 2 ** (bits - 1)
-    near(open_image(io.BytesIO(tiff(values, bits, **options))), GREY)
-    values = deep(tones, bits - 1)
-    near(open_image(io.BytesIO(tiff(values, bits, **options))), GREY)
-
-
-@pytest.mark.parametrize("held", [8, 10, 12])
-def test_few_signed_bits_in_words_of_16(held):
-    values = deep(GREY, held)
-    near(open_image(io.BytesIO(tiff(values, 16, sample_format=2))), GREY)
-    values -= 2 ** (held - 1)
-    near(open_image(io.BytesIO(tiff(values, 16, sample_format=2))), GREY)
-
-
-@pytest.mark.parametrize("held", [8, 12, 16, 31, 32])
-def test_32_bit_integers(held):
-    near(open_image(io.BytesIO(tiff(deep(GREY, held), 32))), GREY)
-    near(open_image(io.BytesIO(tiff(deep(RGB, held), 32))), RGB)
-
-
-@pytest.mark.parametrize("bits", [16, 32, 64])
+@pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("white", [1, 255, 65000])
-@pytest.mark.parametrize("values", [GREY, RGB], ids=["grey", "rgb"])
-def test_floats(bits, white, values):
-    data = tiff(values / 255 * white, bits, sample_format=3)
-    near(open_image(io.BytesIO(data)), values, most=1 if white != 65000 else 3)
+def test_grey_floats(white, order):
+    data = tiff(GREY / 255 * white, 32, sample_format=3, order=order)
+    near(open_image(io.BytesIO(data)), GREY, most=1 if white != 65000 else 3)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("held", [8, 12, 16, 31])
+def test_signed_grey_of_32_bits(held, order):
+    near(open_image(io.BytesIO(tiff(deep(GREY, held), 32, sample_format=2, order=order))), GREY)
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits"])
 @pytest.mark.parametrize("predictor", [1, 2])
-def test_compressed_white_is_zero(compression, predictor):
+def test_compressed_16_bit_grey(compression, predictor):
     file = io.BytesIO()
-    tags = TiffImagePlugin.ImageFileDirectory_v2()
-    tags[262] = 0
-    if predictor == 2 and compression != "packbits":
-        tags[317] = 2
-    inverted = Image.fromarray((65535 - 257 * GREY.astype(int)).astype(np.uint16))
-    inverted.save(file, "TIFF", compression=compression, tiffinfo=tags)
+    tags = {317: 2} if predictor == 2 and compression != "packbits" else {}
+    image = Image.fromarray(257 * GREY.astype(np.uint16))
+    image.save(file, "TIFF", compression=compression, tiffinfo=tags)
     near(open_image(file), GREY)
+
+
+def test_compressed_16_bit_rgb():
+    near(open_image(io.BytesIO(tiff(deep(RGB, 16), 16, deflate=True, predictor=2))), RGB)
 
 
 def test_floating_point_predictor():
@@ -211,59 +184,74 @@ def test_floating_point_predictor():
     near(open_image(file), GREY)
 
 
-@pytest.mark.parametrize("deflate", [False, True])
-def test_bits_in_reverse_order(deflate):
-    near(open_image(io.BytesIO(tiff(deep(GREY, 12), 12, fill_order=2, deflate=deflate))), GREY)
-
-
 @pytest.mark.parametrize("extra", [0, 1, 2])
 def test_alpha_of_16_bit_tiff(extra):
     alpha = np.full_like(GREY, 51)
     values = deep(np.dstack([RGB, alpha]), 16)
     if extra == 1:
         values[..., :3] = values[..., :3] * 0.2
-    alpha[0], values[0, :, 3] = 255, 65535
     shown = RGB if extra == 0 else 255 + alpha[..., None] / 255 * (RGB - 255.0)
-    image = open_image(io.BytesIO(tiff(values, 16, extra=extra)))
-    near(image.crop((0, 1, 53, 37)), shown[1:])
+    near(open_image(io.BytesIO(tiff(values, 16, extra=extra))), shown, most=2)
 
 
 def test_deep_cmyk():
     values = deep(np.dstack([255 - RGB, np.zeros_like(GREY)]), 16)
-    near(open_image(io.BytesIO(tiff(values, 16, photometric=5, planar=True))), RGB)
+    near(open_image(io.BytesIO(tiff(values, 16, photometric=5))), RGB)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("bits", [8, 12, 16])
-def test_deep_tiff_is_turned_as_others_are(orientation, bits):
-    expected = open_image(io.BytesIO(tiff(GREY.astype(int), 8, orientation=orientation)))
+@pytest.mark.parametrize("bits", [8, 16])
+def test_tiff_is_turned(orientation, bits):
+    turned = ImageOps.exif_transpose(exif_image(GREY, orientation))
     image = open_image(io.BytesIO(tiff(deep(GREY, bits), bits, orientation=orientation)))
-    near(image, tones(expected)[..., 0])
-    assert image.size == (GREY.shape if orientation > 4 else GREY.shape[::-1])
+    near(image, tones(turned))
+
+
+def exif_image(values, orientation):
+    """A Pillow image with an orientation that is not applied."""
+    image = Image.fromarray(values)
+    image.getexif()[0x0112] = orientation
+    return image
 
 
 @pytest.mark.parametrize(
-    ("options", "reason"),
+    ("values", "bits", "options"),
     [
-        ({"photometric": 32803}, "colour space 32803"),
-        ({"photometric": 8}, "colour space 8"),
-        ({"sample_format": 5}, "sample format 5"),
-        ({"sample_format": 6}, "sample format 6"),
+        (GREY, 12, {}),
+        (GREY, 24, {}),
+        (GREY, 32, {}),
+        (GREY, 16, {"sample_format": 2}),
+        (GREY, 8, {"sample_format": 2}),
+        (GREY, 16, {"photometric": 0}),
+        (GREY, 16, {"photometric": 32803}),
+        (GREY, 16, {"sample_format": 5}),
+        (RGB, 12, {}),
+        (RGB, 16, {"planar": True}),
+        (RGB / 255, 32, {"sample_format": 3}),
     ],
 )
-def test_a_tiff_that_is_not_read_says_why(options, reason):
-    with pytest.raises(ImageError, match=rf"not read \({reason}.*save it as JPEG or PNG"):
-        open_image(io.BytesIO(tiff(deep(GREY, 16), 16, **options)))
+def test_a_tiff_that_pillow_would_misread_is_refused(values, bits, options, tmp_path):
+    path = tmp_path / "deep.tif"
+    path.write_bytes(tiff(values if values.dtype == float else deep(values, bits), bits, **options))
+    message = r"^[^\n]*deep\.tif: of a kind that is not read \(.*\); save it as JPEG or PNG$"
+    with pytest.raises(ImageError, match=message):
+        open_image(path)
 
 
-@pytest.mark.parametrize("bits", [12, 16])
+def test_a_misread_tiff_that_pillow_has_opened_is_refused(tmp_path):
+    path = tmp_path / "deep.tif"
+    path.write_bytes(tiff(deep(RGB, 16), 16, planar=True))
+    with Image.open(path) as image, pytest.raises(ImageError, match=r"deep\.tif: of a kind"):
+        open_image(image)
+
+
 @pytest.mark.parametrize("deflate", [False, True])
-def test_deep_tiff_cut_short(bits, deflate):
-    data = bytearray(tiff(deep(RGB, bits), bits, planar=True, deflate=deflate, rows=37))
+def test_deep_tiff_cut_short(deflate):
+    data = tiff(deep(RGB, 16), 16, deflate=deflate, rows=37)
     # The last strip begins within the file and ends beyond it.
     for count in (len(data) // 2, len(data) - 300):
         with pytest.raises(ImageError, match="damaged or cut short"):
-            open_image(io.BytesIO(bytes(data[:count])))
+            open_image(io.BytesIO(data[:count]))
 
 
 def test_deep_tiff_that_announces_too_much():
@@ -277,29 +265,13 @@ def test_deep_tiff_that_announces_too_much():
         open_image(io.BytesIO(large))
 
 
-@pytest.mark.parametrize(("bits", "planar"), [(12, False), (16, True)])
-def test_deep_tiff_opened_by_pillow(tmp_path, bits, planar):
-    path = tmp_path / "deep.tif"
-    path.write_bytes(tiff(deep(RGB if planar else GREY, bits), bits, planar=planar))
-    with Image.open(path) as image:
-        near(open_image(image), RGB if planar else GREY)
-    with Image.open(path) as image:
-        image.load()
-        with pytest.raises(ImageError, match=r"deep\.tif: .*give its path"):
-            open_image(image)
-
-
 # ------------------------------------------------------------------------------- BMP
 
 ORDERS = {
     "BGRA": (0xFF0000, 0xFF00, 0xFF, 0xFF000000),
     "RGBA": (0xFF, 0xFF00, 0xFF0000, 0xFF000000),
     "ABGR": (0xFF000000, 0xFF0000, 0xFF00, 0xFF),
-    "ARGB": (0xFF00, 0xFF0000, 0xFF000000, 0xFF),
     "BGRX": (0xFF0000, 0xFF00, 0xFF, 0),
-    "10 bits": (0x3FF00000, 0xFFC00, 0x3FF, 0xC0000000),
-    "ARGB4444": (0xF00, 0xF0, 0xF, 0xF000),
-    "ARGB1555": (0x7C00, 0x3E0, 0x1F, 0x8000),
     "RGB565": (0xF800, 0x7E0, 0x1F, 0),
 }
 
@@ -328,22 +300,31 @@ def bmp(pixels, masks, alpha, header=124, top_down=False):
     return b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + info + data
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("header", [40, 52, 56, 108, 124])
+@pytest.mark.parametrize(
+    ("order", "header"),
+    [
+        (order, header)
+        for order in ORDERS
+        for header in (40, 52, 56, 108, 124)
+        if order != "RGBA" or header >= 56  # Pillow needs the mask of alpha
+    ],
+)
 @pytest.mark.parametrize("top_down", [False, True])
 @pytest.mark.parametrize("alpha", [0, 1])
 def test_bmp_with_an_alpha_that_is_0_or_full_everywhere(order, header, top_down, alpha):
     data = bmp(RGB, ORDERS[order], alpha, header, top_down)
-    near(open_image(io.BytesIO(data)), RGB, most=9 if "4444" in order else 5)
-    with warnings.catch_warnings(action="ignore"):
-        try:
-            image = Image.open(io.BytesIO(data))
-        except OSError:  # of an order that Pillow does not know
-            return
-    near(open_image(image), RGB, most=9)
+    near(open_image(io.BytesIO(data)), RGB, most=5)
+    with Image.open(io.BytesIO(data)) as image:
+        near(open_image(image), RGB, most=5)
 
 
-@pytest.mark.parametrize("order", ["BGRA", "RGBA", "10 bits", "ARGB4444"])
+@pytest.mark.parametrize("masks", [(0x3FF00000, 0xFFC00, 0x3FF, 0), (0xF00, 0xF0, 0xF, 0xF000)])
+def test_bmp_of_masks_that_pillow_does_not_know_is_refused(masks):
+    with pytest.raises(ImageError, match=r"not read \(Unsupported BMP.*save it as JPEG or PNG"):
+        open_image(io.BytesIO(bmp(RGB, masks, 1)))
+
+
+@pytest.mark.parametrize("order", ["BGRA", "RGBA"])
 def test_bmp_with_real_alpha(order):
     alpha = np.ones(GREY.shape)
     alpha[:, :20] = 0
