@@ -3,7 +3,7 @@
 #     docker build -t captioner .
 #     docker run --rm --read-only --tmpfs /tmp --memory 1g -p 127.0.0.1:8000:8000 captioner
 #
-# See docs/serving.md for what it does not protect from.
+# See docs/how-to/serve.md for what it does not protect from.
 FROM python:3.12-slim
 
 WORKDIR /opt/captioner

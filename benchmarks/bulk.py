@@ -1,4 +1,4 @@
-"""What `captioner bulk` loses, and how fast it is; see docs/scale.md."""
+"""What `captioner bulk` loses, and how fast it is; see README.md beside it."""
 
 import argparse
 import contextlib
@@ -23,7 +23,7 @@ from captioner.bulk.output import Output
 from captioner.bulk.sources import parts_of
 from captioner.bulk.worker import Job, Worker
 from captioner.data.images import load_image
-from captioner.generation.batching import BATCH, batched, generate
+from captioner.generation.batching import BATCH, stream
 from captioner.generation.samplers import Beam
 from captioner.runtime.captioner import OnnxCaptioner
 
@@ -111,11 +111,11 @@ def costs(folder: Path, repeats: int) -> Iterator[tuple[str, str]]:
     size, sampler = model.config.image_size, Beam(3)
     images = [load_image(path, size) for path in paths]
     parts = list(parts_of(paths, 50))
-    worker = Worker(Job(Output(str(folder), "parquet", "caption"), None, 1, 3), model)
+    worker = Worker(Job(Output(str(folder), "parquet", "caption"), None, 1), model)
 
     def write() -> None:
-        for some in batched(images):
-            generate(model, {"photographs": np.stack(some)}, sampler=sampler)
+        for _ in stream(model, ((image, [None]) for image in images), sampler=sampler):
+            pass
 
     write()  # warm
     large = folder / "large.jpeg"

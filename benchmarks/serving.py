@@ -13,6 +13,7 @@ import time
 import urllib.request
 import uuid
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -21,6 +22,7 @@ from speed import photographs
 from captioner import OnnxCaptioner
 
 ROOT = Path(__file__).parents[1]
+QUESTION = "what color is it?"
 DIFFERENT = 16  # photographs, all that are turned differently
 
 
@@ -30,12 +32,37 @@ def memory(pid: int) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1000
 
 
-def body(photograph: bytes) -> tuple[bytes, dict[str, str]]:
-    """A form with a photograph, and its headers."""
+def body(photograph: bytes, question: str = "") -> tuple[bytes, dict[str, str]]:
+    """A form with a photograph and a question, and its headers."""
     boundary = uuid.uuid4().hex
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="p"\r\n\r\n'
+    field = f"--{boundary}\r\nContent-Disposition: form-data; name="
+    head = f'{field}"question"\r\n\r\n{question}\r\n{field}"photo"; filename="p"\r\n\r\n'
     content = head.encode() + photograph + f"\r\n--{boundary}--\r\n".encode()
     return content, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+
+
+def renewed(photograph: bytes) -> bytes:
+    """The same photograph as another file: nothing reads what follows the end of a JPEG."""
+    return photograph + uuid.uuid4().bytes
+
+
+def answer_seconds(url: str, photograph: bytes, repeats: int = 50) -> tuple[float, float]:
+    """The median seconds of an answer about a new photograph, and of one after the caption."""
+
+    def post(path: str, *fields: Any) -> float:
+        begun = time.monotonic()
+        request = urllib.request.Request(f"{url}v1/{path}", *body(*fields))
+        with urllib.request.urlopen(request) as reply:
+            reply.read()
+        return time.monotonic() - begun
+
+    first, after = [], []
+    for _ in range(repeats):
+        first.append(post("answer", renewed(photograph), QUESTION))
+        known = renewed(photograph)
+        post("caption", known)
+        after.append(post("answer", known, QUESTION))
+    return statistics.median(first), statistics.median(after)
 
 
 class Clients:
@@ -67,7 +94,7 @@ class Clients:
         while time.monotonic() < end:
             i = turn % len(self.sent)
             turn += 1
-            content, headers = body(self.sent[i])
+            content, headers = body(renewed(self.sent[i]))
             begun = time.monotonic()
             try:
                 request = urllib.request.Request(f"{self.url}v1/caption", content, headers)
@@ -107,6 +134,7 @@ def main() -> int:
         clients.run(args.clients, args.seconds)
         rate = len(clients.seconds) / (time.monotonic() - begun)
         after = memory(server.pid)
+        first, again = answer_seconds(url, sent[0])
         server.terminate()
     print(f"{len(set(expected))} different captions of {len(sent)} photographs")
     print(f"bulk, in one process   {bulk:8.1f} photographs/s")
@@ -114,6 +142,7 @@ def main() -> int:
     print(f"of the bulk rate       {rate / bulk:8.2f}")
     quick, slow = statistics.median(clients.seconds), max(clients.seconds)
     print(f"seconds an answer      {quick:8.2f} median, {slow:.2f} longest")
+    print(f"an answer, ms          {1000 * first:8.1f} first, {1000 * again:.1f} after the caption")
     print(f"memory                 {before:8.0f} MB before, {after:.0f} MB after")
     print(f"errors, mixed up       {len(clients.errors):8} , {clients.mixed}")
     return int(bool(clients.errors or clients.mixed))

@@ -23,6 +23,7 @@ WARM = """
 import sys, time
 {model}
 model = Model.from_preset("everyday")
+look = model.look(sys.argv[1])
 for _ in range(3):
     {call}
 start = time.perf_counter()
@@ -30,6 +31,8 @@ for _ in range({times}):
     {call}
 print((time.perf_counter() - start) / {times})
 """
+ANSWER = "model.answer(sys.argv[1], 'what color is it?')"
+AFTER_CAPTION = "look.answer('what color is it?')"
 DECODE = """
 import sys, time
 from captioner.data.images import load_images
@@ -98,11 +101,16 @@ def rows(paths: list[str], repeats: int) -> Iterator[tuple[str, str]]:
     yield "one answer, whole process", f"{seconds:.2f} s"
     code = f"{KERAS}; print(Model.from_preset('everyday').caption({one!r}).text)"
     yield "one caption, whole process, Keras", f"{process(python, '-c', code)[0]:.2f} s"
+    calls = {
+        "one caption, warm": "model.caption(sys.argv[1])",
+        "one answer, warm": ANSWER,
+        "one answer after a caption": AFTER_CAPTION,
+    }
     for name, model in (("", ONNX), (", Keras", KERAS)):
-        call, times = "model.caption(sys.argv[1])", 20
-        code = WARM.format(model=model, call=call, times=times)
-        seconds = median(lambda code=code: printed(code, one), repeats)
-        yield f"one caption, warm{name}", f"{1000 * seconds:.0f} ms"
+        for what, call in calls.items():
+            code = WARM.format(model=model, call=call, times=20)
+            seconds = median(lambda code=code: printed(code, one), repeats)
+            yield f"{what}{name}", f"{1000 * seconds:.1f} ms"
     count = len(paths)
     rate = count / median(lambda: printed(DECODE, *paths), repeats)
     yield "decoding alone", f"{rate:.0f} photographs/s"

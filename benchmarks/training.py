@@ -72,7 +72,7 @@ def rows(folder: Path) -> Iterator[tuple[str, float]]:
     """Names and photographs a second, as they are measured."""
     preset = find("everyday")
     shipped = Captioner.from_preset(preset)
-    vocabulary, config = shipped.vocabulary, read_config(preset, CaptionerConfig)
+    vocabulary, config = shipped.vocabulary, read_config(preset, CaptionerConfig.from_json)
     words = vocabulary.words[10:2000]
     several = records(folder, words, BATCH * (STEPS + 4))
     features = np.random.default_rng(0).normal(

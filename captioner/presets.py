@@ -19,7 +19,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,9 +31,7 @@ from captioner.data.vocabulary import Vocabulary
 from captioner.generation.confidence import Calibration
 
 if TYPE_CHECKING:
-    from captioner.generation.batching import CaptionModel
-    from captioner.models.base import ConditionalLanguageModel
-    from captioner.models.config import Config
+    from captioner.generation.model import CaptionModel
 
 DEFAULT_PRESET = "everyday"
 CONFIG, VOCABULARY, WEIGHTS, METADATA = (
@@ -47,9 +45,7 @@ FILES = (CONFIG, VOCABULARY, WEIGHTS)
 CALIBRATION = "calibration.json"  # of the confidence, where it was measured
 ENCODER_GRAPH, SEARCH_GRAPH, GRAPHS = GRAPH_FILES = ("encoder.onnx", "search.onnx", "graphs.json")
 
-
-Model = TypeVar("Model", bound="ConditionalLanguageModel")
-AnyConfig = TypeVar("AnyConfig", bound="Config")
+Settings = TypeVar("Settings")
 
 
 class PresetError(ValueError):
@@ -71,8 +67,8 @@ def find(preset: str | PathLike[str]) -> Path:
         if (folder / METADATA).is_file():
             return folder
     raise PresetError(
-        f"{preset}: no preset of that name, nor a folder with a {METADATA}; "
-        f"the preset that ships is {DEFAULT_PRESET}"
+        f"{preset}: neither the name of a preset nor a folder with a {METADATA}; "
+        f"the shipped preset is {DEFAULT_PRESET}"
     )
 
 
@@ -140,9 +136,11 @@ def check_weights(path: Path) -> None:
             if isinstance(item, h5py.Group):
                 check(item)
             elif item.external or item.is_virtual:
-                raise PresetError(f"{path}: {name} lies in another file; do not use it")
+                raise PresetError(f"{path}: {name} is stored in another file; do not use it")
             elif item.nbytes > size:
-                raise PresetError(f"{path}: {name} announces more than there is; do not use it")
+                raise PresetError(
+                    f"{path}: {name} claims to be larger than the file; do not use it"
+                )
 
     try:
         with h5py.File(path) as file:
@@ -153,37 +151,21 @@ def check_weights(path: Path) -> None:
         raise PresetError(f"{path}: no weights file, or damaged; fetch it again") from error
 
 
-def read_config(folder: Path, config_class: type[AnyConfig]) -> AnyConfig:
+def read_config(folder: Path, parse: Callable[[Any], Settings]) -> Settings:
     """The settings of the model in the folder of a preset.
+
+    Args:
+        folder: of the preset.
+        parse: the `from_json` of a `captioner.models.config.Config`.
 
     Raises:
         PresetError: they are those of another model or release.
     """
     try:
         content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        return config_class.from_json(content)
+        return parse(content)
     except (RecursionError, TypeError, ValueError) as error:
         raise PresetError(f"{folder / CONFIG}: {error}") from error
-
-
-def load(cls: type[Model], preset: str | PathLike[str]) -> Model:
-    """Rebuild the model of class `cls` that `save` wrote.
-
-    Raises:
-        PresetError: the preset is missing, its files are not those it lists, or it holds another
-            model.
-    """
-    folder = verified(preset)
-    config = read_config(folder, cls.config_class)
-    vocabulary = read_vocabulary(folder)
-    try:
-        model = cls(vocabulary, config)
-        model.load_weights(folder / WEIGHTS)
-    except Exception as error:  # whatever Keras trips over
-        line = " ".join(str(error).split())[:200]
-        raise PresetError(f"{folder}: cannot be loaded ({line})") from error
-    model.calibration = read_calibration(preset)
-    return model
 
 
 def read_vocabulary(folder: Path) -> Vocabulary:
@@ -236,31 +218,9 @@ def check_answers(model: "CaptionModel", preset: str | PathLike[str]) -> None:
     """
     if not model.answers:
         raise PresetError(
-            f"{preset}: only captions, for it was trained without questions; "
-            "name a preset that answers them"
+            f"{preset}: cannot answer questions, because it was trained without them; "
+            "choose a preset that answers them"
         )
-
-
-def save(
-    model: "ConditionalLanguageModel", path: str | PathLike[str], metadata: dict[str, Any]
-) -> None:
-    """Write a preset; it takes the place of an older one as a whole.
-
-    Raises:
-        OSError: it cannot be written, as where there is no space; an older one is as it was.
-    """
-    folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacement(folder) as new:
-        write_json(new / CONFIG, model.config.to_json())
-        model.vocabulary.save(new / VOCABULARY)
-        full = new / "full.weights.h5"
-        require_space(folder, 6 * model.count_params())  # as float32, then as float16
-        model.save_weights(full)
-        write_half(full, new / WEIGHTS)
-        full.unlink()
-        hashes = {name: sha256(new / name) for name in FILES}
-        write_json(new / METADATA, {"sha256": hashes, **metadata})
 
 
 @contextlib.contextmanager

@@ -1,11 +1,11 @@
 """Puts the photographs of many sources into the form that `everyday.toml` reads.
 
-    python recipes/everyday_data.py DATA
+    python -m recipes.everyday_data DATA
 
 reads `DATA/world/captions.jsonl`, `qa.jsonl`, and `text/`, and writes beside them `coco.jsonl`,
 `things.jsonl` and `text/texts.jsonl.gz`, and for the scores of the model card `coco_dev.jsonl` and
 `vqa_dev.jsonl`. From the captions of `DATA/flickr8k` it makes questions,
-`flickr8k/questions/train.jsonl`, as `captioner questions` does and with the same requirements.
+`flickr8k/questions/train.jsonl`, as `python -m recipes.questions` does (extra `questions`).
 
 A line of `captions.jsonl` has `image`, `captions`, `kind`, `objects`, `coco_id` (null where there
 is none), `split`, and of rooms also `descriptions` and `scene`. Photographs with captions go into
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.data.readers import load_dataset
-from captioner.questions.generate import write_questions
+from recipes.questions.generate import write_questions
 
 TEMPLATE, DIALOG, DEV = "ade_objects_template", "visdial_human", "vqa2_human"
 # Questions of a photograph from a template, whose "no" means that nobody annotated the object.
@@ -99,16 +99,17 @@ def main() -> None:
         )
         write(output / f"{name}.jsonl", rows)
     # For the scores: photographs with five captions, and the questions about the others.
-    captioned, others = [], []
+    described: list[Any] = []
+    asked_about: list[Any] = []
     for entry in entries:
         if entry["split"] == "dev":
             photograph, *questions = rows_of(entry, asked[entry["image"]])
             if len(entry["captions"]) >= CAPTIONS:
-                captioned.append(photograph)
+                described.append(photograph)
             else:
-                others += questions
-    write(output / "coco_dev.jsonl", captioned)
-    write(output / "vqa_dev.jsonl", others)
+                asked_about += questions
+    write(output / "coco_dev.jsonl", described)
+    write(output / "vqa_dev.jsonl", asked_about)
     write(output / "text" / "texts.jsonl.gz", texts(world / "text", entries))
     captions = load_dataset("flickr8k", args.data / "flickr8k", "train", verify=False)
     write_questions(captions, output.parent / "flickr8k" / "questions" / "train.jsonl")

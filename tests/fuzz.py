@@ -115,6 +115,7 @@ class Answers:
     vocabulary = Vocabulary([*SPECIAL, "what", "is", "it"])
     config = CaptionerConfig(question_units=8)
     answers = True
+    grid = (2, 2)
 
 
 def read_requests(name: str, content: bytes) -> None:
@@ -183,7 +184,7 @@ def read_preset(name: str, content: bytes) -> None:
             presets.write_json(folder / presets.METADATA, {"sha256": hashes})
         try:
             presets.verified(folder)
-            presets.read_config(folder, CaptionerConfig)
+            presets.read_config(folder, CaptionerConfig.from_json)
             presets.read_vocabulary(folder)
             presets.read_calibration(folder)
         except PresetError:

@@ -1,14 +1,18 @@
-"""A static page, its host, and how tests use it in the browser."""
+"""The static page, its host, the server of the other page, and how tests use both in a browser."""
 
+import contextlib
 import functools
 import http.server
 import os
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 from selenium.webdriver.support.wait import WebDriverWait
 
+ROOT = Path(__file__).parents[1]
 PATH = "below/a/path"  # of the page on its host
 QUESTION = "what color is the hat?"
 # Drops a photograph on the page, and waits until its caption is there.
@@ -33,14 +37,15 @@ class Host:
 
     Attributes:
         folder: whose files it serves.
-        address: of the page, which lies below it.
+        address: of the page, which lies at a path below it.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, path=f"{PATH}/"):
         self.folder = folder
         handler = functools.partial(Quiet, directory=folder)
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.address = f"http://127.0.0.1:{self._server.server_port}/{PATH}/"
+        self.port = self._server.server_port
+        self.address = f"http://127.0.0.1:{self.port}/{path}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self):
@@ -48,11 +53,22 @@ class Host:
         self._server.server_close()
 
 
+@contextlib.contextmanager
+def serve(port=0):
+    """The address of `captioner serve`, which must stop cleanly when it is told to."""
+    command = [sys.executable, "-m", "captioner", "serve", "--port", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
+        yield re.search(r"http://127\.0\.0\.1:\d+/", server.stderr.readline())[0]
+        server.terminate()
+        assert server.wait(20) in (0, -15) and server.stderr.read() == ""
+
+
 class Page:
     """The page in the browser."""
 
     def __init__(self, driver, address):
         self.driver, self.address = driver, address
+        self.origin = re.match(r"http://[^/]*/", address)[0]
         driver.get(address)
 
     def find(self, selector):

@@ -80,7 +80,7 @@ def test_a_missing_file_is_named(saved, name):
 
 
 def test_a_missing_preset_is_named(tmp_path):
-    with pytest.raises(PresetError, match="no-such-preset: no preset of that name"):
+    with pytest.raises(PresetError, match="no-such-preset: neither the name of a preset"):
         Captioner.from_preset("no-such-preset")
 
 
@@ -120,7 +120,7 @@ def test_an_interrupted_save_leaves_the_preset_whole(saved, monkeypatch):
 
 def test_a_model_without_questions_is_not_to_be_asked(toy):
     presets.check_answers(toy(question_units=4), "mine")
-    with pytest.raises(PresetError, match="mine: only captions"):
+    with pytest.raises(PresetError, match="mine: cannot answer questions"):
         presets.check_answers(toy(), "mine")
 
 

@@ -18,7 +18,7 @@ from captioner.bulk.worker import Job, Worker
 if TYPE_CHECKING:
     import numpy as np
 
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
 
 LOCAL = "local"  # what Ray calls a new cluster on this machine
 PATIENCE = 10.0  # seconds that a cluster may take to answer

@@ -57,7 +57,7 @@ class Output:
         if MANIFEST in names:
             self._compare(manifest)
         elif any(not name.startswith(".") for name in names):
-            raise DatasetError(f"{self.folder}: holds other files; give a new folder")
+            raise DatasetError(f"{self.folder}: contains other files; choose a new folder")
         else:
             text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
             self._put(MANIFEST, text.encode("utf-8", "backslashreplace"))
@@ -88,12 +88,12 @@ class Output:
             begun = json.loads(self._system.cat_file(f"{self._root}/{MANIFEST}"))
             changed = [name for name, value in manifest.items() if begun.get(name) != value]
         except (ValueError, AttributeError) as error:
-            raise DatasetError(f"{path}: not a manifest; give a new folder") from error
+            raise DatasetError(f"{path}: not a manifest; choose a new folder") from error
         if changed:
             name = changed[0]
             raise DatasetError(
-                f"{self.folder}: was begun with {name} {begun.get(name)!r}, not "
-                f"{manifest[name]!r}; give the same to go on, or a new folder"
+                f"{self.folder}: was started with {name} {begun.get(name)!r}, not "
+                f"{manifest[name]!r}; repeat the same arguments, or choose a new folder"
             )
 
     def _tally(self, number: int) -> Tally | None:

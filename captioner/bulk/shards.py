@@ -19,6 +19,8 @@ COLUMN = "column://"
 FIELDS = ("bytes", "path")  # of a value of such a column; either may be missing
 GZIP = b"\x1f\x8b"
 ROWS = 32  # of a table, in memory at once
+# Bytes of a member, which is read as a whole: a few kilobytes of gzip can announce any number.
+LARGEST = 2**30
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def _members(shard: str) -> Iterator[tuple[str, bytes | None, str | None]]:
                 path = f"tar://{member.name}::{shard}"
                 if not is_photograph(member.name) or member.isdir():
                     continue
-                if member.isfile():
+                if member.size > LARGEST:
+                    yield path, None, f"larger than {LARGEST // 2**20:,} MiB"
+                elif member.isfile():
                     content = tar.extractfile(member)
                     assert content is not None  # for it is a file
                     yield path, content.read(), None

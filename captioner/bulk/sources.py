@@ -111,7 +111,7 @@ def _list_folder(source: str) -> tuple[list[str], dict[str, int]]:
         others = len(files) - len(names)
         passed_over = {"of any suffix": others} if others else {}
     if not names:
-        raise DatasetError(f"{source}: no photographs there; of shards, give {source}/*.tar")
+        raise DatasetError(f"{source}: has no photographs; for shards, give {source}/*.tar")
     return names, passed_over
 
 

@@ -12,19 +12,19 @@ from captioner.cli import (
     bulk,
     calibrate,
     caption,
-    compare,
     completion,
     describe,
     evaluate,
     export,
-    questions,
     serve,
     train,
+    watch,
 )
 from captioner.cli.console import report
 
 # The extra of this package that brings a module.
 EXTRAS = {
+    "cachetools": "web",
     "fsspec": "bulk",
     "keras": "train",
     "keras_hub": "hub",
@@ -33,13 +33,13 @@ EXTRAS = {
     "multipart": "web",
     "onnx": "export",
     "openvino": "export",
+    "paho": "watch",
     "pyarrow": "bulk",
     "python_multipart": "web",
     "ray": "ray",
     "selectolax": "describe",
     "starlette": "web",
     "tensorflow": "train",
-    "textblob": "questions",
     "tf2onnx": "export",
     "tree_sitter": "describe",
     "tree_sitter_html": "describe",
@@ -105,17 +105,16 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
         describe,
         alt,
         serve,
+        watch,
         bulk,
         train,
         evaluate,
         calibrate,
-        compare,
-        questions,
         export,
-        completion,
     )
     for subcommand in every:
         subcommand.add(subcommands)
+    completion.add(subcommands, parser)
     return parser, subcommands.choices
 
 
@@ -141,6 +140,7 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         "evaluate": evaluate,
         "export": export,
         "train": train,
+        "watch": watch,
     }
     if args.command in modules:
         modules[args.command].check(parsers[args.command], args)

@@ -15,7 +15,7 @@ from captioner.cli.output import is_unsure
 
 if TYPE_CHECKING:
     from captioner.describe.alt import PageImage
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
 
 
 def add(subcommands: Subcommands) -> None:
@@ -23,9 +23,9 @@ def add(subcommands: Subcommands) -> None:
     parser = subcommands.add_parser(
         "alt",
         help="fill in the alternative text of images in HTML and Markdown",
-        description="Give the images of pages that have no alternative text a caption, and mark it "
-        "for review. Nothing else in a page is changed. Images that are decoration "
-        '(alt="") are left alone, and those of other sites are not fetched.',
+        description="Give images without alternative text a caption, and mark it for review. "
+        'Nothing else in a page changes. Decoration (alt="") is skipped, and images '
+        "of other sites are not downloaded.",
     )
     parser.add_argument("pages", nargs="+", type=Path, metavar="PAGE", help=".html or .md")
     add_weights(parser)
@@ -40,15 +40,15 @@ def add(subcommands: Subcommands) -> None:
         "--no-mark",
         dest="mark",
         action="store_false",
-        help="do not mark the texts; for MDX and figures of pandoc, which comments break",
+        help="do not mark the texts, because comments break MDX and figures of pandoc",
     )
     only = parser.add_mutually_exclusive_group()
-    only.add_argument("--dry-run", action="store_true", help="only show the difference")
+    only.add_argument("--dry-run", action="store_true", help="only print the difference")
     only.add_argument(
         "--check",
         action="store_true",
-        help="change nothing; name texts that are missing, that say nothing, or that have nothing "
-        "in common with their photograph",
+        help="change nothing; report texts that are missing, uninformative or unrelated to "
+        "their photograph",
     )
     parser.set_defaults(run=run)
 
@@ -78,7 +78,8 @@ def _fill(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[st
     """Fill a page; whether all its images could be read."""
     from captioner.cli.models import captions
     from captioner.describe.alt import filled, gaps_of
-    from captioner.describe.pages import read_page, replace_page
+    from captioner.describe.files import replace_file
+    from captioner.describe.pages import read_page
 
     page = read_page(path)
     here = list(_photographs(gaps_of(page), path, args.root, counts))
@@ -88,7 +89,7 @@ def _fill(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[st
             report(f"{path}:{image.line}: {caption}")
             sound = False
         elif is_unsure(caption, args.min_confidence):
-            counts["left out, for their confidence is less"] += 1
+            counts["skipped: confidence below --min-confidence"] += 1
         else:
             written.append((image, caption.text))
     if not written:
@@ -99,7 +100,7 @@ def _fill(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[st
         lines = page.text.splitlines(), changed.text.splitlines()
         print(*difflib.unified_diff(*lines, name, name, lineterm=""), sep="\n")
         return sound
-    replace_page(page, changed)
+    replace_file(path, changed.content, page.content)
     counts["filled in"] += len(written)
     for image, text in written:
         print(f"{printable(os.fspath(path))}:{image.line}\t{text}")

@@ -14,10 +14,19 @@ Subcommands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 def add_dataset(parser: ArgumentParser, action: str = "store", required: bool = True) -> None:
     """Add --dataset and --root; with the action "append" each may be given several times."""
     parser.add_argument(
-        "--dataset", action=action, required=required, metavar="NAME", help="for example flickr8k"
+        "--dataset",
+        action=action,
+        required=required,
+        metavar="NAME",
+        help="format of the data set, for example flickr8k",
     )
     parser.add_argument(
-        "--root", action=action, type=Path, required=required, metavar="DIR", help="where it lies"
+        "--root",
+        action=action,
+        type=Path,
+        required=required,
+        metavar="DIR",
+        help="folder or file of the data set",
     )
 
 
@@ -28,8 +37,7 @@ def add_weights(parser: ArgumentParser, required: bool = False) -> None:
         type=named,
         required=required,
         metavar="NAME_OR_DIR",
-        help="a preset by its name or its folder"
-        + ("" if required else " (default: the one that ships)"),
+        help="name or folder of a preset" + ("" if required else " (default: the shipped one)"),
     )
 
 
@@ -46,8 +54,16 @@ def add_least(parser: ArgumentParser) -> None:
         "--min-confidence",
         type=share,
         metavar="P",
-        help="leave out what is less likely to be right than P, from 0 to 1",
+        help="skip captions with a lower confidence (0 to 1)",
     )
+
+
+def check_question(parser: ArgumentParser, question: str) -> None:
+    """Refuse a --question without words."""
+    from captioner.data.tokenizer import has_words
+
+    if not has_words(question):
+        parser.error(f"--question {question[:60]!r}: has no words; ask something")
 
 
 def share(text: str) -> float:

@@ -5,52 +5,55 @@ import hashlib
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
-from captioner.cli.arguments import Subcommands, add_weights, positive
+from captioner.cli.arguments import Subcommands, add_weights, check_question, positive
 from captioner.cli.console import report
 from captioner.cli.progress import progress
-from captioner.generation import BEAM_WIDTH
 
 if TYPE_CHECKING:
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
 
 
 def add(subcommands: Subcommands) -> None:
     """Add the subcommand to the command line."""
     parser = subcommands.add_parser(
         "bulk",
-        help="write captions or answers of very many photographs into a folder of tables",
-        description="Write captions, or with --question answers, of very many photographs into a "
-        "folder of tables, part by part. Started again after whatever end it goes on where it "
-        "stopped. A photograph that cannot be read is a row with an error.",
-        epilog="Exit status: 0 all well, 1 some photographs failed, 2 a wrong call.",
+        help="write captions or answers of very many photographs as tables",
+        description="Write captions, or answers to --question, of very many photographs into a "
+        "folder of tables. To resume after an interruption, repeat the command. A "
+        "photograph that cannot be read becomes a row with an error.",
+        epilog="Exit status: 0 success, 1 some photographs failed, 2 wrong arguments.",
     )
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="a folder (with all folders in it), a list with a path or URL a line, a table .csv or "
-        ".parquet with a column of them, or shards .tar of WebDataset; local or on any file system "
-        "of fsspec; or a pattern such as 's3://bucket/*.tar' of any but a folder",
+        help="a folder with its subfolders, a list with a path or URL on each line, a "
+        "table .csv or .parquet with a column of them, or WebDataset shards .tar; or "
+        "a pattern such as 's3://bucket/*.tar' of any but a folder. All may be on any "
+        "file system of fsspec",
     )
     parser.add_argument(
         "--output",
         required=True,
         metavar="DEST",
-        help="the folder to write, local or on any file system of fsspec",
+        help="output folder, on any file system of fsspec",
     )
     parser.add_argument(
         "--engine",
         choices=("embedded", "ray"),
         default="embedded",
-        help="this process (default), or Ray, on this machine or on the cluster of RAY_ADDRESS",
+        help="this process (default), or Ray on this machine or on the cluster at RAY_ADDRESS",
     )
     parser.add_argument(
         "--format", choices=("parquet", "jsonl"), default="parquet", help="default: parquet"
     )
     parser.add_argument(
-        "--column", default="path", metavar="NAME", help="of paths in a table (default: path)"
+        "--column",
+        default="path",
+        metavar="NAME",
+        help="column of the paths in a table (default: path)",
     )
     parser.add_argument(
-        "--question", metavar="TEXT", help="answer it about each photograph instead of captioning"
+        "--question", metavar="TEXT", help="answer this question about each photograph"
     )
     parser.add_argument(
         "--top", type=positive, default=1, metavar="N", help="write the N best candidates"
@@ -68,10 +71,8 @@ def add(subcommands: Subcommands) -> None:
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
     """Refuse what the parser let pass."""
-    from captioner.data.tokenizer import has_words
-
-    if args.question is not None and not has_words(args.question):
-        parser.error(f"--question {args.question[:60]!r}: has no words; ask something")
+    if args.question is not None:
+        check_question(parser, args.question)
 
 
 def run(args: Namespace) -> int:
@@ -81,21 +82,17 @@ def run(args: Namespace) -> int:
     from captioner.bulk.sources import list_source, parts_of
     from captioner.bulk.worker import Job
     from captioner.cli.models import load_captioner
-    from captioner.cli.requests import note_about
-    from captioner.presets import check_answers
+    from captioner.cli.requests import check_questions
 
     preset, model = load_captioner(args.weights)
-    if args.question is not None:
-        check_answers(model, preset)
-        if note := note_about(model, args.question):
-            report(note)
+    check_questions(model, preset, [args.question] if args.question else [])
     names, passed_over = list_source(args.source, args.column)
     if passed_over:
         kinds = ", ".join(f"{kind} {count}" for kind, count in passed_over.items())
-        report(f"{args.source}: files passed over: {sum(passed_over.values())} ({kinds})")
+        report(f"{args.source}: files skipped: {sum(passed_over.values())} ({kinds})")
     output = Output(args.output, args.format, "caption" if args.question is None else "answer")
     found = output.begin(_manifest(args, preset, names))
-    job = Job(output, args.question, args.top, max(BEAM_WIDTH, args.top))
+    job = Job(output, args.question, args.top)
     tallies = list(found.values())
     parts = [p for p in parts_of(names, args.part_size) if p.number not in found]
     if args.engine == "ray":

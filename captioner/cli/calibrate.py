@@ -10,11 +10,11 @@ def add(subcommands: Subcommands) -> None:
     """Add the subcommand to the command line."""
     parser = subcommands.add_parser(
         "calibrate",
-        help="measure how sure a model may be",
-        description="Fit the confidence of a preset to what is right on splits of data sets: a "
-        "caption half of which people say as well, an answer that is one of the references. The "
-        "confidence is low for pictures that are no photographs. Write it into the preset. Several "
-        "data sets go together: give --dataset and --root of each.",
+        help="fit the confidence of a model",
+        description="Fit the confidence of a preset to splits of data sets, and write it into the "
+        "preset. A caption is right if people mention half of its words, an answer "
+        "if it is one of the references. For several data sets, repeat --dataset and "
+        "--root.",
     )
     add_dataset(parser, action="append")
     parser.add_argument("--split", default="dev", help="default: dev")

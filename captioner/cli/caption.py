@@ -5,20 +5,20 @@ import itertools
 import os
 import warnings
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.cli.arguments import Subcommands, add_weights, positive, share
+from captioner.cli.arguments import Subcommands, add_weights, check_question, positive, share
 from captioner.cli.console import prepare_stdout, report
 from captioner.cli.output import draw, draws_several, is_several, lines, withheld
 from captioner.cli.progress import apart_from_the_bar, progress
 from captioner.cli.requests import (
     Item,
     as_they_come,
+    check_questions,
     example,
-    note_about,
     photographs_of,
     requests_of,
     stdin,
@@ -28,13 +28,8 @@ from captioner.generation import BEAM_WIDTH
 if TYPE_CHECKING:
     import numpy as np
 
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
     from captioner.generation.results import Caption
-
-BATCH = 32  # photographs written about before the next ones
-MOST_ASKED = 10 * BATCH  # or questions answered
-
-Group = tuple[list[Item], "np.ndarray | Exception"]  # items of one photograph, uint8[S, S, 3]
 
 
 def add(subcommands: Subcommands) -> None:
@@ -42,17 +37,18 @@ def add(subcommands: Subcommands) -> None:
     parser = subcommands.add_parser(
         "caption",
         help="write captions of photographs, or answers to questions about them",
-        description="Write captions of photographs, or with --question answers: a line for each, "
-        "with a candidate of --top a line. Before it stands, with a tab behind, the path if there "
-        "are several photographs, and the question if there are several. Lines of --requests "
-        "begin with the path, and with the question if they answer one.",
-        epilog="Exit status: 0 all well, 1 some photographs failed, 2 a wrong call.",
+        description="Write a caption of each photograph, or an answer to each --question, on a "
+        "line of stdout. With --top N, write N lines. With several photographs, a "
+        "line begins with the path and a tab; with several questions, the question "
+        "and a tab follow. Lines of --requests begin with the path, and with the "
+        "question if there is one.",
+        epilog="Exit status: 0 success, 1 some photographs failed, 2 wrong arguments.",
     )
     parser.add_argument(
         "photos",
         nargs="*",
         metavar="PHOTO",
-        help="a file, a folder (with all folders in it), or - for one image on stdin",
+        help="a file, a folder with its subfolders, or - for one image on stdin",
     )
     parser.add_argument(
         "--question",
@@ -60,13 +56,13 @@ def add(subcommands: Subcommands) -> None:
         action="append",
         default=[],
         metavar="TEXT",
-        help="answer it about each PHOTO instead of captioning; may be given several times",
+        help="answer this question about each PHOTO; may be repeated",
     )
     parser.add_argument(
         "--beam",
         type=positive,
         metavar="K",
-        help=f"beam width (default: {BEAM_WIDTH}, or N of --top where that is more)",
+        help=f"beam width (default: {BEAM_WIDTH}, or N of --top if it is greater)",
     )
     parser.add_argument(
         "--top", type=positive, default=1, metavar="N", help="write the N best candidates"
@@ -75,33 +71,33 @@ def add(subcommands: Subcommands) -> None:
         "--min-confidence",
         type=share,
         metavar="P",
-        help="leave out a caption or an answer that is less likely to be right than P, and say in "
-        "the place of a caption what is probably there (0 to 1)",
+        help="skip captions and answers with a lower confidence (0 to 1); print the "
+        "probable concepts instead of a caption",
     )
     parser.add_argument(
         "--json",
         action="store_true",
-        help="one JSON object a line: image, caption, score, words, candidates, confidence, "
-        "concepts; or the same with question and answer; or image, question if there is one, error",
+        help="print a JSON object on each line: image, question, caption or answer, score, "
+        "words, candidates, confidence, concepts; or image, question, error",
     )
     add_weights(parser)
     parser.add_argument(
         "--requests",
         metavar="FILE.jsonl",
-        help='caption the images of lines {"image": path}, and answer those of lines '
-        '{"image": path, "question": text}, in their order; - for stdin',
+        help='read a JSON object from each line: {"image": path} for a caption, {"image": '
+        'path, "question": text} for an answer; - for stdin',
     )
     parser.add_argument(
-        "--example", action="store_true", help="caption the portrait that Matplotlib ships"
+        "--example", action="store_true", help="caption the sample portrait of Matplotlib"
     )
     parser.add_argument(
         "--overlay",
         type=Path,
         metavar="FILE_OR_DIR",
-        help="draw where each word looked: a figure (.png, .jpg, .jpeg, .pdf, .svg), an animation "
-        "(.gif) or a page (.html); of an answer, in one picture for all its words instead of the "
-        "figure; of several photographs or questions one each, as STEM.png in a folder, or "
-        "STEM-2.png, STEM-3.png, ... where that is taken",
+        help="draw the attention of each word: a figure (.png, .jpg, .jpeg, .pdf, .svg), "
+        "an animation (.gif) or a page (.html). An answer gets one picture. For "
+        "several photographs or questions, give a folder; existing files in it are "
+        "kept",
     )
     parser.set_defaults(run=run)
 
@@ -117,19 +113,18 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
     if args.beam is None:
         args.beam = max(BEAM_WIDTH, args.top)
     if args.top > args.beam:
-        parser.error(f"--top {args.top} needs a beam at least as wide, not --beam {args.beam}")
+        parser.error(f"--top {args.top} needs an equal or wider beam, not --beam {args.beam}")
     if args.overlay is not None:
         _check_overlay(parser, args)
 
 
 def _check_questions(parser: ArgumentParser, args: Namespace) -> None:
-    from captioner.data.tokenizer import has_words
-
     if args.requests:
-        parser.error("--question is about each PHOTO; a request has a question of its own")
+        parser.error(
+            "--question applies to each PHOTO; put the question of a request into its line"
+        )
     for question in args.questions:
-        if not has_words(question):
-            parser.error(f"--question {question[:60]!r}: has no words; ask something")
+        check_question(parser, question)
 
 
 def _check_overlay(parser: ArgumentParser, args: Namespace) -> None:
@@ -153,7 +148,7 @@ def _check_overlay(parser: ArgumentParser, args: Namespace) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Write captions or answers batch by batch; 1 if some photographs or requests failed."""
+    """Write captions or answers; 1 if some photographs or requests failed."""
     prepare_stdout(args.json)
     failed = False
     with contextlib.ExitStack() as stack:
@@ -180,99 +175,68 @@ def run(args: Namespace) -> int:
         unit = "question" if args.questions else "photo"
         bar = stack.enter_context(progress(total, unit, several=is_several(args)))
         # Whoever waits for an answer before the next line must get it without that line.
-        for chunk in as_they_come(items, MOST_ASKED) if args.requests == "-" else [items]:
-            for batch in _batches(_load(_groups(chunk), model.config.image_size)):
-                failed |= not _answer(model, batch, args)
-                bar.update(sum(len(group) for group, _ in batch))
+        for chunk in as_they_come(items) if args.requests == "-" else [items]:
+            for group, results in _write(model, chunk, args.beam):
+                failed |= not _show(group, results, args)
+                bar.update(len(group))
     return int(failed)
 
 
 def _load_model(args: Namespace) -> "tuple[str, CaptionModel]":
     """The name of the preset and its model, which can answer the questions, if there are any."""
     from captioner.cli.models import load_calibrated
-    from captioner.presets import check_answers
 
     preset, model = load_calibrated(args.weights, args.min_confidence)
-    if args.questions:
-        check_answers(model, preset)
-    for note in filter(None, (note_about(model, question) for question in args.questions)):
-        report(note)
+    check_questions(model, preset, args.questions)
     return preset, model
 
 
-def _answer(model: "CaptionModel", batch: list[Group], args: Namespace) -> bool:
-    """Write about a batch: what stdout, stderr and the overlays show of it; whether all went well.
+def _write(
+    model: "CaptionModel", items: Iterable[Item], beam_width: int
+) -> "Iterator[tuple[list[Item], list[Caption] | Exception]]":
+    """Neighbours about the same photograph together, with what is written for each of them, or the
+    error of all of them."""
+    from captioner.data.images import load_or_error, map_ahead
+    from captioner.generation.batching import stream
+    from captioner.generation.samplers import Beam
 
-    Its errors and its lines come in the order in which they were asked for.
-    """
-    sound = [group for group in batch if not isinstance(group[1], Exception)]
-    found = _write(model, sound, args.beam)
-    shown: list[str] = []
-    written: list[tuple[Item, Caption]] = []
-    with apart_from_the_bar():
-        for group, image in batch:
-            results: Sequence[Caption | Exception]
-            if isinstance(image, Exception):
-                report(image)
-                results = [image] * len(group)
-            else:
-                results = captions = next(found)
-                written += zip(group, captions, strict=True)
-            for item, result in zip(group, results, strict=True):
-                if not isinstance(result, Exception):
-                    for note in filter(None, (item.note, withheld(item, result, args))):
-                        report(note)
-                shown += lines(item, result, args)
-        if shown:
-            print(*shown, sep="\n", flush=True)
-        drawn = True
-        if args.overlay is not None:
-            drawn = all([draw(*each, args.overlay) for each in written])
-    return drawn and len(sound) == len(batch)
+    def load(group: list[Item]) -> "np.ndarray | Exception":
+        item = group[0]
+        if item.error is not None:
+            return item.error
+        assert item.source is not None
+        return load_or_error(item.source, model.config.image_size)
+
+    groups, ahead, asked = itertools.tee(_groups(items), 3)
+    questions = ([item.question for item in group] for group in asked)
+    rows = zip(map_ahead(load, ahead), questions, strict=True)
+    return zip(groups, stream(model, rows, sampler=Beam(beam_width)), strict=True)
 
 
 def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Items in their order, neighbours about the same photograph, up to a number, together."""
+    from captioner.generation.batching import GROUPS
+
     for _, neighbours in itertools.groupby(items, key=lambda item: item.error or item.source):
-        while group := list(itertools.islice(neighbours, MOST_ASKED)):
+        while group := list(itertools.islice(neighbours, GROUPS)):
             yield group
 
 
-def _load(groups: Iterable[list[Item]], size: int) -> Iterator[Group]:
-    """Each group with its photograph or its error, in order; the next ones decode meanwhile."""
-    from captioner.data.images import load_images
-
-    groups, ahead = itertools.tee(groups)
-    sources = (group[0].source for group in ahead if group[0].source is not None)
-    images = load_images(sources, size)
-    for group in groups:
-        yield group, group[0].error or next(images)
-
-
-def _batches(groups: Iterable[Group]) -> Iterator[list[Group]]:
-    """As many groups as are written about at once."""
-    batch: list[Group] = []
-    for group in groups:
-        batch.append(group)
-        if len(batch) == BATCH or sum(len(items) for items, _ in batch) >= MOST_ASKED:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _write(
-    model: "CaptionModel", groups: list[Group], beam_width: int
-) -> "Iterator[list[Caption]]":
-    """For each group its captions and answers."""
-    if not groups:
-        return iter(())
-    import numpy as np
-
-    from captioner.generation.batching import generate
-    from captioner.generation.samplers import Beam
-
-    photographs = np.stack([image for _, image in groups if not isinstance(image, Exception)])
-    questions = [[item.question for item in group] for group, _ in groups]
-    sampler = Beam(beam_width)
-    return iter(generate(model, {"photographs": photographs}, questions, sampler=sampler))
+def _show(group: list[Item], results: "list[Caption] | Exception", args: Namespace) -> bool:
+    """Print and draw what was written about a photograph, or report its error; whether all went
+    well."""
+    written: list[tuple[Item, Caption]] = []
+    with apart_from_the_bar():
+        if isinstance(results, Exception):
+            report(results)
+            shown = [line for item in group for line in lines(item, results, args)]
+        else:
+            written = list(zip(group, results, strict=True))
+            for item, caption in written:
+                for note in filter(None, (item.note, withheld(item, caption, args))):
+                    report(note)
+            shown = [line for item, caption in written for line in lines(item, caption, args)]
+        if shown:
+            print(*shown, sep="\n", flush=True)
+        drawn = args.overlay is None or all([draw(*each, args.overlay) for each in written])
+    return drawn and not isinstance(results, Exception)

@@ -1,5 +1,6 @@
 """`captioner completion`."""
 
+import functools
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,29 +13,26 @@ SHELLS = ("bash", "zsh", "fish", "tcsh")
 FILES = ("PHOTO", "PAGE", "NAME_OR_DIR", "FILE.jsonl")
 
 
-def add(subcommands: Subcommands) -> None:
+def add(subcommands: Subcommands, command_line: ArgumentParser) -> None:
     """Add the subcommand to the command line."""
     parser = subcommands.add_parser(
         "completion",
-        help="write what completes these commands in a shell",
-        description="Write a script that completes subcommands, options and files in a shell. For "
-        'bash: eval "$(captioner completion bash)" in ~/.bashrc; for fish: captioner completion '
-        "fish > ~/.config/fish/completions/captioner.fish; for zsh: captioner completion zsh > "
-        "_captioner in a folder of $fpath.",
+        help="print a completion script for a shell",
+        description="Print a script that completes subcommands, options and files. For bash: eval "
+        '"$(captioner completion bash)" in ~/.bashrc; for fish: captioner completion '
+        "fish > ~/.config/fish/completions/captioner.fish; for zsh: captioner "
+        "completion zsh > _captioner in a folder of $fpath.",
     )
     parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=functools.partial(run, command_line))
 
 
-def run(args: Namespace) -> int:
+def run(command_line: ArgumentParser, args: Namespace) -> int:
     """Print the script."""
     import shtab
 
-    from captioner.cli import build_parser
-
-    parser, _ = build_parser()
-    _complete_files(parser, shtab.FILE)
-    print(shtab.complete(parser, args.shell), flush=True)
+    _complete_files(command_line, shtab.FILE)
+    print(shtab.complete(command_line, args.shell), flush=True)
     return 0
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from captioner.generation.results import Caption
 
 
-UNSURE = "left out, for their confidence is less"
+UNSURE = "skipped: confidence below --min-confidence"
 
 
 def add(subcommands: Subcommands) -> None:
@@ -26,25 +26,38 @@ def add(subcommands: Subcommands) -> None:
     parser = subcommands.add_parser(
         "describe",
         help="write captions into the metadata of photographs",
-        description="Write the caption of each photograph into its XMP, where photo programs show "
-        "it (dc:description) and screen readers read it (AltTextAccessibility). What a person has "
-        "written there is left alone.",
+        description="Write the caption of each photograph into its XMP: dc:description, which "
+        "photo programs show, and AltTextAccessibility, which screen readers read. "
+        "Descriptions by people are kept.",
     )
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a photograph, or a folder")
     add_weights(parser)
-    parser.add_argument("--sidecar", action="store_true", help="into photo.jpg.xmp beside it")
+    parser.add_argument(
+        "--sidecar",
+        action="store_true",
+        help="write photo.jpg.xmp and leave the photograph unchanged",
+    )
     add_least(parser)
     parser.add_argument(
-        "--overwrite", action="store_true", help="write over what a person has written, too"
+        "--overwrite", action="store_true", help="also replace descriptions by people"
     )
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be written")
-    parser.add_argument("--undo", action="store_true", help="take out what this has written")
+    parser.add_argument("--dry-run", action="store_true", help="only print the captions")
+    parser.add_argument(
+        "--undo", action="store_true", help="remove the captions that this command has written"
+    )
+    parser.add_argument(
+        "--names",
+        action="store_true",
+        help="write the names of people whose faces are marked in the XMP, as digiKam and "
+        'Lightroom do: instead of "a man" if the caption has as many people, otherwise after it',
+    )
     parser.set_defaults(run=run)
 
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
     """Refuse what the parser let pass."""
-    if args.undo and (args.overwrite or args.dry_run or args.min_confidence is not None):
+    others = (args.overwrite, args.names, args.dry_run, args.min_confidence is not None)
+    if args.undo and any(others):
         parser.error("--undo goes with --sidecar alone")
     if "-" in args.photos:
         parser.error("stdin has no file to write to")
@@ -75,13 +88,14 @@ def run(args: Namespace) -> int:
                 outcomes[UNSURE] += 1
                 return None
             else:
-                planned = plan(path, caption.text, args.sidecar, args.overwrite)
+                planned = plan(path, caption.text, args.sidecar, args.overwrite, args.names)
             if not args.dry_run:
                 planned.carry_out()
             outcomes[planned.outcome.value] += 1
             if caption is None or planned.outcome not in (Outcome.WRITTEN, Outcome.PARTLY):
                 return None
-            return f"{printable(item.label or '')}\t{caption.text}"
+            text = next(text for text in planned.texts.values() if isinstance(text, str))
+            return f"{printable(item.label or '')}\t{printable(text)}"
 
         for item, caption in _found(items, args):
             try:

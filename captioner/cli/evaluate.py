@@ -13,8 +13,9 @@ def add(subcommands: Subcommands) -> None:
     parser = subcommands.add_parser(
         "evaluate",
         help="score a model",
-        description="Score a model on a split of a dataset: its captions by beam search and "
-        "greedily, or with --task vqa its answers, and those it gives to the questions alone.",
+        description="Score the captions of a model on a split of a data set, by beam search and "
+        "greedily. With --task vqa, score its answers, with the photographs and "
+        "without them.",
     )
     parser.add_argument(
         "--task", choices=("captions", "vqa"), default="captions", help="default: captions"
@@ -23,14 +24,17 @@ def add(subcommands: Subcommands) -> None:
     parser.add_argument("--split", required=True, help="for example dev or test")
     add_weights(parser)
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="for the results files (default: this folder)"
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder for the results files (default: this folder)",
     )
     parser.add_argument("--beam", type=positive, default=BEAM_WIDTH, metavar="K", help="beam width")
     parser.add_argument(
         "--against",
         type=Path,
         metavar="FILE",
-        help="print by how much the beam search exceeds another results file",
+        help="also print the difference to another results file",
     )
     parser.add_argument(
         "--record", action="store_true", help="write the scores into the metadata of the preset"

@@ -14,15 +14,16 @@ def add(subcommands: Subcommands) -> None:
     parser = subcommands.add_parser(
         "export",
         help="write a model in a format that runs without Keras",
-        description="Write a model in a format that runs without Keras, after it has been compared "
-        "with the Keras model on captions and answers. Without --output, give the preset the ONNX "
-        "graphs that `captioner caption` runs; they share its weights. The format web is a static "
-        "page that captions in the browser, made of a preset that has graphs.",
+        description="Write a model in a format that runs without Keras, after a comparison with "
+        "the Keras model on captions and answers. Without --output, add the ONNX "
+        "graphs that `captioner caption` runs to the preset; they share its weights. "
+        "The format web is a static page that captions in the browser; its preset "
+        "needs graphs.",
     )
     add_weights(parser)
     parser.add_argument("--format", choices=FORMATS, default="onnx", help="default: onnx")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="a new folder, for files with their weights"
+        "--output", type=Path, metavar="DIR", help="a new folder for files with their own weights"
     )
     parser.set_defaults(run=run)
 

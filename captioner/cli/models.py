@@ -9,7 +9,7 @@ from captioner.presets import DEFAULT_PRESET, PresetError, has_graphs
 
 if TYPE_CHECKING:
     from captioner.data.images import Source
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
     from captioner.generation.results import Caption
     from captioner.models.captioner import Captioner
     from captioner.runtime.captioner import OnnxCaptioner
@@ -30,14 +30,14 @@ def load_captioner(
     preset = weights or DEFAULT_PRESET
     lacks = []
     if not has_graphs(preset):
-        lacks.append("it has no graphs, which `captioner export` makes")
+        lacks.append("it has no graphs (`captioner export` adds them)")
     if importlib.util.find_spec("onnxruntime") is None:
         lacks.append("onnxruntime is not installed")
     if not lacks:
         from captioner.runtime.captioner import OnnxCaptioner
 
         return preset, OnnxCaptioner.from_preset(preset, threads)
-    report(f"{preset}: runs on Keras, which takes seconds to start: {' and '.join(lacks)}")
+    report(f"{preset}: uses Keras, which starts slowly: {' and '.join(lacks)}")
     with quiet_import():
         from captioner.models.captioner import Captioner
     return preset, Captioner.from_preset(preset)
@@ -53,24 +53,16 @@ def load_calibrated(
     """
     preset, model = load_captioner(weights)
     if least is not None and model.calibration is None:
-        raise PresetError(
-            f"{preset}: its confidence was not measured; `captioner calibrate` does it"
-        )
+        raise PresetError(f"{preset}: has no calibration; run `captioner calibrate` first")
     return preset, model
 
 
 def captions(model: "CaptionModel", sources: "list[Source]") -> "Iterator[Caption | Exception]":
-    """The caption of each photograph, or why it has none, a batch at a time."""
-    import numpy as np
-
+    """The caption of each photograph, or its error."""
     from captioner.data.images import load_images
-    from captioner.generation.batching import batched, generate
+    from captioner.generation.batching import stream
     from captioner.generation.samplers import Beam
 
-    for batch in batched(load_images(sources, model.config.image_size)):
-        sound = [image for image in batch if not isinstance(image, Exception)]
-        rows = iter(
-            generate(model, {"photographs": np.stack(sound)}, sampler=Beam()) if sound else []
-        )
-        for image in batch:
-            yield image if isinstance(image, Exception) else next(rows)[0]
+    items = ((image, [None]) for image in load_images(sources, model.config.image_size))
+    for found in stream(model, items, sampler=Beam()):
+        yield found if isinstance(found, Exception) else found[0]

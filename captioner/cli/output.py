@@ -79,7 +79,7 @@ def withheld(item: Item, result: "Caption", args: Namespace) -> str | None:
     if not is_unsure(result, args.min_confidence):
         return None
     kind = "caption" if item.question is None else "answer"
-    return f"{item.label}: no {kind}, for its confidence is {result.confidence:.2f}"
+    return f"{item.label}: no {kind}: confidence {result.confidence:.2f} is below --min-confidence"
 
 
 def _probably(result: "Caption") -> list[str]:

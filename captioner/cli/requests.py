@@ -8,7 +8,7 @@ import os
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
@@ -18,7 +18,7 @@ from captioner.cli.console import report
 
 if TYPE_CHECKING:
     from captioner.data.images import Source
-    from captioner.generation.batching import CaptionModel
+    from captioner.generation.model import CaptionModel
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ def photographs_of(photo: str) -> Iterator[Item]:
         found = walk(photo)
         if found.passed_over:
             kinds = ", ".join(f"{kind} {count}" for kind, count in found.passed_over.items())
-            report(f"{photo}: files passed over: {sum(found.passed_over.values())} ({kinds})")
+            report(f"{photo}: files skipped: {sum(found.passed_over.values())} ({kinds})")
         for error in found.unreadable:
             yield Item(photo, error=error)
         if not (found.images or found.unreadable):
-            message = f"{photo}: no photographs there; looked for {', '.join(SUFFIXES)}"
+            message = f"{photo}: has no photographs; supported suffixes: {', '.join(SUFFIXES)}"
             yield Item(photo, error=ImageError(message))
         yield from (Item(str(path), path) for path in found.images)
     else:
@@ -83,8 +83,10 @@ def stdin() -> BinaryIO:
     return open(os.dup(sys.stdin.fileno()), "rb")
 
 
-def as_they_come(items: Iterator[Item], most: int) -> Iterator[list[Item]]:
-    """Items that have come while the ones before were written about, up to `most`, as lists."""
+def as_they_come(items: Iterator[Item]) -> Iterator[list[Item]]:
+    """Lists of the items that have come while the ones before were written about."""
+    from captioner.generation.batching import GROUPS as most
+
     arrived: Queue[Item | Exception | None] = Queue(most)
 
     def read() -> None:
@@ -158,6 +160,20 @@ def _check_request(fields: dict, model: "CaptionModel", preset: str) -> None:
     check_answers(model, preset)
 
 
+def check_questions(model: "CaptionModel", preset: str, questions: Sequence[str]) -> None:
+    """Refuse questions that a model cannot be asked; report what their answers will leave out.
+
+    Raises:
+        PresetError: the model of the preset was trained without questions.
+    """
+    from captioner.presets import check_answers
+
+    if questions:
+        check_answers(model, preset)
+    for note in filter(None, (note_about(model, question) for question in questions)):
+        report(note)
+
+
 def note_about(model: "CaptionModel", question: str) -> str | None:
     """What the answer to a question leaves out, if anything."""
     from captioner.data.vocabulary import UNKNOWN
@@ -165,9 +181,9 @@ def note_about(model: "CaptionModel", question: str) -> str | None:
     ids, most = model.vocabulary.ids(question), model.config.max_question_words
     notes = []
     if len(ids) > most:
-        notes.append(f"has {len(ids)} words, of which only the first {most} are read")
+        notes.append(f"has {len(ids)} words, but only the first {most} are used")
     if set(ids[:most]) == {UNKNOWN}:
-        notes.append("none of its words is known, so the answer ignores it")
+        notes.append("the model knows none of its words, so the answer ignores it")
     if not notes:
         return None
     return f"question {_quoted(question)}: {'; '.join(notes)}"

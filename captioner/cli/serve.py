@@ -17,13 +17,17 @@ def add(subcommands: Subcommands) -> None:
     """Add the subcommand to the command line."""
     parser = subcommands.add_parser(
         "serve",
-        help="a page to drop photographs on, and a JSON interface",
-        description="Serve a page that captions photographs and answers questions about them, and "
-        "the same as JSON, until it is stopped by Ctrl-C. Only this computer can reach it, unless "
-        "--host says otherwise.",
+        help="serve a page, a JSON interface, and the interfaces of Ollama and OpenAI",
+        description="Serve a page that captions photographs and answers questions, and the same "
+        "as JSON, until Ctrl-C. Only this computer can connect, unless you give "
+        "--host.",
     )
-    parser.add_argument("--host", type=host, default=HOST, help=f"to listen on (default: {HOST})")
-    parser.add_argument("--port", type=port, default=PORT, help=f"default: {PORT}; 0 for any")
+    parser.add_argument(
+        "--host", type=host, default=HOST, help=f"address to listen on (default: {HOST})"
+    )
+    parser.add_argument(
+        "--port", type=port, default=PORT, help=f"default: {PORT}; 0 for any free port"
+    )
     add_weights(parser)
     parser.set_defaults(run=run)
 
@@ -73,7 +77,7 @@ def run(args: Namespace) -> int:
     try:
         listening = socket.create_server((args.host, args.port), family=family)
     except OSError as error:
-        report(f"{args.host}, port {args.port}: cannot be listened on ({error.strerror})")
+        report(f"{args.host}, port {args.port}: cannot listen ({error.strerror})")
         return 1
     address, number = listening.getsockname()[:2]
     hosts = hosts_of(args.host, address)

@@ -5,13 +5,14 @@ in another way than those it learned from.
 """
 
 import contextlib
+import functools
 import io
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -32,6 +33,8 @@ SUFFIXES = (
 LIMITS = Limits(pixels=220_000_000, memory=2 * 10**9)
 AHEAD = 32  # photographs decoded while as many before them are written about
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Source = str | os.PathLike[str] | BinaryIO | Image.Image | np.ndarray
 
 # An image that is opened and not yet decoded must not be decoded by two threads at once.
@@ -132,13 +135,34 @@ def load_image(source: Source, size: int, limits: Limits = LIMITS) -> np.ndarray
     return squash(open_image(source, at_least=2 * size, limits=limits), size)
 
 
+def map_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
+) -> Iterator[Result]:
+    """The results of a function of many items, in order, computed in threads.
+
+    Items are drawn no more than `AHEAD` before what has been consumed, so that any number of them
+    fits in memory.
+
+    Args:
+        function: called in several threads at once.
+        items: drawn lazily if it is an iterator.
+        workers: the number of threads; by default one for each processor.
+    """
+    workers = workers or os.cpu_count() or 1
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > AHEAD:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
 def load_images(
     sources: Iterable[Source], size: int, workers: int | None = None
 ) -> Iterator[np.ndarray | ImageError]:
     """Loads many photographs in parallel and in order; a bad one does not stop the others.
-
-    Sources are drawn no more than `AHEAD` before what has been consumed, so that any number of them
-    fits in memory.
 
     Args:
         sources: what `open_image` takes, lazily if it is an iterator.
@@ -148,15 +172,7 @@ def load_images(
     Yields:
         For each source its `uint8[size, size, 3]`, or the `ImageError` that it raised.
     """
-    workers = workers or os.cpu_count() or 1
-    pending: deque[Future[np.ndarray | ImageError]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for source in sources:
-            pending.append(pool.submit(_load_or_error, source, size))
-            if len(pending) > AHEAD:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+    return map_ahead(functools.partial(load_or_error, size=size), sources, workers)
 
 
 def sound_images(sources: Iterable[Source], size: int) -> Iterator[np.ndarray]:
@@ -171,7 +187,8 @@ def sound_images(sources: Iterable[Source], size: int) -> Iterator[np.ndarray]:
         yield image
 
 
-def _load_or_error(source: Source, size: int) -> np.ndarray | ImageError:
+def load_or_error(source: Source, size: int) -> np.ndarray | ImageError:
+    """`load_image`, which returns its error."""
     try:
         return load_image(source, size)
     except ImageError as error:

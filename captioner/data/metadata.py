@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageFile, ImageSequence, IptcImagePlugin
 
-from captioner.data.images import FORMATS
+from captioner.data.decoding import FORMATS, ORIENTATION, TURNS
 
 IMAGE_DESCRIPTION, XP_COMMENT, EXIF_IFD, USER_COMMENT = 0x010E, 0x9C9C, 0x8769, 0x9286
 IPTC_CAPTION = (2, 120)
@@ -54,6 +54,16 @@ def xmp_of(content: bytes) -> bytes | None:
     if image.format == "GIF" and (found := _PACKET.search(content)):  # which Pillow does not read
         packet = found[0]
     return packet if isinstance(packet, bytes) else None
+
+
+def orientation_of(content: bytes) -> int:
+    """How an image is turned when it is shown: 1 to 8, as EXIF has it; 1 if that is not known."""
+    try:
+        image = _opened(content)
+        orientation = image.getexif().get(ORIENTATION) if image is not None else None
+    except Exception:  # damaged metadata, which no program can show
+        return 1
+    return orientation if orientation in TURNS else 1
 
 
 def pages_of(content: bytes) -> list[tuple[str, ...]]:

@@ -93,9 +93,7 @@ class References:
         """Say in the log how many were empty."""
         if self.empty:
             count, first = len(self.empty), self.empty[0]
-            logger.warning(
-                "%s: %d empty captions are left out, the first: %s", self.path, count, first
-            )
+            logger.warning("%s: %d empty captions skipped, the first: %s", self.path, count, first)
 
 
 def is_set_aside(name: str, one_in: int) -> bool:

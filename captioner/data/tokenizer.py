@@ -33,7 +33,7 @@ def tokenize(sentence: str) -> list[str]:
     keeps the quotes), "a=b" and "~5" (Java splits), "-word", "?!" and "!!" (to Java a word),
     rarer abbreviations ("Dec." loses its period here), "½", "¢", "€".
 
-    Example:
+    Examples:
         >>> tokenize("A man's dog, wet (again), doesn't sit.")
         ['a', 'man', "'s", 'dog', 'wet', '-lrb-', 'again', '-rrb-', 'does', "n't", 'sit']
     """

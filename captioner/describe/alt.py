@@ -120,24 +120,18 @@ def filled(page: Page, captions: Sequence[tuple[PageImage, str]], mark: bool = T
     Raises:
         PageError: this would change more than the images.
     """
-    texts = [(image.place, caption) for image, caption in captions]
-    changed = _with_texts(page, texts, mark)
+    insertions = []
+    for image, text in captions:
+        if image.place.is_markdown:
+            words = _escaped(text)
+            insertions += [(image.place.end, MARK_COMMENT.encode())] if mark else []
+        else:
+            words = f' alt="{html.escape(text)}"' + f' data-alt-by="{MARK}"' * mark
+        insertions.append((image.place.text, words.encode("ascii", "xmlcharrefreplace")))
+    changed = page.inserted(insertions)
     if not differ_only_in(page, changed, [caption for _, caption in captions]):
         raise PageError(f"{page.path}: its markup is not clear enough to be changed; left as it is")
     return changed
-
-
-def _with_texts(page: Page, texts: Sequence[tuple[Place, str]], mark: bool) -> Page:
-    insertions = []
-    for place, text in texts:
-        if place.is_markdown:
-            words = _escaped(text)
-            if mark:
-                insertions.append((place.end, MARK_COMMENT.encode()))
-        else:
-            words = f' alt="{html.escape(text)}"' + f' data-alt-by="{MARK}"' * mark
-        insertions.append((place.text, words.encode("ascii", "xmlcharrefreplace")))
-    return page.inserted(insertions)
 
 
 def _escaped(text: str) -> str:

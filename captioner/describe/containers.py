@@ -1,24 +1,13 @@
 """Image files as places of an XMP packet."""
 
-from typing import Protocol
-
 from captioner.data.metadata import pages_of
-from captioner.describe import jpeg, png, tiff, webp
 from captioner.describe.errors import Refused
+from captioner.describe.jpeg import Jpeg
+from captioner.describe.parts import Parts
+from captioner.describe.png import SIGNATURE, Png
+from captioner.describe.tiff import Tiff
+from captioner.describe.webp import WebP
 from captioner.describe.xmp import EMPTY, Packet
-
-
-class Container(Protocol):
-    """A kind of file that holds an XMP packet."""
-
-    def read(self, content: bytes) -> bytes | None:
-        """The packet in the content of a file, if there is one."""
-
-    def write(self, content: bytes, packet: bytes | None) -> bytes:
-        """The content with another packet; None for none."""
-
-    def is_same(self, before: bytes, after: bytes) -> bool:
-        """Whether everything but the packet is the same in two files."""
 
 
 class Sidecar:
@@ -37,6 +26,9 @@ class Sidecar:
         return True
 
 
+Container = Parts | Tiff | Sidecar  # what holds a packet
+
+
 def container_of(content: bytes) -> Container:
     """The kind of an image file.
 
@@ -44,13 +36,13 @@ def container_of(content: bytes) -> Container:
         Refused: it is of a kind that holds no packet.
     """
     if content.startswith(b"\xff\xd8\xff"):
-        return jpeg
-    if content.startswith(png.SIGNATURE):
-        return png
+        return Jpeg()
+    if content.startswith(SIGNATURE):
+        return Png()
     if content.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return tiff
+        return Tiff()
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return webp
+        return WebP()
     raise Refused("files of this format hold no XMP")
 
 

@@ -1,12 +1,10 @@
 """Files that are replaced as a whole or not at all."""
 
-import contextlib
 import errno
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -27,35 +25,46 @@ def check_replaceable(path: Path) -> None:
         raise OSError(errno.EMLINK, message, name)
 
 
-@contextlib.contextmanager
-def replacement(path: Path, mode_of: Path | None = None, keep_time: bool = False) -> Iterator[Path]:
-    """An empty file beside one, to be filled, that takes its place if no error is raised.
-
-    Owner, permissions and extended attributes stay.
+def replace_file(
+    path: Path,
+    content: bytes,
+    before: bytes,
+    mode_of: Path | None = None,
+    keep_time: bool = False,
+) -> None:
+    """Replace a file; owner, permissions and extended attributes stay.
 
     Args:
-        path: the file, which need not be there; where it is a link, it is what that leads to.
+        path: the file; where it is a link, what that leads to.
+        content: the new content; a file without any is removed.
+        before: the content that was read; empty if there was no file.
         mode_of: for a file that is not there yet, the file whose permissions it gets.
         keep_time: whether the time of the last modification stays as well.
 
     Raises:
-        OSError: the file may not be replaced, or cannot be.
+        OSError: the file may not be replaced, cannot be, or has changed since it was read.
     """
     place = Path(os.path.realpath(path))
     exists = place.exists()
     if exists:
         check_replaceable(place)
+    if (place.read_bytes() if exists else b"") != before:
+        message = "was changed meanwhile by another program; run the command again"
+        raise OSError(errno.EBUSY, message, os.fspath(path))
+    if not content:
+        path.unlink()
+        return
     handle, name = tempfile.mkstemp(prefix=".", suffix=place.suffix, dir=place.parent)
-    os.close(handle)
     copy = Path(name)
     try:
-        yield copy
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
         if exists:
             _take_over(place, copy, keep_time)
         elif mode_of is not None:
             shutil.copymode(mode_of, copy)
-        with copy.open("rb") as written:
-            os.fsync(written.fileno())
         copy.replace(place)
     finally:
         copy.unlink(missing_ok=True)
@@ -80,7 +89,5 @@ def _take_over(place: Path, copy: Path, keep_time: bool) -> None:
 
 def _attributes(path: Path) -> dict[str, bytes]:
     """The extended attributes of a file, but for those that the system gives."""
-    if not hasattr(os, "listxattr"):
-        return {}
-    names = (name for name in os.listxattr(path) if not name.startswith("security."))
-    return {name: os.getxattr(path, name) for name in names}
+    names = os.listxattr(path) if hasattr(os, "listxattr") else []
+    return {name: os.getxattr(path, name) for name in names if not name.startswith("security.")}

@@ -1,14 +1,15 @@
-"""The XMP of a JPEG: one segment, replaced or inserted; no other byte changes but offsets of MPF.
+"""The XMP of a JPEG: one segment. No other byte changes but offsets of MPF.
 
 MPF (Multi-Picture Format) lists pictures that lie after the first one, such as gain maps and depth,
 by their distance from a header. Where the segment moves them, the list is corrected.
 """
 
+import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from captioner.describe.errors import Refused
+from captioner.describe.parts import Parts
 
 XMP, EXTENSION = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 EXIF, JFIF, MPF = b"Exif\0\0", (b"JFIF\0", b"JFXX\0"), b"MPF\0"
@@ -17,142 +18,124 @@ LARGEST = 0xFFFF - 2  # of what a segment holds
 MP_ENTRY = 0xB002
 
 
-@dataclass(frozen=True)
-class _Segment:
-    """A part of a file before its first scan: `file[start:end]`, whose content is at `data`."""
+class Jpeg(Parts):
+    """JPEG: segments with a marker, a length and data, up to the header of the first scan."""
 
-    marker: int
-    start: int
-    data: int
-    end: int
+    def split(self, content: bytes) -> tuple[list[bytes], bytes]:
+        parts, place = [content[:2]], 2
+        while _marker(parts[-1]) != SOS:
+            start = place
+            while content[place : place + 2] == b"\xff\xff":  # fill bytes
+                place += 1
+            marker, length = content[place : place + 2], content[place + 2 : place + 4]
+            if not b"\xff\xc0" <= marker < b"\xff\xff" or b"\xff\xd0" <= marker < b"\xff\xda":
+                raise Refused("it is damaged")
+            place += 2 + int.from_bytes(length)
+            if len(length) < 2 or length < b"\0\2" or place > len(content):
+                raise Refused("it is damaged or cut short")
+            parts.append(content[start:place])
+        return parts, content[place:]
 
+    def packet_of(self, part: bytes) -> bytes | None:
+        return _data(part).removeprefix(XMP) if _is(part, APP1, XMP) else None
 
-def read(content: bytes) -> bytes | None:
-    """The XMP packet of a JPEG, if it has one.
-
-    Raises:
-        Refused: the JPEG is damaged, or another part of its XMP holds captions.
-    """
-    segments = _segments(content)
-    extension = b""
-    for segment in segments:
-        data = content[segment.data : segment.end]
-        if segment.marker == APP1 and data.startswith(EXTENSION):
-            extension += data[len(EXTENSION) + 40 :]  # after its hash, length and place
-    if b":description" in extension or b"AltTextAccessibility" in extension:
-        raise Refused("its XMP is in several parts, of which another one holds captions")
-    found = _of(content, segments, APP1, XMP)
-    if len(found) > 1:
-        raise Refused(f"its XMP is broken ({len(found)} packets)")
-    return content[found[0].data + len(XMP) : found[0].end] if found else None
-
-
-def write(content: bytes, packet: bytes | None) -> bytes:
-    """A JPEG with another packet; None for none.
-
-    Raises:
-        Refused: there is no room for it, the JPEG is signed, or maker notes would lose a picture.
-    """
-    segments = _segments(content)
-    if any(b"c2pa" in content[s.data : s.end] for s in segments if s.marker == APP11):
-        raise Refused("it is signed with Content Credentials")
-    new = b""
-    if packet is not None:
+    def part_of(self, packet: bytes) -> bytes:
         if len(XMP) + len(packet) > LARGEST:
             raise Refused("its XMP is full")
-        new = struct.pack(">BBH", 0xFF, APP1, 2 + len(XMP) + len(packet)) + XMP + packet
-    if found := _of(content, segments, APP1, XMP):
-        start, end = found[0].start, found[0].end
-    else:
-        start = end = _place_for_xmp(content, segments)
-    changed = bytearray(content[:start] + new + content[end:])
-    grown = len(changed) - len(content)
-    if grown:
-        _check_maker_notes(content, segments, start)
-    for mpf in _of(content, segments, APP2, MPF):
-        _correct(content, changed, mpf, end)
-    return bytes(changed)
+        return struct.pack(">BBH", 0xFF, APP1, 2 + len(XMP) + len(packet)) + XMP + packet
+
+    def place_for_packet(self, parts: list[bytes]) -> int:
+        """After JFIF and EXIF, which readers expect first, and before MPF, which stays right."""
+        place = 1
+        for number, part in enumerate(parts):
+            if _is(part, APP2, MPF):
+                break
+            if _is(part, APP0, *JFIF):
+                place = number + 1
+            if _is(part, APP1, EXIF):
+                return number + 1
+        return place
+
+    def is_signed(self, part: bytes) -> bool:
+        return _is(part, APP11, b"") and b"c2pa" in part
+
+    def read(self, content: bytes) -> bytes | None:
+        """As for any format; also refused where another part of the XMP holds captions."""
+        parts, _ = self.split(content)
+        # After its hash, length and place.
+        pieces = [
+            _data(part)[len(EXTENSION) + 40 :] for part in parts if _is(part, APP1, EXTENSION)
+        ]
+        extension = b"".join(pieces)
+        if b":description" in extension or b"AltTextAccessibility" in extension:
+            raise Refused("its XMP is in several parts, of which another one holds captions")
+        return super().read(content)
+
+    def write(self, content: bytes, packet: bytes | None) -> bytes:
+        """As for any format; also refused where maker notes would lose a picture."""
+        changed = bytearray(super().write(content, packet))
+        (before, rest), (after, _) = self.split(content), self.split(bytes(changed))
+        moved = len(changed) - len(content)
+        for (old, end), (new, _) in zip(_bodies(before, EXIF), _bodies(after, EXIF), strict=True):
+            if moved and old == new:
+                _check_maker_notes(content[old:end], old, content, len(content) - len(rest))
+        for (old, end), (new, _) in zip(_bodies(before, MPF), _bodies(after, MPF), strict=True):
+            number = struct.Struct(_order(content, old) + "I")
+            for entry, size, distance in _entries(content, old, end):
+                place = entry + new - old
+                if distance == 0:  # the picture that the segments belong to
+                    number.pack_into(changed, place + 4, size + moved)
+                elif old + distance >= len(content) - len(rest):
+                    number.pack_into(changed, place + 8, distance + moved - (new - old))
+        return bytes(changed)
+
+    def others(self, content: bytes) -> list[bytes]:
+        """Everything but the packet and MPF, and the pictures that MPF lists."""
+        parts, _ = self.split(content)
+        pictures = [
+            content[header + distance : header + distance + size]
+            for header, end in _bodies(parts, MPF)
+            for _, size, distance in _entries(content, header, end)
+            if distance
+        ]
+        return [part for part in super().others(content) if not _is(part, APP2, MPF)] + pictures
 
 
-def is_same(before: bytes, after: bytes) -> bool:
-    """Whether two JPEGs differ in nothing but their packets and the offsets of their pictures."""
-    rests = []
-    for content in (before, after):
-        segments = _segments(content)
-        left_out = {*_of(content, segments, APP1, XMP), *_of(content, segments, APP2, MPF)}
-        kept = [content[s.start : s.end] for s in segments if s not in left_out]
-        rests.append([*kept, content[segments[-1].end :], *_pictures(content, segments)])
-    return rests[0] == rests[1]
+def _marker(part: bytes) -> int:
+    return part.lstrip(b"\xff")[0]
 
 
-def _segments(content: bytes) -> list[_Segment]:
-    """What comes before the first scan, the header of the scan included."""
-    segments: list[_Segment] = []
-    place = 2
-    while not segments or segments[-1].marker != SOS:
-        start = place
-        while content[place : place + 2] == b"\xff\xff":  # fill bytes
-            place += 1
-        marker, length = content[place + 1 : place + 2], content[place + 2 : place + 4]
-        end = place + 2 + int.from_bytes(length)
-        if content[place : place + 1] != b"\xff" or marker < b"\xc0" or b"\xd0" <= marker < b"\xda":
-            raise Refused("it is damaged")
-        if len(length) < 2 or int.from_bytes(length) < 2 or end > len(content):
-            raise Refused("it is damaged or cut short")
-        segments.append(_Segment(marker[0], start, place + 4, end))
-        place = end
-    return segments
+def _data(part: bytes) -> bytes:
+    return part.lstrip(b"\xff")[3:]
 
 
-def _of(content: bytes, segments: list[_Segment], marker: int, *prefixes: bytes) -> list[_Segment]:
-    return [s for s in segments if s.marker == marker and content.startswith(prefixes, s.data)]
+def _is(part: bytes, marker: int, *prefixes: bytes) -> bool:
+    """Whether a part is a segment with a marker whose data begin with one of the prefixes."""
+    return _marker(part) == marker and _data(part).startswith(prefixes)
 
 
-def _place_for_xmp(content: bytes, segments: list[_Segment]) -> int:
-    """After JFIF and EXIF, which readers expect first, and before MPF, which then stays right."""
-    place = segments[0].start
-    for segment in segments:
-        if segment.marker == APP2 and content.startswith(MPF, segment.data):
-            break
-        if segment.marker == APP0 and content.startswith(JFIF, segment.data):
-            place = segment.end
-        if segment.marker == APP1 and content.startswith(EXIF, segment.data):
-            return segment.end
-    return place
+def _bodies(parts: list[bytes], prefix: bytes) -> Iterator[tuple[int, int]]:
+    """For each segment of EXIF or MPF, where its data after the prefix begin and end in the file.
 
-
-def _correct(content: bytes, changed: bytearray, mpf: _Segment, end: int) -> None:
-    """Write into a changed JPEG where the pictures of its MPF are now.
-
-    Args:
-        content: the JPEG before.
-        changed: the JPEG after.
-        mpf: the segment before.
-        end: from which byte on everything was moved.
+    The offsets in these data count from there.
     """
-    moved = len(changed) - len(content)
-    header = mpf.data + len(MPF)
-    header_moved = moved if header >= end else 0
-    number = struct.Struct(_order(content, header) + "I")
-    for entry, size, distance in _entries(content, mpf):
-        if distance == 0:  # the picture that the segments belong to
-            number.pack_into(changed, entry + header_moved + 4, size + moved)
-        elif header + distance >= end:
-            number.pack_into(changed, entry + header_moved + 8, distance + moved - header_moved)
+    end = 0
+    for part in parts:
+        end += len(part)
+        if _is(part, APP1 if prefix == EXIF else APP2, prefix):
+            yield end - len(_data(part)) + len(prefix), end
 
 
-def _entries(content: bytes, mpf: _Segment) -> Iterator[tuple[int, int, int]]:
+def _entries(content: bytes, header: int, end: int) -> Iterator[tuple[int, int, int]]:
     """For each picture that MPF lists and that is there, its entry, its size and its distance."""
-    header = mpf.data + len(MPF)
     order = _order(content, header)
     try:
         directory = header + struct.unpack_from(order + "I", content, header + 4)[0]
         (count,) = struct.unpack_from(order + "H", content, directory)
-        for number in range(count):
-            field = directory + 2 + 12 * number
+        for field in range(directory + 2, directory + 2 + 12 * count, 12):
             tag, _, length, place = struct.unpack_from(order + "HHII", content, field)
             if tag == MP_ENTRY:
-                if header + place + length > mpf.end or length % 16:
+                if header + place + length > end or length % 16:
                     raise Refused("its list of pictures (MPF) is damaged")
                 for entry in range(header + place, header + place + length, 16):
                     size, distance = struct.unpack_from(order + "II", content, entry + 4)
@@ -166,30 +149,12 @@ def _order(content: bytes, header: int) -> str:
     return "<" if content.startswith(b"II", header) else ">"
 
 
-def _pictures(content: bytes, segments: list[_Segment]) -> list[bytes]:
-    """The pictures that MPF lists, but for the first."""
-    found = []
-    for segment in _of(content, segments, APP2, MPF):
-        header = segment.data + len(MPF)
-        for _, size, distance in _entries(content, segment):
-            if distance:
-                found.append(content[header + distance : header + distance + size])
-    return found
-
-
-def _check_maker_notes(content: bytes, segments: list[_Segment], edited: int) -> None:
+def _check_maker_notes(exif: bytes, header: int, content: bytes, scan: int) -> None:
     """Refuse a JPEG whose EXIF data hold the offset of a picture that would move.
 
     Some cameras put a preview after the end of the picture, and its offset into their own notes.
     """
-    pictures = []
-    place = content.find(b"\xff\xd9\xff\xd8\xff", segments[-1].end)
-    while place >= 0:
-        pictures.append(place + 2)
-        place = content.find(b"\xff\xd9\xff\xd8\xff", place + 2)
-    for segment in _of(content, segments, APP1, EXIF):
-        header = segment.data + len(EXIF)
-        data = content[header : segment.end]
-        for offset in (picture - header for picture in pictures if segment.start < edited):
-            if struct.pack("<I", offset) in data or struct.pack(">I", offset) in data:
-                raise Refused("its EXIF data refer to a picture that would move")
+    for found in re.finditer(rb"\xff\xd9(?=\xff\xd8\xff)", content[scan:]):
+        offset = scan + found.end() - header
+        if struct.pack("<I", offset) in exif or struct.pack(">I", offset) in exif:
+            raise Refused("its EXIF data refer to a picture that would move")

@@ -1,12 +1,10 @@
-"""Pages as files: their encoding, their front matter, and how they are replaced."""
+"""Pages as files: their encoding and their front matter."""
 
 import re
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-from captioner.describe.files import replacement
 
 EXTENSIONS = {".html": "html", ".htm": "html", ".xhtml": "html", ".md": "md", ".markdown": "md"}
 # A byte order mark, then YAML or TOML between two lines of its own.
@@ -62,13 +60,10 @@ class Page:
         Args:
             insertions: offsets in the body, and what is inserted there.
         """
-        text, pieces, done = self.text.encode(), [], 0
-        for place, words in sorted(insertions):
-            place += len(self.head)
-            pieces += [text[done:place], words]
-            done = place
-        changed = b"".join([*pieces, text[done:]])
-        return parse_page(self.path, changed.decode().encode(self.encoding))
+        text = bytearray(self.text.encode())
+        for place, words in sorted(insertions, reverse=True):
+            text[len(self.head) + place : len(self.head) + place] = words
+        return parse_page(self.path, text.decode().encode(self.encoding))
 
 
 def read_page(path: Path) -> Page:
@@ -101,16 +96,3 @@ def parse_page(path: Path, content: bytes) -> Page:
     match = _HEAD.match(text)
     end = match.end() if match else 0
     return Page(path, content, text[:end], text[end:], encoding)
-
-
-def replace_page(old: Page, new: Page) -> None:
-    """Replace the file of a page.
-
-    Raises:
-        PageError: another program has changed it since it was read.
-        OSError: it cannot be written.
-    """
-    if old.path.read_bytes() != old.content:
-        raise PageError(f"{old.path}: changed by another program meanwhile; run the command again")
-    with replacement(old.path) as copy:
-        copy.write_bytes(new.content)

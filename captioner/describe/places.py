@@ -14,15 +14,8 @@ import tree_sitter_markdown
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
 # What template engines replace: Jinja, Liquid, Vue, ERB, PHP, JavaScript; and CDATA of XHTML.
-_CODE = [
-    (b"{{", b"}}"),
-    (b"{%", b"%}"),
-    (b"{#", b"#}"),
-    (b"<%", b"%>"),
-    (b"<?", b"?>"),
-    (b"${", b"}"),
-    (b"<![CDATA[", b"]]>"),
-]
+_OPENINGS = b"{{ {% {# <% <? ${ <![CDATA[".split()
+_CLOSINGS = b"}} %} #} %> ?> } ]]>".split()
 _TEMPLATE_STRING = re.compile(rb"[=(,:?]\s*`[^`]*`")
 # A sign that a browser shows, and that the grammar takes for the start of a tag.
 _NO_TAG = re.compile(rb"<(?![A-Za-z/!?])")
@@ -60,7 +53,7 @@ def places_of(body: bytes, is_markdown: bool) -> list[Place]:
 
 def _code(body: bytes) -> Iterator[tuple[int, int]]:
     """The ranges that are code of templates."""
-    for opening, closing in _CODE:
+    for opening, closing in zip(_OPENINGS, _CLOSINGS, strict=True):
         start = body.find(opening)
         while start >= 0 and (end := body.find(closing, start)) >= 0:
             yield start, end

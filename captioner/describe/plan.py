@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from captioner.data.metadata import captions_of, xmp_of
+from captioner.data.metadata import captions_of, orientation_of, xmp_of
 from captioner.describe.containers import Container, Sidecar, container_of, verify
 from captioner.describe.errors import DescriptionError, Refused
-from captioner.describe.files import check_replaceable, replacement
+from captioner.describe.files import check_replaceable, replace_file
+from captioner.describe.names import faces_of, names_in_order, with_names
 from captioner.describe.xmp import CAPTIONS, DEFAULT, DESCRIPTION, EMPTY, FROM_EXIF, WRAPPED, Packet
 
 
@@ -39,9 +40,8 @@ class Plan:
         place: the file that changes: the photograph or its sidecar.
         outcome: the effect.
         texts: for each property its text, or the reason for skipping it.
-        content: the new content of the place; None for no change.
-        removes: whether the place is removed instead.
-        stamp: the place as it was read, see `stamp_of`.
+        content: the new content of the place, empty if it is removed; None for no change.
+        before: the content of the place that was read; empty for no file.
     """
 
     photograph: Path
@@ -49,8 +49,7 @@ class Plan:
     outcome: Outcome
     texts: dict[str, str | Skipped] = field(default_factory=dict)
     content: bytes | None = None
-    removes: bool = False
-    stamp: tuple[int, int, int] | None = None
+    before: bytes = b""
 
     def carry_out(self) -> None:
         """Make the change.
@@ -63,34 +62,24 @@ class Plan:
             OSError: it cannot be written, or another program has changed it since it was read;
                 everything is as it was.
         """
-        if self.content is not None and stamp_of(self.place) != self.stamp:
-            raise OSError(f"{self.place}: was changed meanwhile; run it again")
-        if self.removes:
-            self.place.unlink()
-        elif self.content is not None:
-            in_photograph = self.place == self.photograph
-            with replacement(self.place, self.photograph, keep_time=in_photograph) as copy:
-                copy.write_bytes(self.content)
-                if copy.read_bytes() != self.content:
-                    raise OSError(f"{self.place}: could not be written; it is as it was")
+        if self.content is not None:
+            keep_time = self.place == self.photograph
+            replace_file(self.place, self.content, self.before, self.photograph, keep_time)
 
 
 def sidecar_of(photograph: Path) -> Path:
     """The sidecar that is written for a photograph: dog.jpg.xmp, as dog.png may lie beside it."""
-    names = (f"{photograph.name}{suffix}" for suffix in (".xmp", ".XMP"))
-    found = [path for path in map(photograph.with_name, names) if path.exists()]
-    return found[0] if found else photograph.with_name(f"{photograph.name}.xmp")
+    places = [photograph.with_name(f"{photograph.name}{suffix}") for suffix in (".xmp", ".XMP")]
+    return next(filter(Path.exists, places), places[0])
 
 
-def stamp_of(path: Path) -> tuple[int, int, int] | None:
-    """The identity, size and time of a file, by which a change is noticed; None for no file."""
-    if not path.exists():
-        return None
-    status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def plan(photograph: Path, text: str, sidecar: bool = False, overwrite: bool = False) -> Plan:
+def plan(
+    photograph: Path,
+    text: str,
+    sidecar: bool = False,
+    overwrite: bool = False,
+    names: bool = False,
+) -> Plan:
     """Plan to describe a photograph.
 
     Args:
@@ -98,13 +87,20 @@ def plan(photograph: Path, text: str, sidecar: bool = False, overwrite: bool = F
         text: the description.
         sidecar: whether it goes into a file beside it.
         overwrite: whether it replaces a person's text.
+        names: whether it gets the names of people whose faces the XMP marks.
 
     Raises:
         DescriptionError: the file cannot hold a description, or cannot be changed safely.
         OSError: it cannot be read, or may not be replaced.
     """
     target = _Target(photograph, sidecar)
-    skipped = {} if overwrite else _skipped(target)
+    packets = [target.packet]
+    if names or not overwrite:
+        packets += _other_packets(target)
+    skipped = {} if overwrite else _skipped(target, packets)
+    if names:
+        faces = next(filter(None, map(faces_of, packets)), [])
+        text = with_names(text, names_in_order(faces, orientation_of(target.original)))
     texts: dict[str, str | Skipped] = {}
     for name in CAPTIONS:
         if name in skipped:
@@ -113,17 +109,14 @@ def plan(photograph: Path, text: str, sidecar: bool = False, overwrite: bool = F
             texts[name] = Skipped.SAME
         else:
             texts[name] = text
+            target.packet.put(name, text)
     kinds = set(texts.values())
     if text not in kinds:
         outcome = Outcome.SAME if Skipped.SAME in kinds else Outcome.KEPT
         return Plan(photograph, target.place, outcome, texts)
-    for name in CAPTIONS:
-        if texts[name] == text:
-            target.packet.put(name, text)
     target.packet.mark(text)
     outcome = Outcome.PARTLY if kinds & {Skipped.PERSON, Skipped.ELSEWHERE} else Outcome.WRITTEN
-    content = target.changed()
-    return Plan(photograph, target.place, outcome, texts, content, stamp=target.stamp)
+    return Plan(photograph, target.place, outcome, texts, target.changed(), target.before)
 
 
 def plan_undo(photograph: Path, sidecar: bool = False) -> Plan:
@@ -131,23 +124,13 @@ def plan_undo(photograph: Path, sidecar: bool = False) -> Plan:
 
     A sidecar that was made here and then holds nothing is removed. For the errors see `plan`.
     """
-    if sidecar and not sidecar_of(photograph).exists():
-        return Plan(photograph, sidecar_of(photograph), Outcome.NOTHING)
     target = _Target(photograph, sidecar)
     if target.packet.written is None:
         return Plan(photograph, target.place, Outcome.NOTHING)
     for name in [name for name in CAPTIONS if target.packet.is_ours(name)]:
         target.packet.take_out(name)
     target.packet.mark(None)
-    content = target.changed()
-    return Plan(
-        photograph,
-        target.place,
-        Outcome.UNDONE,
-        content=content,
-        removes=sidecar and not content,
-        stamp=target.stamp,
-    )
+    return Plan(photograph, target.place, Outcome.UNDONE, {}, target.changed(), target.before)
 
 
 class _Target:
@@ -157,19 +140,18 @@ class _Target:
         photograph: the photograph.
         place: itself or its sidecar.
         packet: its XMP, to be changed.
-        stamp: the place as it was read, see `stamp_of`.
+        before: the content of the place; empty if there is none.
     """
 
     def __init__(self, photograph: Path, sidecar: bool) -> None:
         self.photograph = photograph
         self.place = sidecar_of(photograph) if sidecar else photograph
-        self.stamp = stamp_of(self.place)
-        self.original = self._content = photograph.read_bytes()
+        self.original = self.before = photograph.read_bytes()
         if sidecar:
-            self._content = self.place.read_bytes() if self.place.is_file() else b""
+            self.before = self.place.read_bytes() if self.place.is_file() else b""
         try:
             self._container: Container = Sidecar() if sidecar else container_of(self.original)
-            packet = self._container.read(self._content)
+            packet = self._container.read(self.before)
             self._size = 0 if sidecar or packet is None else len(packet)
             self.packet = Packet(packet or (EMPTY if sidecar else WRAPPED))
         except Refused as error:
@@ -182,8 +164,8 @@ class _Target:
         empty = self.packet.is_empty()
         try:
             packet = None if empty else self.packet.to_bytes(at_least=self._size)
-            content = self._container.write(self._content, packet)
-            verify(self._container, self._content, content)
+            content = self._container.write(self.before, packet)
+            verify(self._container, self.before, content)
         except Refused as error:
             raise self._refusal(error) from error
         return content
@@ -193,26 +175,19 @@ class _Target:
         return DescriptionError(f"{self.place}: cannot be changed safely, as {error}; {remedy}")
 
 
-def _skipped(target: _Target) -> dict[str, Skipped]:
-    """The properties that a person has written, anywhere."""
-    packets = [target.packet, *_other_packets(target)]
+def _skipped(target: _Target, packets: list[Packet]) -> dict[str, Skipped]:
+    """The properties that a person has written, in the XMP or elsewhere."""
     ours = {packet.written for packet in packets} - {None}
-    skipped = {}
-    for name in CAPTIONS:
-        if any(_is_a_persons(packet.texts(name), ours) for packet in packets):
-            skipped[name] = Skipped.PERSON
-    if DESCRIPTION not in skipped:
-        from_exif = [packet.texts(name) for packet in packets for name in FROM_EXIF]
-        if set(captions_of(target.original)) - ours or any(
-            _is_a_persons(texts, ours) for texts in from_exif
-        ):
-            skipped[DESCRIPTION] = Skipped.ELSEWHERE
+
+    def is_a_persons(name: str) -> bool:
+        """Whether a property is a person's, or was changed by one."""
+        found = (packet.texts(name) for packet in packets)
+        return any(texts and texts.get(DEFAULT) not in ours for texts in found)
+
+    skipped = {name: Skipped.PERSON for name in CAPTIONS if is_a_persons(name)}
+    if set(captions_of(target.original)) - ours or any(map(is_a_persons, FROM_EXIF)):
+        skipped.setdefault(DESCRIPTION, Skipped.ELSEWHERE)
     return skipped
-
-
-def _is_a_persons(texts: dict[str, str], ours: set[str | None]) -> bool:
-    """Whether the texts of a property are a person's, or were changed by one."""
-    return bool(texts) and texts.get(DEFAULT) not in ours
 
 
 def _other_packets(target: _Target) -> list[Packet]:
@@ -223,16 +198,12 @@ def _other_packets(target: _Target) -> list[Packet]:
     for path in dict.fromkeys([photograph, *map(photograph.with_name, names)]):
         if path == target.place or not path.is_file():
             continue
+        content = xmp_of(target.original) if path == photograph else path.read_bytes()
         try:
-            if path == photograph:
-                content = xmp_of(target.original)
-            else:
-                content = path.read_bytes()
-            if content:
-                packets.append(Packet(content))
+            packets += [Packet(content)] if content else []
         except Refused as error:
             raise DescriptionError(
                 f"{path}: may hold a person's description, but {error}; "
-                "repair it, or give --overwrite"
+                "repair it, or give --overwrite without --names"
             ) from error
     return packets

@@ -6,7 +6,7 @@ conforms to the HTML standard. Neither knows where in the file something is.
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
@@ -79,22 +79,18 @@ def is_shown(image: LexborNode, is_markdown: bool) -> bool:
     names = given.keys() - {"alt", "src", "data-alt-by"}
     bound = not is_markdown and any(map(_BOUND.search, names))
     bound |= bool(_TEMPLATE.search(source) or _TEMPLATE.search(given.get("alt") or ""))
-    return bool(source) and not bound and not any(map(_is_hidden, _with_ancestors(image)))
+    return bool(source) and not bound and not _is_hidden(image)
 
 
-def _with_ancestors(node: LexborNode | None) -> Iterator[LexborNode]:
+def _is_hidden(node: LexborNode | None) -> bool:
+    """Whether an element, or one around it, is hidden."""
     while node is not None:
-        yield node
+        given = node.attributes
+        hidden = "hidden" in given or given.get("aria-hidden") == "true"
+        if hidden or _HIDING.search(given.get("style") or ""):
+            return True
         node = node.parent
-
-
-def _is_hidden(node: LexborNode) -> bool:
-    given = node.attributes
-    return (
-        "hidden" in given
-        or given.get("aria-hidden") == "true"
-        or bool(_HIDING.search(given.get("style") or ""))
-    )
+    return False
 
 
 def differ_only_in(old: Page, new: Page, texts: Sequence[str]) -> bool:

@@ -26,7 +26,7 @@ WRITTEN = f"{{{OURS}}}written"
 # Where a caption stands in XMP that was made from EXIF.
 FROM_EXIF = (f"{{{TIFF}}}ImageDescription", f"{{{EXIF}}}UserComment")
 DEFAULT = "x-default"
-_ITEM = f"{{{RDF}}}li"
+_ALTERNATIVES, _ITEM = f"{{{RDF}}}Alt", f"{{{RDF}}}li"
 
 TOOLKIT = "captioner"
 EMPTY = (
@@ -80,10 +80,14 @@ class Packet:
             if element is None:
                 texts[DEFAULT] = owner.get(name, "")
             else:
-                for item in _items(element) or [element]:
-                    language = _language(item)
-                    texts[language] = f"{texts.get(language, '')} {_text(item)}"
+                for item in element.findall(f"*/{_ITEM}") or [element]:
+                    language, text = _language(item), "".join(map(str, item.itertext()))
+                    texts[language] = f"{texts.get(language, '')} {text}"
         return {language: text.strip() for language, text in texts.items() if text.strip()}
+
+    def elements(self, name: str) -> Iterator[_Element]:
+        """The elements of a name, wherever they are."""
+        return self._rdf.iter(name)
 
     @property
     def written(self) -> str | None:
@@ -96,17 +100,18 @@ class Packet:
 
     def put(self, name: str, text: str) -> None:
         """Set the text of a property in the default language; those in others stay."""
-        for owner, element in list(self._places(name)):
-            alternatives = None if element is None else element.find(f"{{{RDF}}}Alt")
-            if element is None:
-                del owner.attrib[name]
-            elif alternatives is None:
-                owner.remove(element)
-            else:
-                self._put_default(alternatives, text)
-                return
-        element = etree.SubElement(self._description(), name)
-        self._put_default(etree.SubElement(element, f"{{{RDF}}}Alt"), text)
+        alternatives = self._rdf.find(f"*/{name}/{_ALTERNATIVES}")
+        if alternatives is None:
+            description = self._description()  # first, as it takes over `rdf:about`
+            self._clear(name)
+            alternatives = etree.SubElement(etree.SubElement(description, name), _ALTERNATIVES)
+        defaults = [item for item in alternatives.findall(_ITEM) if _language(item) == DEFAULT]
+        item = defaults[0] if defaults else etree.Element(_ITEM)
+        alternatives.insert(0, item)  # the default language comes first
+        item[:] = []
+        item.attrib.clear()
+        item.set(LANG, DEFAULT)
+        item.text = text
 
     def mark(self, text: str | None) -> None:
         """Note the text that was written here; None for no text any more."""
@@ -116,45 +121,34 @@ class Packet:
 
     def take_out(self, name: str) -> None:
         """Remove the text of a property in the default language; those in others stay."""
-        for _, element in list(self._places(name)):
-            items = [] if element is None else _items(element)
-            defaults = [item for item in items if _language(item) == DEFAULT]
-            if len(defaults) == len(items):
-                self._remove(name)
-            for item in defaults:
-                parent = item.getparent()
-                assert parent is not None  # it is inside of the element
-                parent.remove(item)
+        lists = self._rdf.findall(f"*/{name}/*")
+        if all(_language(item) == DEFAULT for found in lists for item in found.findall(_ITEM)):
+            self._remove(name)
+        for found in lists:
+            for item in found.findall(_ITEM):
+                if _language(item) == DEFAULT:
+                    found.remove(item)
 
     def is_empty(self) -> bool:
         """Whether there is no property, and the packet was made here."""
         made_here = any(TOOLKIT == value for value in self._root.attrib.values())
         return made_here and len(self._rdf) == 0
 
-    def others(self) -> list[tuple[str, ...]]:
-        """Everything but what is written here: paths, attributes and texts of elements."""
+    def others(self) -> bytes:
+        """Everything but what is written here, in canonical XML."""
         copy = Packet(self.to_bytes())
         for name in CAPTIONS:
             copy.take_out(name)
         copy.mark(None)
-        found: list[tuple[str, ...]] = []
-        for element in copy._root.iter("*"):
-            path = "/".join(str(parent.tag) for parent in element.iterancestors())
-            attributes = sorted(f"{name}={value}" for name, value in element.attrib.items())
-            found.append((f"{element.tag}/{path}", (element.text or "").strip(), *attributes))
-        return sorted(found)
+        return etree.tostring(copy._root, method="c14n2", with_comments=False, strip_text=True)
 
     def to_bytes(self, at_least: int = 0) -> bytes:
         """The packet in UTF-8, with spaces at its end up to a number of bytes."""
-        before = list(self._root.itersiblings(preceding=True))[::-1]
-        after = list(self._root.itersiblings())
-        declaration = [b'<?xml version="1.0" encoding="UTF-8"?>'] if self._declared else []
-        head, tail = (
-            [etree.tostring(node, encoding="UTF-8", with_tail=False) for node in nodes]
-            for nodes in ([*before, self._root], after)
-        )
-        start, end = b"\n".join([*declaration, *head]), b"\n".join(tail)
-        return start + b" " * (at_least - len(start) - len(end)) + end
+        tree = self._root.getroottree()
+        content = etree.tostring(tree, encoding="UTF-8", xml_declaration=self._declared)
+        end = content.rfind(b"<?xpacket end")
+        place = len(content) if end < 0 else end
+        return content[:place] + b" " * (at_least - len(content)) + content[place:]
 
     def _places(self, name: str) -> Iterator[tuple[_Element, _Element | None]]:
         """The descriptions that hold a property, each with its element; None for an attribute."""
@@ -162,16 +156,6 @@ class Packet:
             if name in description.attrib:
                 yield description, None
             yield from ((description, element) for element in description.findall(name))
-
-    def _put_default(self, alternatives: _Element, text: str) -> None:
-        items = [i for i in alternatives.findall(_ITEM) if _language(i) == DEFAULT]
-        item = items[0] if items else etree.Element(_ITEM)
-        if not items:  # the default language comes first
-            alternatives.insert(0, item)
-        item[:] = []
-        item.attrib.clear()
-        item.set(LANG, DEFAULT)
-        item.text = text
 
     def _description(self) -> _Element:
         """The element that holds what is written here."""
@@ -187,26 +171,22 @@ class Packet:
         )
         return description
 
-    def _remove(self, name: str) -> None:
-        """Remove a property, and the description that then holds nothing."""
-        for owner, element in list(self._places(name)):
+    def _clear(self, name: str) -> list[_Element]:
+        """Remove a property; the description that held it, if any."""
+        places = list(self._places(name))
+        for owner, element in places:
             if element is None:
                 del owner.attrib[name]
             else:
                 owner.remove(element)
-            left = [key for key in owner.attrib if key not in (f"{{{RDF}}}about", "about")]
-            if not left and not len(owner):
+        return [owner for owner, _ in places]
+
+    def _remove(self, name: str) -> None:
+        """Remove a property, and the description that then holds nothing."""
+        for owner in self._clear(name):
+            if not len(owner) and not {*owner.attrib} - {f"{{{RDF}}}about", "about"}:
                 self._rdf.remove(owner)
-
-
-def _items(element: _Element) -> list[_Element]:
-    """The items of the list that a property is, if it is one."""
-    return element.findall(f"*/{_ITEM}")
 
 
 def _language(element: _Element) -> str:
     return (element.get(LANG) or DEFAULT).lower()
-
-
-def _text(element: _Element) -> str:
-    return "".join(str(part) for part in element.itertext())

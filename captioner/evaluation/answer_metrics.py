@@ -21,6 +21,7 @@ from statistics import fmean
 
 from nltk.corpus import wordnet
 
+from captioner.data.answer_words import NUMBERS
 from captioner.evaluation.intervals import Measure
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'  # neither the colon nor the apostrophe
@@ -31,10 +32,7 @@ _PERIOD = re.compile(r"(?!<=\d)\.(?!\d)")
 _MOST_PERIODS = 32  # the evaluator passes the flag re.UNICODE where re.sub takes the count
 
 _ARTICLES = frozenset(["a", "an", "the"])
-_NUMBERS = {"none": "0"} | {
-    word: str(number)
-    for number, word in enumerate("zero one two three four five six seven eight nine ten".split())
-}
+_NUMBERS = {"none": "0"} | {word: str(number) for number, word in enumerate(NUMBERS)}
 # The evaluator's list, without the entries that change nothing: those in capitals, which it looks
 # for in lower case, and "let's" and "she's", which stand for themselves ("lets" is not in it).
 _CONTRACTED = """
@@ -69,7 +67,7 @@ def normalize(answer: str) -> str:
     """An answer as the VQA evaluator compares it: lower case, without punctuation and articles,
     number words as digits, contractions with their apostrophe.
 
-    Example:
+    Examples:
         >>> normalize("Two dogs, dont know the breed.")
         "2 dogs don't know breed"
     """
@@ -244,7 +242,7 @@ class AnswerScorer:
         try:
             wordnet.ensure_loaded()
         except LookupError:
-            logger.warning("wups left out: NLTK has no WordNet (python -m nltk.downloader wordnet)")
+            logger.warning("wups skipped: NLTK has no WordNet (python -m nltk.downloader wordnet)")
             return {}
         return {
             f"wups_{threshold}": Measure.mean(

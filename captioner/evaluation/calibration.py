@@ -1,9 +1,8 @@
-"""How sure the model may be: its confidence, fitted to what was right, and how far that is off.
+"""Fits the confidence of a preset, and measures its calibration error.
 
-A caption counts as right here if people say half of it as well: of its words that are no function
-words, as many are in a reference, in the singular or in the plural. An answer is right if it is one
-of the references. Of pictures that are no photographs nothing is right: what tells them apart is
-fitted to pictures drawn by chance.
+A caption counts as right if at least half of its content words are in a reference, in the singular
+or the plural. An answer is right if it equals a reference. A second regression separates
+photographs from other pictures; it is fitted to random drawings.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,16 +33,16 @@ from captioner.models.captioner import Captioner
 
 BINS = 10
 FOLDS = 5
-RIGHT = 1 / 2  # of the words of a caption
-RIDGE = 1e-3  # keeps the weights finite where all is right, or all wrong
-THRESHOLD = 0.4  # the least confidence that the documentation recommends
-DRAWINGS, SEED = 480, 0  # at most as many as there are photographs
-# There are about as many features as pictures: without it the weights would learn them by heart.
+RIGHT = 1 / 2  # of the content words of a caption
+RIDGE = 1e-3  # keeps the weights finite if all captions are right, or all wrong
+THRESHOLD = 0.4  # the documentation recommends it for --min-confidence
+DRAWINGS, SEED = 480, 0  # but not more drawings than photographs
+# There are about as many features as pictures. Without a strong ridge the weights would overfit.
 RIDGE_OF_PHOTOGRAPHS = 10.0
 
 
 def is_right(caption: Caption, example: Example) -> bool:
-    """Whether a caption or an answer is right, in the sense above."""
+    """Whether a caption or an answer is right, as defined above."""
     if example.question is not None:
         return tokenize(caption.text) in [tokenize(answer) for answer in example.references]
     content = [word for word in tokenize(caption.text) if word not in FUNCTION_WORDS]
@@ -58,7 +57,7 @@ def fit(inputs: np.ndarray, right: np.ndarray, ridge: float = RIDGE) -> np.ndarr
     Args:
         inputs: `float[N, F]`.
         right: `bool[N]`.
-        ridge: the weight of their squares.
+        ridge: the weight of the L2 penalty.
     """
     weights = np.zeros(inputs.shape[1])
     for _ in range(50):
@@ -75,12 +74,13 @@ def fit(inputs: np.ndarray, right: np.ndarray, ridge: float = RIDGE) -> np.ndarr
 def out_of_fold(
     inputs: np.ndarray, right: np.ndarray, groups: np.ndarray, ridge: float = RIDGE
 ) -> np.ndarray:
-    """Confidences `float[N]`, each by weights that were fitted to the other groups.
+    """Confidences `float[N]` by cross-validation: the weights are fitted to the other groups.
 
     Args:
         inputs: `float[N, F]`.
         right: `bool[N]`.
-        groups: `int[N]`, what belongs together, as the questions about a photograph do.
+        groups: `int[N]`, equal for rows that belong together, such as the questions about one
+            photograph.
         ridge: as for `fit`.
     """
     found = np.empty(len(inputs))
@@ -93,18 +93,18 @@ def out_of_fold(
 def fit_photographs(
     photographs: np.ndarray, others: np.ndarray
 ) -> tuple[tuple[float, ...], np.ndarray]:
-    """Tell photographs from other pictures, by the mean features of all regions.
+    """Fit the regression that separates photographs from other pictures.
 
     Args:
-        photographs: `float[P, C]`.
-        others: `float[D, C]`.
+        photographs: `float[P, C]`, the mean features of each.
+        others: `float[D, C]`, the same of other pictures.
 
     Returns:
-        The weights for `Calibration.photograph`; and of each photograph, out of fold, how likely it
-        is one, `float[P]`.
+        The weights for `Calibration.photograph`, and the cross-validated probability `float[P]`
+        that each photograph is one.
     """
     pictures = np.concatenate([photographs, others])
-    center, scale = pictures.mean(axis=0), pictures.std(axis=0) + 1e-3  # some features never vary
+    center, scale = pictures.mean(axis=0), pictures.std(axis=0) + 1e-3  # some features are constant
     inputs = np.pad((pictures - center) / scale, ((0, 0), (1, 0)), constant_values=1.0)
     is_one = np.arange(len(pictures)) < len(photographs)
     numbers = np.concatenate([np.arange(len(photographs)), np.arange(len(others))])
@@ -118,8 +118,8 @@ Bins = Sequence[tuple[float, float, int]]
 
 
 def bins(confidence: np.ndarray, right: np.ndarray) -> Bins:
-    """Of each of `BINS` bins of equal width that holds any: the mean confidence, the share that is
-    right, and how many there are."""
+    """Bins of equal width: the mean confidence, the share of right captions, and the count of
+    each. Empty bins are left out."""
     which = np.minimum((confidence * BINS).astype(int), BINS - 1)
     members = [which == number for number in range(BINS)]
     return [
@@ -130,16 +130,16 @@ def bins(confidence: np.ndarray, right: np.ndarray) -> Bins:
 
 
 def expected_calibration_error(found: Bins) -> float:
-    """The mean distance of confidence and share, weighed by the bins' sizes (Guo et al., 2017)."""
+    """The mean difference of confidence and accuracy, weighted by bin size (Guo et al., 2017)."""
     total = sum(count for _, _, count in found)
     return sum(abs(c - share) * count for c, share, count in found) / total
 
 
 def reliability_diagram(found: Mapping[str, Bins]) -> Figure:
-    """The share that is right against the confidence: a diagonal where it can be trusted.
+    """Plot accuracy against confidence. A calibrated model lies on the diagonal.
 
     Args:
-        found: the `bins` of each task; beside each point stands how many there are.
+        found: the `bins` of each task. The counts are written next to the points.
     """
     figure = Figure(figsize=(4 * len(found), 4), layout="constrained")
     for axes, (task, points) in zip(
@@ -151,31 +151,30 @@ def reliability_diagram(found: Mapping[str, Bins]) -> Figure:
         for mean, share, count in points:
             axes.annotate(str(count), (mean, share), textcoords="offset points", xytext=(6, -10))
         axes.set(xlim=(0, 1), ylim=(0, 1), title=task, xlabel="confidence")
-        axes.set_ylabel("share that is right")
+        axes.set_ylabel("accuracy")
     return figure
 
 
 def calibrate(
     weights: str | PathLike[str], datasets: Sequence[tuple[str, str | PathLike[str]]], split: str
 ) -> list[dict[str, Any]]:
-    """Fit the confidence of a preset to splits of data sets, and write it into the preset.
+    """Fit the confidence to splits of data sets, and write it into the preset.
 
     Args:
         weights: a preset by name or folder.
-        datasets: pairs of the name of a reader and the folder of the data set; those with questions
-            calibrate answers, the others captions.
-        split: which the model has not learned from.
+        datasets: pairs of a reader's name and a folder. Examples with questions calibrate answers,
+            the others captions.
+        split: one that the model was not trained on.
 
     Returns:
-        Of captions, and of answers, if there are any, a row: how many, the share that is right, and
-        out of fold the expected calibration error, the share that is right of the surer half, the
-        share of the right ones that a least confidence of `THRESHOLD` leaves out, and the `bins`.
+        A row for captions and a row for answers, see `measures`. All confidences in them are
+        cross-validated.
 
     Raises:
         DatasetError, PresetError: the data or the weights cannot be read.
     """
     model = Captioner.from_preset(weights)
-    model.calibration = None  # the candidates in the order of the search
+    model.calibration = None  # keeps the candidates in the order of the search
     observed, means = observe(model, datasets, split)
     drawn = (picture for _, picture in drawings(min(DRAWINGS, len(means)), SEED))
     others = np.array([maps.mean(axis=0) for maps in encoded(model, drawn)])
@@ -191,7 +190,7 @@ def calibrate(
             error = float(gained.std(ddof=1) / len(gained) ** 0.5)
             row["CIDEr gained by reranking"] = float(gained.mean())
             row["its standard error"] = error
-            if gained.mean() > 2 * error:  # else the order of the search is as good
+            if gained.mean() > 2 * error:  # otherwise the order of the search is as good
                 fitted["ranking"] = reranking.fit(found)
                 ranked = Calibration(ranking=fitted["ranking"])
                 captions = tuple(best(caption, ranked) for caption in captions)
@@ -204,18 +203,18 @@ def calibrate(
     return rows
 
 
-# An example, the caption or answer of the model, and the number of the photograph.
+# An example, the caption or answer of the model, and the index of the photograph.
 Observation = tuple[Example, Caption, int]
 
 
 def observe(
     model: Captioner, datasets: Sequence[tuple[str, str | PathLike[str]]], split: str
 ) -> tuple[dict[str, list[Observation]], np.ndarray]:
-    """Captions and answers of a model for splits of data sets.
+    """Caption the photographs of splits, and answer their questions.
 
     Returns:
-        The observations of "captions" and of "answers", and of each photograph the mean features
-        of its regions, `float[P, C]`.
+        The observations by task ("captions", "answers"), and the mean features `float[P, C]` of
+        all photographs.
     """
     means: list[np.ndarray] = []
     observed: dict[str, list[Observation]] = {"captions": [], "answers": []}
@@ -238,7 +237,7 @@ def observe(
 def searches(
     captions: Sequence[Caption], examples: Sequence[Example]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The features and the CIDEr of all candidates of captions, as `reranking.fit` takes them."""
+    """The features and the CIDEr of all candidates, for `reranking.fit`."""
     cider = Cider([[tokenize(text) for text in example.references] for example in examples])
     return [
         (
@@ -250,23 +249,28 @@ def searches(
 
 
 def best(caption: Caption, calibration: Calibration) -> Caption:
-    """A caption with its candidates in the order of a calibration."""
+    """The caption after reranking its candidates."""
     candidates = calibration.ranked(caption.candidates, caption.concepts)
     return Caption(*candidates[0], candidates, None, caption.concepts)
 
 
 def encoded(model: Captioner, pictures: Iterable[Any]) -> Iterator[np.ndarray]:
-    """The features `float[R, C]` of each picture, a path or `uint8[H, W, 3]`."""
+    """Encode pictures, each a path or `uint8[H, W, 3]`, as features `float[R, C]`."""
     for batch in batched(sound_images(pictures, model.config.image_size)):
         yield from model.encode(np.stack(batch))
 
 
 def measures(confidence: np.ndarray, right: np.ndarray) -> dict[str, Any]:
-    """What `calibrate` returns of a task.
+    """Measure the confidence of a task.
 
     Args:
         confidence: `float[N]`.
         right: `bool[N]`.
+
+    Returns:
+        The number of captions, the share of right ones, the expected calibration error, the share
+        of right ones among the more confident half, the share of right ones with a confidence
+        below `THRESHOLD`, and the `bins`.
     """
     found = bins(confidence, right)
     return {
@@ -280,6 +284,6 @@ def measures(confidence: np.ndarray, right: np.ndarray) -> dict[str, Any]:
 
 
 def lost(confidence: np.ndarray, right: np.ndarray) -> float:
-    """The share of what is right that has less confidence than `THRESHOLD`; NaN if nothing is."""
+    """The share of right captions with a confidence below `THRESHOLD`. NaN if none is right."""
     below = confidence[right] < THRESHOLD
     return float(below.mean()) if len(below) else float("nan")

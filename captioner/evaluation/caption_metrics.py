@@ -17,6 +17,7 @@ from statistics import fmean
 
 import numpy as np
 
+from captioner.data.function_words import FUNCTION_WORDS
 from captioner.data.tokenizer import tokenize
 from captioner.evaluation.intervals import Measure
 from captioner.evaluation.java_metrics import meteor_spice
@@ -24,15 +25,6 @@ from captioner.evaluation.java_metrics import meteor_spice
 Tokens = Sequence[str]
 References = Sequence[Sequence[Tokens]]  # of each image one or more
 Symbols = Sequence[Hashable]  # where words may as well be their ids
-
-# Words that cannot end an English sentence, or all but never do. Left out on purpose: adverbial
-# particles ("standing up", "looking on", "walks by", "sits outside") and "her" ("next to her").
-FUNCTION_WORDS = frozenset(
-    "a an the every my your his its our their 's "
-    "and or but nor while as than because if although unless whose which who "
-    "of with without in at to from for into onto upon between among against toward towards during "
-    "am is are was were be been being has have had".split()
-)
 
 _MAX_N = 4
 
@@ -175,12 +167,6 @@ def cider(hypotheses: Sequence[Tokens], references: References) -> float:
     return fmean(Cider(references).scores(hypotheses))
 
 
-def is_unfinished(tokens: Tokens) -> bool:
-    """Whether a caption ends in a function word ("a man on a")."""
-    # "a.": to the tokeniser a single letter with its period is an abbreviation.
-    return bool(tokens) and tokens[-1].rstrip(".") in FUNCTION_WORDS
-
-
 def entropy(attention: np.ndarray) -> float:
     """The entropy in bits of weights `float[...]` that sum to 1: log2 of the number of regions if
     all are looked at alike, 0 for a look at a single one."""
@@ -191,8 +177,6 @@ def entropy(attention: np.ndarray) -> float:
 def attention_entropy(looks: Mapping[Hashable, Sequence[tuple[str, float]]]) -> dict[str, Measure]:
     """`attention_entropy/content` and `attention_entropy/function`: the mean `entropy`, in bits,
     where content words looked and where function words did; without a word of either, not there.
-
-    Function words are `FUNCTION_WORDS`: a preposition that may be a particle ("on") is content.
 
     Args:
         looks: by the id of each caption its words, in lower case, each with the entropy of its
@@ -240,7 +224,7 @@ class CaptionScorer:
 
     def measures(self, captions: Mapping[Hashable, str]) -> dict[str, Measure]:
         """What is a function of sums over captions, of those of some of the images or of all:
-        `bleu1` to `bleu4`, `rouge_l`, `cider`, `mean_length` and `function_word_endings`.
+        `bleu1` to `bleu4`, `rouge_l`, `cider` and `mean_length`.
 
         The document frequencies of CIDEr are always those of all images.
         """
@@ -254,7 +238,6 @@ class CaptionScorer:
             ("rouge_l", lambda i: _rouge_l(tokenized[i], self.references[i])),
             ("cider", lambda i: self._cider.score(tokenized[i], self._numbers[i])),
             ("mean_length", lambda i: len(tokenized[i])),
-            ("function_word_endings", lambda i: is_unfinished(tokenized[i])),
         ):
             measures[name] = Measure.mean({i: score(i) for i in tokenized})
         return measures
@@ -268,7 +251,7 @@ class CaptionScorer:
             java_scores, left_out = meteor_spice(list(hypotheses.values()), references)
             scores |= java_scores
             for name, reason in left_out.items():
-                logger.warning("%s left out: %s", name, reason)
+                logger.warning("%s skipped: %s", name, reason)
         return scores
 
 
@@ -286,9 +269,8 @@ def caption_scores(
             why one is left out.
 
     Returns:
-        `bleu1` to `bleu4`, `rouge_l`, `cider`, `mean_length` in words, the rates of
-        `function_word_endings` ("a man on a") and of `distinct` captions, and with `java` also
-        `meteor` and `spice`.
+        `bleu1` to `bleu4`, `rouge_l`, `cider`, `mean_length` in words, the rate of `distinct`
+        captions, and with `java` also `meteor` and `spice`.
 
     Raises:
         ValueError: if the ids differ, there is nothing to score, or an image has no reference.

@@ -1,4 +1,4 @@
-"""Pictures that are no photographs, drawn by chance: of these no caption is worth showing."""
+"""Random pictures that are not photographs. A model should not caption them."""
 
 import itertools
 import string
@@ -22,11 +22,11 @@ def drawings(count: int, seed: int) -> Iterator[tuple[str, np.ndarray]]:
     """Draw pictures of each kind in turn.
 
     Args:
-        count: how many.
-        seed: of what is drawn by chance.
+        count: the number of pictures.
+        seed: of the random numbers.
 
     Yields:
-        The name of the kind, and the picture, `uint8[H, W, 3]`.
+        The kind and the picture `uint8[H, W, 3]`.
     """
     rng = np.random.default_rng(seed)
     for draw in itertools.islice(itertools.cycle(KINDS), count):
@@ -41,7 +41,7 @@ def _colour(rng: Rng, darkest: int = 0, lightest: int = 255) -> Colour:
 
 
 def _paper(rng: Rng) -> tuple[Colour, Colour]:
-    """The colours of what is written on, and of what is written."""
+    """The colours of the background and of the text."""
     if rng.random() < 0.3:
         return _colour(rng, 0, 60), _colour(rng, 180)
     return (WHITE if rng.random() < 0.6 else _colour(rng, 200)), _colour(rng, 0, 110)
@@ -63,7 +63,7 @@ def _point(picture: Image.Image, rng: Rng) -> tuple[int, int]:
 
 
 def _box(picture: Image.Image, rng: Rng) -> tuple[int, int, int, int]:
-    """A box that lies in the picture, and is a tenth of its sides at least."""
+    """A box inside the picture. Its sides are at least a tenth of the picture's."""
     (left, right), (top, bottom) = (
         sorted(rng.uniform(0, 0.9, 2) + np.array([0.0, 0.1])) for _ in range(2)
     )
@@ -143,7 +143,7 @@ def chart(picture: Image.Image, rng: Rng) -> Image.Image:
 
 
 def code(picture: Image.Image, rng: Rng) -> Image.Image:
-    """Squares or bars by chance, as a machine reads them."""
+    """A QR code or a barcode with random content."""
     across = int(rng.integers(15, 60))
     down = across if rng.random() < 0.7 else 1
     cells = rng.random((down, across)) < 0.5
@@ -169,7 +169,7 @@ def blank(picture: Image.Image, rng: Rng) -> Image.Image:
 
 
 def gradient(picture: Image.Image, rng: Rng) -> Image.Image:
-    """One colour that becomes another, along a line or from a point."""
+    """A gradient between two colours, linear or radial."""
     y, x = np.mgrid[0 : picture.height, 0 : picture.width]
     if rng.random() < 0.6:
         angle = rng.uniform(0, 2 * np.pi)
@@ -183,7 +183,7 @@ def gradient(picture: Image.Image, rng: Rng) -> Image.Image:
 
 
 def noise(picture: Image.Image, rng: Rng) -> Image.Image:
-    """Points by chance, fine or coarse, grey or coloured."""
+    """Random points, fine or coarse, grey or coloured."""
     side, channels = int(2 ** rng.uniform(2, 8)), int(rng.choice([1, 3]))
     values = rng.normal(rng.uniform(60, 200), rng.uniform(15, 90), (side, side, channels))
     spots = np.broadcast_to(np.clip(values, 0, 255), (side, side, 3)).astype("uint8")
@@ -232,7 +232,7 @@ def window(picture: Image.Image, rng: Rng) -> Image.Image:
 
 
 def sketch(picture: Image.Image, rng: Rng) -> Image.Image:
-    """Lines on paper: curves, boxes, figures of sticks."""
+    """Lines on paper: curves, boxes, stick figures."""
     paper, ink = _paper(rng)
     picture.paste(paper, (0, 0, *picture.size))
     draw, width = ImageDraw.Draw(picture), int(rng.integers(1, 6))

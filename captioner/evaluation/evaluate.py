@@ -1,7 +1,7 @@
-"""Evaluation: what a model writes about a split into the field's results file, then that is scored.
+"""Evaluation: a model writes a results file for a split, and the file is scored.
 
-The question-only baseline of `evaluate` is that of Antol et al., "VQA: Visual Question Answering",
-2015, for a model that needs some photograph: it gets the mean one.
+The question-only baseline follows Antol et al., "VQA: Visual Question Answering", 2015. Since the
+model needs a photograph, it gets the mean of all photographs.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam
 from captioner.models.captioner import Captioner
 
-# What a model sees of photographs: each of these, or in its place features.
+# Reads the photographs `uint8[S, S, 3]` of a split, or features that replace them.
 FeatureReader = Callable[[Captioner, Sequence[Path]], Iterator[np.ndarray]]
 
 
@@ -43,10 +43,10 @@ def evaluate(
     against: str | PathLike[str] | None = None,
     record: bool = False,
 ) -> Report:
-    """Caption the photographs of a split, or answer its questions, and score what was written.
+    """Caption the photographs of a split or answer its questions, and score the results.
 
-    Captions are written by beam search and greedily. Questions are answered by beam search, and
-    so again with the mean photograph in the place of each: what the question alone is worth.
+    Captions are written by beam search and by greedy search. Questions are answered by beam search,
+    once with each photograph and once with the mean photograph (the question-only baseline).
 
     Writes for both `<task>_<dataset>_<split>_<search>_results.json`, in the official format
     `[{"image_id", "caption"}]` (COCO) or `[{"question_id", "answer"}]` (VQA), and scores what it
@@ -124,7 +124,7 @@ def scorer_of(task: str, examples: Sequence[Example]) -> CaptionScorer | AnswerS
 
 
 def searches_of(task: str, beam: int) -> dict[str, tuple[int, FeatureReader]]:
-    """What is compared, by name: the beam width, and what the model sees."""
+    """The searches to compare, by name: the beam width and the reader of photographs."""
     if task == "vqa":
         return {f"beam {beam}": (beam, each), "question only": (beam, mean_features)}
     return {f"beam {beam}": (beam, each), "greedy": (1, each)}
@@ -136,7 +136,7 @@ def scores_of(
     results: dict[Hashable, str],
     written: Mapping[Example, Caption],
 ) -> dict[str, Score]:
-    """The scores of results, and of captions also where their words looked."""
+    """The scores of results. For captions, also the entropy of the attention."""
     measures = scorer.measures(results)
     if isinstance(scorer, CaptionScorer):
         measures |= attention_entropy(
@@ -160,7 +160,7 @@ def compare(
     other: Mapping[Hashable, str],
     photographs: Mapping[Hashable, Hashable],
 ) -> Comparison:
-    """By how much results exceed others, over what both have."""
+    """The paired difference of two results, over the examples that both contain."""
     common = {i: photograph for i, photograph in photographs.items() if i in other}
     bootstrap = Bootstrap(common)
     ours = scorer.measures({i: results[i] for i in common})
@@ -182,7 +182,7 @@ def record_scores(
     report: Report,
 ) -> None:
     """Write scores into the metadata of a preset, with the command that measured them."""
-    # DIR: where the data lies on this machine says nothing to anybody else.
+    # The path of the data on this machine is of no use to others.
     command = f"--dataset {dataset} --root DIR --split {split} --beam {beam}"
     counts = {"photographs": len({example.image for example in examples})}
     key = f"{dataset} {split}"
@@ -210,8 +210,10 @@ def record_scores(
 
 
 def by_photograph(examples: Iterable[Example]) -> list[list[Example]]:
-    """Examples in lists, one for each photograph, the shortest first: the photographs of a batch
-    should have about as many questions each."""
+    """Group examples by photograph, the shortest group first.
+
+    So the photographs of a batch have similar numbers of questions.
+    """
     groups: dict[Path, list[Example]] = {}
     for example in examples:
         groups.setdefault(example.image, []).append(example)
@@ -219,8 +221,7 @@ def by_photograph(examples: Iterable[Example]) -> list[list[Example]]:
 
 
 def kinds_of(examples: Iterable[Example]) -> dict[Hashable, str]:
-    """The kind of each question by its id: what the data name it, or else the type of its
-    answers."""
+    """The kind of each question by its id: the name in the data, or the type of its answers."""
     return {e.question_id: e.kind or answer_type(e.references) for e in examples}
 
 
@@ -254,7 +255,7 @@ def each(model: Captioner, paths: Sequence[Path]) -> Iterator[np.ndarray]:
 
 
 def mean_features(model: Captioner, paths: Sequence[Path]) -> Iterator[np.ndarray]:
-    """In the place of each photograph the features `float[R, C]` of their mean, pixel by pixel."""
+    """For every photograph, the features `float[R, C]` of the mean of all photographs."""
     total = np.zeros((model.config.image_size, model.config.image_size, 3))
     for photograph in sound_images(paths, model.config.image_size):
         total += photograph

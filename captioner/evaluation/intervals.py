@@ -1,10 +1,10 @@
 """Bootstrap intervals of scores, over photographs.
 
-A score here is a function of sums over captions or answers. A resample draws as many photographs
-as there are, with replacement, and takes the sums over these: so BLEU gets other counts of n-grams,
-and a mean other terms (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993). The
-questions about a photograph are drawn together, because their answers depend on each other. What
-does not depend on the captions, such as the document frequencies of CIDEr, stays as it is.
+A score is a function of sums over captions or answers: of n-gram counts for BLEU, of values for a
+mean. A resample draws all N photographs with replacement and computes the score of these sums
+(Efron and Tibshirani, "An Introduction to the Bootstrap", 1993). The questions about a photograph
+are drawn together, because their answers depend on each other. The document frequencies of CIDEr
+stay the same.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -21,16 +21,16 @@ Interval = tuple[float, float]
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:
-    """The first of two sums `float[..., 2]` by the second."""
+    """The ratio of two sums `float[..., 2]`."""
     return sums[..., 0] / sums[..., 1]
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A score, and what it consists of.
+    """A score and its terms.
 
     Attributes:
-        rows: of each caption or answer, by its id, the F terms that are summed.
+        rows: the F terms of each caption or answer, by id.
         function: from sums `float[..., F]` to scores `float[...]`.
     """
 
@@ -44,15 +44,15 @@ class Measure:
 
     @property
     def value(self) -> float:
-        """The score of all together."""
+        """The score over all rows."""
         return float(self.function(np.sum(list(self.rows.values()), axis=0)))
 
 
 class Bootstrap:
-    """Resamples of photographs, the same ones for every measure, so that differences are paired.
+    """Resamples of photographs. All measures share them, so differences are paired.
 
     Args:
-        photographs: by the id of each caption or answer its photograph.
+        photographs: the photograph of each caption or answer, by id.
     """
 
     def __init__(self, photographs: Mapping[Hashable, Hashable]) -> None:
@@ -61,20 +61,18 @@ class Bootstrap:
         self.count = len(numbers)
         even = np.full(self.count, 1 / self.count)
         times = np.random.default_rng(SEED).multinomial(self.count, even, RESAMPLES)
-        self._times = times.astype(
-            float
-        )  # that each resample holds each photograph, [RESAMPLES, P]
+        self._times = times.astype(float)  # count of each photograph, [RESAMPLES, P]
 
     def interval(self, measure: Measure) -> Interval:
-        """The ends of the interval that holds `LEVEL` of the scores of the resamples."""
+        """The central interval with `LEVEL` of the resampled scores."""
         return _middle(self._scores(measure))
 
     def difference(self, measure: Measure, other: Measure) -> Interval:
-        """The same of how much a measure exceeds another one of the same photographs."""
+        """The interval of the difference of two measures of the same photographs."""
         return _middle(self._scores(measure) - self._scores(other))
 
     def _scores(self, measure: Measure) -> np.ndarray:
-        """The scores of the resamples, `float[RESAMPLES]`; NaN where none of the rows is drawn."""
+        """The resampled scores `float[RESAMPLES]`. NaN if a resample contains no row."""
         rows = np.array(list(measure.rows.values()), float)
         sums = np.zeros((self.count, rows.shape[1]))
         np.add.at(sums, [self._numbers[i] for i in measure.rows], rows)

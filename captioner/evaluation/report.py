@@ -17,13 +17,13 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """By how much the results of a search exceed those of another file.
+    """The difference of two results files.
 
     Attributes:
         search: the name of the search.
         against: the other file.
-        photographs: how many both are about.
-        gains: by measure the difference, and its interval.
+        photographs: the number of photographs in both.
+        gains: the difference and its interval, by measure.
     """
 
     search: str
@@ -34,7 +34,7 @@ class Comparison:
 
 @dataclass
 class Report:
-    """What an evaluation has found.
+    """The result of an evaluation.
 
     Attributes:
         scores: by search, then by measure.
@@ -45,7 +45,7 @@ class Report:
     comparison: Comparison | None = None
 
     def __str__(self) -> str:
-        """A row for each measure, a column for each search; then the comparison."""
+        """A table of measures by searches, then the comparison."""
         lines = [f"{'':26}" + "".join(f"{name:>27}" for name in self.scores)]
         for measure in dict.fromkeys(chain(*self.scores.values())):
             cells = (_cell(column.get(measure), "") for column in self.scores.values())

@@ -7,20 +7,19 @@ import numpy as np
 from captioner.generation.reranking import order
 
 FOLDS = 5
-RIDGE = 1.0  # times the variance of a feature; keeps weights small where candidates hardly differ
+RIDGE = 1.0  # relative to the variance of a feature; keeps weights of constant features small
 
-# Of one photograph, the features `float[K, F]` of its candidates and the CIDEr `float[K]` of each.
+# The features `float[K, F]` and the CIDEr `float[K]` of the candidates for one photograph.
 Search = tuple[np.ndarray, np.ndarray]
 
 
 def fit(searches: Sequence[Search]) -> tuple[float, ...]:
-    """Weights `float[F]` whose scores differ as CIDEr does between the candidates of a search.
+    """Fit weights `float[F]` that predict the differences in CIDEr between candidates.
 
-    Least squares on the differences from the mean of the candidates: what all candidates of a
-    photograph share decides nothing.
+    Ridge regression on the differences from the mean of the candidates of a photograph.
 
     Args:
-        searches: of each photograph.
+        searches: one per photograph.
     """
     inputs = np.concatenate([features - features.mean(0) for features, _ in searches])
     gains = np.concatenate([cider - cider.mean() for _, cider in searches])
@@ -32,7 +31,7 @@ def fit(searches: Sequence[Search]) -> tuple[float, ...]:
 
 
 def gains(searches: Sequence[Search]) -> np.ndarray:
-    """The gain `float[N]` in CIDEr of each photograph over the first candidate, out of fold."""
+    """The cross-validated gain in CIDEr over the first candidate, `float[N]`."""
     found = np.empty(len(searches))
     for fold in range(FOLDS):
         weights = fit([search for i, search in enumerate(searches) if i % FOLDS != fold])

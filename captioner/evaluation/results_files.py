@@ -1,4 +1,4 @@
-"""Results files, as the evaluators of COCO and of VQA read them."""
+"""Results files in the official formats of COCO and VQA."""
 
 import json
 from collections.abc import Hashable, Mapping
@@ -7,12 +7,12 @@ from pathlib import Path
 from captioner import presets
 from captioner.data.records import DatasetError, Example, read_text
 
-# The fields of a result: of what it is, and what was written.
+# The fields of a result: the id and the text.
 FIELDS = {"captions": ("image_id", "caption"), "vqa": ("question_id", "answer")}
 
 
 def write_results(path: Path, task: str, written: dict[Example, str]) -> None:
-    """Write a results file in the field's format, of texts by their examples."""
+    """Write the texts of examples to a results file."""
     identity, text = FIELDS[task]
     results = [
         {identity: getattr(example, identity), text: value} for example, value in written.items()
@@ -21,21 +21,21 @@ def write_results(path: Path, task: str, written: dict[Example, str]) -> None:
 
 
 def read_results(path: Path, task: str) -> dict[Hashable, str]:
-    """The texts of a results file by their ids.
+    """Read the texts of a results file, by id.
 
     Raises:
-        DatasetError: it is no results file of the task.
+        DatasetError: it is not a results file of the task.
     """
     identity, text = FIELDS[task]
     content = read_text(path)
     try:
         results = {result[identity]: result[text] for result in json.loads(content)}
         if not all(isinstance(value, str) for value in results.values()):
-            raise TypeError(f"{text} is no text")
+            raise TypeError(f"{text} is not a string")
     except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise DatasetError(
-            f"{path}: no results file of the task {task} ({error!r}); give one that "
-            f"`captioner evaluate --task {task}` wrote"
+            f"{path}: not a results file of the task {task} ({error!r}); give a file from "
+            f"`captioner evaluate --task {task}`"
         ) from error
     return results
 
@@ -43,10 +43,10 @@ def read_results(path: Path, task: str) -> dict[Hashable, str]:
 def others_of(
     path: Path, task: str, photographs: Mapping[Hashable, Hashable]
 ) -> dict[Hashable, str]:
-    """The texts of another results file that are about a split.
+    """Read the texts of another results file that belong to a split.
 
     Raises:
-        DatasetError: it is no results file of the task, or none of them is.
+        DatasetError: it is not a results file of the task, or has none for this split.
     """
     found = {i: value for i, value in read_results(path, task).items() if i in photographs}
     if not found:

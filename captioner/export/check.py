@@ -1,7 +1,7 @@
 """Whether an exported captioner writes what the Keras model writes."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -14,16 +14,6 @@ if TYPE_CHECKING:
 # In log-probability, nats: what other orders of adding up make of float32.
 TOLERANCE = 1e-3
 QUESTIONS = ("what color is the hat?", "how many people are there?", "what is on the table?")
-
-
-class Runnable(Protocol):
-    """What is compared: two functions of arrays."""
-
-    def encode(self, photographs: np.ndarray) -> np.ndarray:
-        """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`."""
-
-    def search(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        """What `captioner.generation.loop.Generator` writes, of arrays as arrays."""
 
 
 class ExportError(ValueError):
@@ -40,9 +30,18 @@ def photographs(size: int, count: int = 6) -> np.ndarray:
     return np.stack(pictures)
 
 
-def agree(model: "Captioner", exported: Runnable) -> float:
+def agree(
+    model: "Captioner",
+    encode: Callable[[np.ndarray], np.ndarray],
+    search: Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]],
+) -> float:
     """Compare an exported model with the one it was made of, on captions and on answers, by
     greedy search, by beam search and by sampling.
+
+    Args:
+        model: the Keras model.
+        encode: the exported encoder; see `Captioner.encode`.
+        search: the exported search; see `Captioner.search`.
 
     Returns:
         The greatest difference of a log-probability.
@@ -53,7 +52,7 @@ def agree(model: "Captioner", exported: Runnable) -> float:
     """
     pictures, worst = photographs(model.config.image_size), 0.0
     features = model.encode(pictures)
-    if not np.allclose(exported.encode(pictures), features, rtol=1e-3, atol=1e-3):
+    if not np.allclose(encode(pictures), features, rtol=1e-3, atol=1e-3):
         raise ExportError("its encoder gives other features; nothing is written")
     questions = [None, *QUESTIONS] if model.answers else [None]
     for sampler in (Beam(1), Beam(3), Beam(5), Sampling(temperature=0.8, top_p=0.9, width=2)):
@@ -63,7 +62,7 @@ def agree(model: "Captioner", exported: Runnable) -> float:
             ids = [model.vocabulary.encode_question(text or "", length) for text in questions]
             inputs["questions"] = np.repeat(np.stack(ids)[None], len(features), axis=0)
         inputs |= sampler.inputs(model.steps, len(features) * len(questions), seed=0)
-        expected, found = model.search(inputs), exported.search(inputs)
+        expected, found = model.search(inputs), search(inputs)
         if not np.array_equal(expected["tokens"], found["tokens"]):
             raise ExportError(f"it writes other words by {sampler}; nothing is written")
         if model.config.concepts and not np.array_equal(expected["concepts"], found["concepts"]):

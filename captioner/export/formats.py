@@ -92,21 +92,6 @@ FORMATS: dict[str, Callable[[Captioner, Path], list[Run]]] = {
 }
 
 
-class Exported:
-    """What a format has written, as something that searches."""
-
-    def __init__(self, encoder: Run, search: Run) -> None:
-        self._encoder, self._search = encoder, search
-
-    def encode(self, photographs: np.ndarray) -> np.ndarray:
-        """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`."""
-        return self._encoder({"photographs": photographs})["features"]
-
-    def search(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        """What `captioner.generation.loop.Generator` writes, of arrays as arrays."""
-        return self._search(inputs)
-
-
 def export(preset: str | PathLike[str], format: str, output: str | PathLike[str]) -> float:
     """Write a preset in a format of `FORMATS` to a folder, once it is known to agree.
 
@@ -121,14 +106,14 @@ def export(preset: str | PathLike[str], format: str, output: str | PathLike[str]
     """
     output = Path(output)
     if output.exists():
-        raise ExportError(f"{output}: is there already; name another folder")
+        raise ExportError(f"{output}: already exists; choose a new folder")
     output.parent.mkdir(parents=True, exist_ok=True)
     model = Captioner.from_preset(preset)
     with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
         new = Path(temporary) / "new"
         new.mkdir()
         encoder, search = FORMATS[format](model, new)
-        difference = agree(model, Exported(encoder, search))
+        difference = agree(model, lambda p: encoder({"photographs": p})["features"], search)
         new.replace(output)
     return difference
 

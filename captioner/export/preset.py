@@ -35,7 +35,8 @@ def add_graphs(preset: str | PathLike[str]) -> float:
         presets.write_json(new / presets.GRAPHS, {"grid": model.grid, "weights": places})
         for name in presets.FILES:
             (new / name).symlink_to((folder / name).resolve())
-        difference = agree(model, OnnxCaptioner(new))
+        exported = OnnxCaptioner(new)
+        difference = agree(model, exported.encode, exported.search)
         for name in presets.FILES:
             (new / name).unlink()
         metadata = presets.read_metadata(preset)

@@ -1,43 +1,43 @@
 """A static page that captions photographs in the browser, without a server.
 
 The page and its modules lie in `site/`. Added to them are the graphs with 8-bit weights,
-onnxruntime-web, what overlays look like, and two files that say what there is: `model.json`, which
+onnxruntime-web, the looks of overlays, and two files that say what there is: `model.json`, which
 `model.js` reads, and `service-worker.js`, which keeps all files for use offline.
 """
 
+import copy
 import hashlib
 import json
 import shutil
 import string
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import onnx
 from matplotlib.cbook import get_sample_data
 from onnx import numpy_helper
 
-from captioner import __version__, presets
+from captioner import presets
 from captioner.data.function_words import FUNCTION_WORDS
 from captioner.data.vocabulary import END, PAD, UNKNOWN
 from captioner.export.check import ExportError, photographs
 from captioner.export.npm import Package
+from captioner.export.page import SITE, about, shared_files
 from captioner.export.quantize import quantize_weights
 from captioner.generation import BEAM_WIDTH, prose
 from captioner.generation.confidence import Calibration
 from captioner.generation.reranking import LONGEST, UNSEEN
 from captioner.generation.results import LIKELY
-from captioner.overlay import page
-from captioner.overlay.heat import COLOURS
-from captioner.questions.words import COLORS, NUMBERS
 from captioner.runtime.captioner import OnnxCaptioner
 from captioner.runtime.graph import onnxruntime, read_weights  # with its telemetry off
 
-SITE = Path(__file__).with_name("site")
+PRIVACY = "It does not leave this device."
+FOOTER = """, with <a href="onnxruntime/LICENSE">onnxruntime</a> and its
+<a href="onnxruntime/ThirdPartyNotices.txt">third-party notices</a>. <span id="offline"></span>"""
 RUNTIME = Package(
     "onnxruntime-web",
     "1.30.0",
@@ -66,16 +66,17 @@ def export_site(preset: str | PathLike[str], output: str | PathLike[str]) -> flo
     """
     output = Path(output)
     if output.exists():
-        raise ExportError(f"{output}: is there already; name another folder")
+        raise ExportError(f"{output}: already exists; choose a new folder")
     model = OnnxCaptioner.from_preset(preset)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
         new = Path(temporary) / "site"
         shutil.copytree(SITE, new)
-        _add_graphs(presets.find(preset), new)
-        difference = _difference(model, new / presets.ENCODER_GRAPH)
+        add_graphs(preset, new)
+        difference = _difference(model, with_graphs(model, new))
         (new / "model.json").write_text(json.dumps(settings(model)), encoding="utf-8")
-        _add_overlay(new)
+        for name, content in shared_files(PRIVACY, FOOTER).items():
+            (new / name).write_text(content, encoding="utf-8")
         _add_runtime(new / "onnxruntime")
         shutil.copy(get_sample_data("grace_hopper.jpg", asfileobj=False), new / "example.jpg")
         _finish_service_worker(new)
@@ -86,16 +87,8 @@ def export_site(preset: str | PathLike[str], output: str | PathLike[str]) -> flo
 def settings(model: OnnxCaptioner) -> dict[str, Any]:
     """What `model.js` has to know of a model; its `Settings` say what is what."""
     calibration = model.calibration or Calibration()
-    colours = matplotlib.colormaps[COLOURS](np.arange(256), bytes=True)[:, :3]
     return {
-        "about": {
-            "version": __version__,
-            "grid": model.grid,
-            "answers": model.answers,
-            "colours": colours.tolist(),
-            "colourWords": sorted(COLORS),
-            "numberWords": NUMBERS,
-        },
+        "about": about(model),
         "size": model.config.image_size,
         "steps": model.steps,
         "beams": BEAM_WIDTH,
@@ -113,7 +106,13 @@ def settings(model: OnnxCaptioner) -> dict[str, Any]:
     }
 
 
-def _add_graphs(folder: Path, new: Path) -> None:
+def add_graphs(preset: str | PathLike[str], new: Path) -> None:
+    """Write the graphs of a preset, with 8-bit weights, to a folder.
+
+    Raises:
+        PresetError: the preset cannot be read.
+    """
+    folder = presets.find(preset)
     places = json.loads((folder / presets.GRAPHS).read_text(encoding="utf-8"))["weights"]
     for name in (presets.ENCODER_GRAPH, presets.SEARCH_GRAPH):
         graph = onnx.load(folder / name, load_external_data=False)
@@ -129,24 +128,34 @@ def _fill(graph: onnx.ModelProto, weights: Mapping[str, np.ndarray]) -> None:
             tensor.CopyFrom(numpy_helper.from_array(weights[tensor.name], tensor.name))
 
 
-def _difference(model: OnnxCaptioner, encoder: Path) -> float:
+def with_graphs(model: OnnxCaptioner, folder: Path) -> OnnxCaptioner:
+    """A captioner that runs the graphs which `add_graphs` wrote to a folder, as the page does."""
+    changed: Any = copy.copy(model)
+    changed._encoder, changed._search = (
+        _runnable(folder / name) for name in (presets.ENCODER_GRAPH, presets.SEARCH_GRAPH)
+    )
+    return changed
+
+
+def _runnable(path: Path) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # as in `captioner.runtime.graph`
+    # Float32 arithmetic, as `model.js` has it. Otherwise onnxruntime multiplies in 8 bits.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return lambda inputs: dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+
+def _difference(model: OnnxCaptioner, rounded: OnnxCaptioner) -> float:
     pictures = photographs(model.config.image_size)
-    expected = model.encode(pictures)
-    session = onnxruntime.InferenceSession(encoder, providers=["CPUExecutionProvider"])
-    [found] = session.run(["features"], {"photographs": pictures})
+    expected, found = model.encode(pictures), rounded.encode(pictures)
     difference = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
     if not difference <= TOLERANCE:
         raise ExportError(
             f"with 8-bit weights its features differ by {difference:.0%}; nothing is written"
         )
     return difference
-
-
-def _add_overlay(new: Path) -> None:
-    (new / "look.css").write_text(page.part("look.css").template, encoding="utf-8")
-    # In a page of its own it is a script; here, what others import.
-    script = page.part("look.js").template + "\nexport { bindLook };\n"
-    (new / "look.js").write_text(script, encoding="utf-8")
 
 
 def _add_runtime(folder: Path) -> None:

@@ -1,80 +1,83 @@
-"""The one batched call: whoever writes about many things at once goes through here.
-
-It runs on anything that searches: a Keras model, or an exported graph without Keras.
-"""
+"""The search over any number of items: all that writes goes through `stream`."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from captioner.data.vocabulary import PAD
-from captioner.generation.results import (
-    OUTPUTS,
-    Caption,
-    Concept,
-    Writer,
-    caption_of,
-    concepts_of,
-)
+from captioner.generation.captions import caption_of, concepts_of
+from captioner.generation.model import CaptionModel
+from captioner.generation.results import OUTPUTS, Caption, Concept
 from captioner.generation.samplers import Beam, Sampling, Seed
 
-BATCH = 32  # photographs written about together
-GROUPS = 10 * BATCH  # or questions answered, at most
+BATCH = 32  # items of a batch, at most
+GROUPS = 10 * BATCH  # questions of a search, at most
 
 Item = TypeVar("Item")
-Questions = Sequence[Sequence[str | None]]  # of each row; None asks for a caption
+Failure = TypeVar("Failure", bound=Exception)
+Questions = Sequence[str | None]  # about one item; None asks for a caption
 
 
-class CaptionModel(Writer, Protocol):
-    """What runs the search: a Keras model, or an exported graph."""
+def stream(
+    model: CaptionModel,
+    items: Iterable[tuple[np.ndarray | Failure, Questions]],
+    *,
+    sampler: Beam | Sampling,
+    seed: Seed = None,
+) -> Iterator[list[Caption] | Failure]:
+    """Write about any number of items, in order, a batch at a time.
 
-    config: Any
+    Args:
+        model: the model that writes.
+        items: pairs of an array that `model.search_inputs` takes, such as a photograph, and the
+            questions about it. Of an item that could not be read, the error instead of the array.
+        sampler: a `Beam` or `Sampling`.
+        seed: of the random numbers: an integer, None for others each time, or a generator of NumPy.
 
-    @property
-    def answers(self) -> bool:
-        """Whether it can be asked."""
+    Yields:
+        For each item a `Caption` for each question, or its error. An answer is a phrase; a caption,
+        also if a question is nothing but padding, is a sentence.
+    """
+    rng = np.random.default_rng(seed)
+    for batch in _batches(items):
+        arrays = [array for array, _ in batch if not isinstance(array, Exception)]
+        questions = [asked for array, asked in batch if not isinstance(array, Exception)]
+        found: Iterator[list[Caption]] = iter(())
+        if arrays:
+            inputs = model.search_inputs(arrays)
+            found = iter(generate(model, inputs, questions, sampler=sampler, seed=rng))
+        for array, _ in batch:
+            yield array if isinstance(array, Exception) else next(found)
 
-    @property
-    def steps(self) -> int:
-        """T, the number of tokens of the longest sentence written, its end token included."""
 
-    def encode(self, photographs: np.ndarray) -> np.ndarray:
-        """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`, if it reads those."""
-
-    def search(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        """What `captioner.generation.loop.Generator` writes, of arrays as arrays."""
+def batched(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
+    """Lists of up to `size` items of an iterable."""
+    items = iter(items)
+    while batch := list(itertools.islice(items, size)):
+        yield batch
 
 
 def generate(
     model: CaptionModel,
     inputs: Mapping[str, np.ndarray],
-    questions: Questions | None = None,
+    questions: Sequence[Questions],
     *,
     sampler: Beam | Sampling,
-    seed: Seed = None,
+    seed: Seed,
 ) -> list[list[Caption]]:
-    """Write about a batch of rows, each of which is encoded once, whatever is asked about it.
+    """Write about one batch of `stream`.
 
     Args:
-        model: what writes.
-        inputs: a dict of arrays of B rows: "photographs" `uint8[B, S, S, 3]`, "features"
-            `float[B, R, C]` where they are encoded already, or what else the model reads.
-        questions: for each row the list of what is asked about it, which may be empty, and in
-            which None asks for a caption; by default nothing but that.
-        sampler: a `Beam` or `Sampling`.
-        seed: of what is drawn: an integer, None for others each time, or a generator of NumPy.
-
-    Returns:
-        For each row a list with a `Caption` for each question. What answers a question is a
-        phrase; a caption, also where a question is nothing but padding, is a sentence.
+        model: the model that writes.
+        inputs: its `search_inputs` of B items.
+        questions: B lists, which may be empty.
+        sampler: as for `stream`.
+        seed: as for `stream`.
     """
     rows = len(next(iter(inputs.values())))
-    questions = [[None]] * rows if questions is None else questions
     rng = np.random.default_rng(seed)
-    if "photographs" in inputs:
-        inputs = {"features": model.encode(inputs["photographs"])}
     found: list[list[Caption]] = [[] for _ in questions]
     width = max(1, GROUPS // rows)
     for start in range(0, max(map(len, questions), default=0), width):
@@ -90,44 +93,24 @@ def generate(
     return found
 
 
-def stream(
-    model: CaptionModel,
-    rows: Iterable[tuple[np.ndarray, Sequence[str | None]]],
-    *,
-    sampler: Beam | Sampling,
-    seed: Seed = None,
-) -> Iterator[list[Caption]]:
-    """Write about any number of photographs, in order, `BATCH` at a time.
-
-    Args:
-        model: as for `generate`.
-        rows: an iterable of pairs: a photograph `uint8[S, S, 3]`, or its features `float[R, C]`;
-            and the list of what is asked about it.
-        sampler: a `Beam` or `Sampling`.
-        seed: as for `generate`.
-
-    Yields:
-        For each row the list of its `Caption`s.
-    """
-    rng = np.random.default_rng(seed)
-    for batch in batched(rows):
-        arrays, questions = zip(*batch, strict=True)
-        name = "photographs" if arrays[0].ndim == 3 else "features"
-        inputs = {name: np.stack(arrays)}
-        yield from generate(model, inputs, list(questions), sampler=sampler, seed=rng)
-
-
-def batched(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
-    """Lists of up to `size` items of an iterable."""
-    items = iter(items)
-    while batch := list(itertools.islice(items, size)):
+def _batches(items: Iterable[tuple[Item, Questions]]) -> Iterator[list[tuple[Item, Questions]]]:
+    """Items in lists of up to `BATCH`, with about `GROUPS` questions at most."""
+    batch: list[tuple[Item, Questions]] = []
+    asked = 0
+    for item in items:
+        batch.append(item)
+        asked += len(item[1])
+        if len(batch) == BATCH or asked >= GROUPS:
+            yield batch
+            batch, asked = [], 0
+    if batch:
         yield batch
 
 
 def _search(
     model: CaptionModel,
     inputs: dict[str, np.ndarray],
-    questions: Questions,
+    questions: Sequence[Questions],
     sampler: Beam | Sampling,
     rng: np.random.Generator,
 ) -> list[Caption]:
@@ -140,22 +123,21 @@ def _search(
         inputs = {**inputs, "questions": ids}
         has_question = (ids != PAD).any(axis=-1).ravel()
     outputs = model.search({**inputs, **sampler.inputs(model.steps, groups, rng)})
-    concepts: list[tuple[Concept, ...]] = [()] * len(questions)
+    rows = range(len(questions))
+    concepts: list[tuple[Concept, ...]] = [() for _ in rows]
     if "concepts" in outputs:
-        named = zip(outputs["concepts"], outputs["odds"], strict=True)
-        concepts = [concepts_of(model, *row) for row in named]
-    likely = np.ones(len(questions))
+        concepts = [concepts_of(model, outputs["concepts"][i], outputs["odds"][i]) for i in rows]
+    likely = np.ones(len(rows))
     if model.calibration is not None:
         likely = model.calibration.is_photograph(inputs["features"])
-    each = groups // len(questions)
-    concepts = [row for row in concepts for _ in range(each)]
+    each = groups // len(rows)
     return [
-        caption_of(model, *found)
-        for found in zip(
-            has_question,
-            *(outputs[name] for name in OUTPUTS),
-            concepts,
-            np.repeat(likely, each),
-            strict=True,
+        caption_of(
+            model,
+            has_question[i],
+            **{name: outputs[name][i] for name in OUTPUTS},
+            concepts=concepts[i // each],
+            photograph=likely[i // each],
         )
+        for i in range(groups)
     ]

@@ -7,16 +7,14 @@ to be right.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from captioner.data.function_words import FUNCTION_WORDS
 from captioner.generation import reranking
 from captioner.generation.reranking import UNSEEN
-
-if TYPE_CHECKING:
-    from captioner.generation.results import Candidate, Caption, Concept
+from captioner.generation.results import Candidate, Caption, Concept
 
 FEATURES = 5
 # Numbers of weights; those for pictures depend on the encoder.
@@ -56,7 +54,7 @@ class Calibration:
         return cls(**{task: weights and tuple(weights) for task, weights in content.items()})
 
     def confidence(
-        self, caption: "Caption", is_answer: bool, photograph: float = 1.0
+        self, caption: Caption, is_answer: bool, photograph: float = 1.0
     ) -> float | None:
         """In 0..1, of a caption, or of an answer if `is_answer`.
 
@@ -70,9 +68,7 @@ class Calibration:
             return None
         return photograph * float(logistic(features(caption) @ np.array(weights)))
 
-    def ranked(
-        self, candidates: list["Candidate"], concepts: Sequence["Concept"]
-    ) -> list["Candidate"]:
+    def ranked(self, candidates: list[Candidate], concepts: Sequence[Concept]) -> list[Candidate]:
         """The candidates of a caption, the best first."""
         if self.ranking is None or len(candidates) == 1:
             return candidates
@@ -100,7 +96,7 @@ def _are_weights(value: Any, length: int | None) -> bool:
     return numbers and length in (None, len(value))
 
 
-def features(caption: "Caption") -> np.ndarray:
+def features(caption: Caption) -> np.ndarray:
     """`float[5]`: a constant, the score, the log-probability of the least likely word, and how
     likely the concepts are that it names, in the mean and the least of them."""
     seen = {concept.word: concept.probability for concept in caption.concepts}

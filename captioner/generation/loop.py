@@ -8,16 +8,13 @@ does without Keras. Axes are added by `expand_dims`, as LiteRT knows no slice th
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 from keras import ops
 
 from captioner.data.vocabulary import END, PAD, START, UNKNOWN
 from captioner.layers.tensor import Tensor
-
-if TYPE_CHECKING:
-    from captioner.models.base import ConditionalLanguageModel
 
 IMPOSSIBLE = -1e9  # a log-probability; finite, because 0 * inf is no number
 
@@ -26,10 +23,10 @@ class Generator(keras.Model):
     """The loop over `AttentionDecoder.step`; a `keras.Model`, so that any backend compiles it.
 
     Args:
-        model: the model that writes, a `ConditionalLanguageModel`.
+        model: a `captioner.models.base.ConditionalLanguageModel`.
     """
 
-    def __init__(self, model: "ConditionalLanguageModel", **kwargs: Any) -> None:
+    def __init__(self, model: keras.Model, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.model = model
         self.jit_compile = jit_compile()

@@ -69,7 +69,7 @@ def text_of(words: Sequence[str], is_answer: bool) -> str:
 def with_articles(words: Sequence[str]) -> list[str]:
     """The words, with "an" before a vowel that is heard, and "a" before a consonant.
 
-    Example:
+    Examples:
         >>> with_articles("a umbrella and an uniform".split())
         ['an', 'umbrella', 'and', 'a', 'uniform']
     """
@@ -92,7 +92,7 @@ def with_commas(words: Sequence[str]) -> list[str]:
     A list has three items or more and "and" before the last. An item is a noun, perhaps with an
     article and a colour or size. Two nouns side by side are two items if they are of one kind.
 
-    Example:
+    Examples:
         >>> with_commas("a stove sink and a fridge".split())
         ['a', 'stove', ',', 'sink', 'and', 'a', 'fridge']
     """

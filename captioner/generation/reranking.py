@@ -7,14 +7,11 @@ and Ney, 2002). `captioner.evaluation.reranking` fits its weights to CIDEr.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from captioner.data.function_words import FUNCTION_WORDS
-
-if TYPE_CHECKING:
-    from captioner.generation.results import Candidate, Concept
+from captioner.generation.results import Candidate, Concept
 
 UNSEEN = 0.1  # the probability of a word that is not among the likely concepts
 LONGEST = 3  # n-grams that candidates share
@@ -32,7 +29,7 @@ FEATURES = (
 )
 
 
-def features(candidates: Sequence["Candidate"], concepts: Sequence["Concept"]) -> np.ndarray:
+def features(candidates: Sequence[Candidate], concepts: Sequence[Concept]) -> np.ndarray:
     """`float[K, F]`: the columns `FEATURES` of K candidates.
 
     Args:

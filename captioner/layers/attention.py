@@ -1,4 +1,4 @@
-"""Soft attention: how strongly each region of a memory answers a query."""
+"""Soft attention: a distribution over the regions of a memory, given a query."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from captioner.layers.tensor import Shape, Tensor
 
 
 class Attention(keras.layers.Layer):
-    """What the kinds of attention have in common: a softmax over scores of the regions.
+    """The base class: a softmax over the scores of the regions.
 
-    Several sequences may look at one memory (the beams of a search, the five captions of a
-    photograph): with N queries and B memories, N a multiple of B, query n reads memory
-    n // (N / B). The keys are therefore computed and stored once for each memory.
+    Several sequences may attend to one memory (the beams of a search, the five captions of a
+    photograph): with N queries and B memories, N a multiple of B, query n attends to memory
+    n // (N / B). So keys are computed and stored once per memory.
 
     Args:
-        units: size A of the space in which queries and keys meet.
+        units: A, the size of queries and keys.
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
@@ -28,20 +28,20 @@ class Attention(keras.layers.Layer):
         self.built = True
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """What queries are compared with, of annotation vectors `float[B, R, D]`, once."""
+        """The keys `float[B, R, A]` of annotation vectors `float[B, R, D]`."""
         raise NotImplementedError
 
     def scores(self, query: Tensor, keys: Tensor) -> Tensor:
-        """`float[B, N/B, R]`: how well each region answers queries `float[N, H]`."""
+        """The scores `float[B, N/B, R]` of all regions for queries `float[N, H]`."""
         raise NotImplementedError
 
     def call(self, query: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attention weights `float[N, R]`, which add up to 1 over the regions.
+        """The attention weights `float[N, R]`. They sum to 1 over the regions.
 
         Args:
             query: `float[N, H]`.
-            keys: what `keys` made of B memories.
-            mask: `bool[B, R]`, false where a memory is padded: the weights there are 0.
+            keys: the result of `keys` for B memories.
+            mask: `bool[B, R]`, false for padding. The weights there are 0.
         """
         mask = None if mask is None else mask[:, None]
         return ops.reshape(self.softmax(self.scores(query, keys), mask=mask), (-1, keys.shape[1]))
@@ -104,7 +104,7 @@ class DotAttention(Attention):
 
 @keras.saving.register_keras_serializable("captioner")
 class MeanAttention(Attention):
-    """Looks at all regions equally, whatever is asked: what attention is compared with."""
+    """Equal weights for all regions: the baseline for the other kinds of attention."""
 
     def keys(self, annotations: Tensor) -> Tensor:
         return annotations
@@ -125,7 +125,7 @@ ATTENTIONS: dict[str, type[Attention]] = {
 
 
 def attention_layer(attention: str, units: int, name: str | None = None) -> Attention:
-    """The attention of the given kind: "additive", "dot" or "mean".
+    """Create the attention layer "additive", "dot" or "mean".
 
     Raises:
         ValueError: an unknown kind of attention.

@@ -11,24 +11,24 @@ from keras import ops
 
 from captioner.layers.tensor import Shape, Tensor
 
-RESIDUAL_LAYERS = 4  # stacks as deep as this do not train well without residual connections
+RESIDUAL_LAYERS = 4  # from this depth on, stacks get residual connections (Wu et al., 2016)
 
 
 @keras.saving.register_keras_serializable("captioner")
 class PeepholeLSTMCell(keras.layers.LSTMCell):
     """An LSTM whose gates see the cell state (Gers and Schmidhuber, 2000).
 
-    `i = s(W_i x + U_i h + p_i c + b_i)` and `f` alike read the cell state c[t-1] before the step,
-    `o` the state c[t] after it. The peephole weights p are vectors: a gate sees its own cell only.
+    `i = s(W_i x + U_i h + p_i c + b_i)` and `f` read the cell state c[t-1], `o` reads c[t]. The
+    peephole weights p are vectors: each gate reads only its own cell.
 
     Args:
-        units: H, the size of both states; other arguments are those of `keras.layers.LSTMCell`,
-            of whose dropouts this cell makes no use.
+        units: H, the size of both states. The other arguments are those of
+            `keras.layers.LSTMCell`; dropout is not supported.
     """
 
     def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
-        # At 0 the cell begins as a plain LSTM.
+        # With zeros the cell starts as a plain LSTM.
         self.peephole = self.add_weight((3, self.units), "zeros", name="peephole")
 
     def call(
@@ -46,10 +46,10 @@ class PeepholeLSTMCell(keras.layers.LSTMCell):
 
 @keras.saving.register_keras_serializable("captioner")
 class ResidualCell(keras.layers.Wrapper):
-    """A cell that adds what it reads to what it writes (Wu et al., 2016, section 3.1).
+    """A cell with a residual connection (Wu et al., 2016, section 3.1).
 
     Args:
-        layer: the cell; it reads as many numbers as it writes.
+        layer: the cell. Its inputs and outputs have the same size.
     """
 
     @property
@@ -78,9 +78,9 @@ def recurrent_cell(
     name: str | None = None,
     kernel_initializer: Any = "glorot_uniform",
 ) -> keras.layers.Layer:
-    """The cell of the given kind, or a stack of `layers` of them.
+    """Create a cell of the given kind, or a stack of `layers` cells.
 
-    In a stack of four or more, all cells but the first have residual connections.
+    In a stack of four or more, all cells except the first have residual connections.
 
     Args:
         cell: "rnn" (Elman, 1990), "lstm" (Hochreiter and Schmidhuber, 1997, with the forget gate
@@ -89,7 +89,7 @@ def recurrent_cell(
         units: size H of the output and of every state.
         layers: number of cells, each reading the output of the one below.
         name: of the layer.
-        kernel_initializer: of the weights with which the lowest cell reads its input.
+        kernel_initializer: of the input weights of the lowest cell.
 
     Raises:
         ValueError: an unknown kind of cell.
@@ -106,10 +106,10 @@ def recurrent_cell(
 
 
 def flat_states(states: Any) -> list[Tensor]:
-    """The states as a flat list of `float[N, H]`, the form that loops carry."""
+    """Flatten states to a list of `float[N, H]`, the form that loops use."""
     return keras.tree.flatten(states)
 
 
 def nested_states(cell: keras.layers.Layer, states: list[Tensor]) -> Any:
-    """The flat list of states as `cell` expects it."""
+    """Undo `flat_states`: the states in the structure that `cell` expects."""
     return keras.tree.pack_sequence_as(cell.state_size, states)

@@ -1,8 +1,8 @@
-"""The decoder: a recurrent network that looks at a memory for every word that it writes.
+"""The decoder: a recurrent network with soft attention over a memory.
 
-One step is written once: `read` a word, `look`, and the `logits` of the next word. The
-teacher-forced pass reads all words first, then looks for all of them at once; every search is a
-loop over `step`.
+A step has three parts: `read` a word, `look` at the memory, and `logits` of the next word. Search
+calls `step` in a loop. Teacher forcing (`unroll`) reads all words first and then looks once for all
+steps, because no state depends on the attention.
 """
 
 from typing import Any
@@ -19,17 +19,17 @@ from captioner.layers.cells import (
 from captioner.layers.memory import Concepts, Memory
 from captioner.layers.tensor import Shape, Tensor
 
-# What was seen of the regions, and of the concepts; None of what the memory lacks.
+# Context vectors of the regions and of the concepts. None if the memory has no such vectors.
 Contexts = tuple[Tensor | None, Tensor | None]
 
 
 class WordDecoder(keras.layers.Layer):
-    """What every decoder has: word vectors, and concepts as words of its memory.
+    """The base of all decoders: word vectors, and concepts as words in the memory.
 
     Args:
         vocabulary_size: V, the number of tokens.
         embedding_size: E, the size of a word vector.
-        concepts: whether the memory offers concepts beside the regions.
+        concepts: whether the memory holds concepts in addition to regions.
     """
 
     def __init__(
@@ -57,23 +57,24 @@ class WordDecoder(keras.layers.Layer):
     def concept_slots(
         self, ids: Tensor, logits: Tensor, present: Tensor, regions: Tensor | None = None
     ) -> Concepts:
-        """The `Concepts` of words and how likely they are to be there.
+        """Encode concepts as vectors of the memory.
 
         Args:
             ids: `int[B, K]`, words of the vocabulary.
             logits: `float[B, K]`, of their presence.
-            present: `bool[B, K]`, false where a slot is empty.
-            regions: `float[B, K, R]`, where the evidence lies; None without a photograph.
+            present: `bool[B, K]`, false for empty slots.
+            regions: `float[B, K, R]`, the evidence for each concept by region. None without a
+                photograph.
         """
         logits = ops.cast(logits, self.compute_dtype)
         scores = ops.stack([ops.clip(logits, -8.0, 8.0) / 4.0, ops.sigmoid(logits)], axis=-1)
-        # Scaled as word vectors are where they are read, see `TextEncoder`.
+        # The same scale as in `TextEncoder`.
         words = self.embedding(ids) * self.embedding_size**0.5
         vectors = self.concept_norm(words + self.concept_score(scores))
         return Concepts(vectors, self.concept_keys(vectors), present, ids, logits, regions)
 
     def concept_keys(self, vectors: Tensor) -> Tensor | None:
-        """What an attention to concepts alone compares with, if there is one."""
+        """Keys for a separate attention to concepts. None if the decoder has none."""
         return None
 
     def get_config(self) -> dict[str, Any]:
@@ -89,22 +90,22 @@ class WordDecoder(keras.layers.Layer):
 class AttentionDecoder(WordDecoder):
     """Writes token ids with soft attention over annotation vectors.
 
-    Soft attention and its gate are those of Show, Attend and Tell (Xu et al., 2015); as in Lu et
-    al. (2017, figure 2b), the state that has read the word before is what looks, so that it looks
-    for the word that follows, and no look waits for another one.
+    Soft attention and its gate follow Show, Attend and Tell (Xu et al., 2015). As in Lu et al.
+    (2017, figure 2b), the query is the state after the previous word was read. So the attention of
+    all steps can be computed at once.
 
     Args:
         vocabulary_size: V, the number of tokens.
         embedding_size: E, the size of a word vector.
         units: H, the size of the recurrent state.
-        attention_size: A, the size of the space in which state and regions are compared.
+        attention_size: A, the size of queries and keys.
         cell: the recurrent cell, see `captioner.layers.cells`.
-        layers: how many cells are stacked.
-        dropout: rate on word vectors, on outputs and on the deep output.
-        condition_size: C, the size of a vector that conditions what is written, such as an
-            encoded question; 0 for none.
+        layers: the number of stacked cells.
+        dropout: the rate on word vectors, outputs and the deep output.
+        condition_size: C, the size of a conditioning vector such as an encoded question. 0 for
+            none.
         attention: the kind of attention, see `captioner.layers.attention`.
-        concepts: whether the memory offers concepts, which are looked at beside the regions.
+        concepts: whether the memory holds concepts in addition to regions.
     """
 
     def __init__(
@@ -131,9 +132,9 @@ class AttentionDecoder(WordDecoder):
         self.attention_name = attention
 
         dense = keras.layers.Dense
-        # Embeddings that are also the last projection are small: at first no cell would hear which
-        # word it reads. So it begins to listen as closely as it would to vectors sqrt(E) as large,
-        # and what it reads beside the word begins as small as the word.
+        # Word vectors that are also the output projection start small, so a cell with the usual
+        # initial weights would ignore its word. The cell starts with weights sqrt(E) times as
+        # large, and the overview as much smaller.
         cell_initializer, overview_initializer = (
             keras.initializers.VarianceScaling(scale, "fan_avg", "uniform")
             for scale in (embedding_size, 1 / embedding_size)
@@ -159,8 +160,8 @@ class AttentionDecoder(WordDecoder):
                 attention, attention_size, name="concept_attention"
             )
             self.concept_gate = gate("concept_gate")
-            # The embedding is the last projection too, so that at first to look at a word is to
-            # say it.
+            # The embedding is also the output projection. So with the identity, attention to a
+            # concept raises the logit of its word from the start.
             self.output_concepts = dense(
                 embedding_size,
                 use_bias=False,
@@ -196,12 +197,12 @@ class AttentionDecoder(WordDecoder):
         mask: Tensor | None = None,
         concepts: Any = None,
     ) -> Memory:
-        """The `Memory` of annotation vectors: keys and overview are projected once.
+        """Build the `Memory`. Keys and overview are projected once for all steps.
 
         Args:
-            annotations: `float[B, R, D]`, or None for a memory of concepts alone.
+            annotations: `float[B, R, D]`, or None for a memory of concepts only.
             mask: `bool[B, R]`, false where the annotations are padding.
-            concepts: `Concepts`, for a decoder that looks at them.
+            concepts: `Concepts`, if the decoder uses them.
         """
         if annotations is None:
             keys = None
@@ -220,12 +221,12 @@ class AttentionDecoder(WordDecoder):
     def initial_states(
         self, memory: Memory, sequences: int, condition: Tensor | None = None
     ) -> list[Tensor]:
-        """States of B x `sequences` sequences, each from the mean of its memory.
+        """The initial states, each projected from the mean of its memory.
 
         Args:
             memory: a `Memory` of B photographs.
-            sequences: how many sequences are written about each.
-            condition: `float[N, C]`, N = B x sequences, where the decoder is conditioned.
+            sequences: the number of sequences per photograph.
+            condition: `float[N, C]`, N = B x sequences, if the decoder is conditioned.
 
         Returns:
             A flat list of `float[N, H]`.
@@ -236,10 +237,10 @@ class AttentionDecoder(WordDecoder):
     def read(
         self, words: Tensor, states: list[Tensor], memory: Memory, training: bool = False
     ) -> tuple[Tensor, list[Tensor]]:
-        """Read one word, and what the memory holds on the whole.
+        """Read one word and the overview of the memory.
 
         Args:
-            words: `float[N, E]`, the vector of the word before.
+            words: `float[N, E]`, the vectors of the previous words.
             states: flat list of `float[N, H]`.
             memory: a `Memory` of B photographs, N a multiple of B.
             training: whether dropout is applied.
@@ -258,18 +259,17 @@ class AttentionDecoder(WordDecoder):
     def look(
         self, outputs: Tensor, memory: Memory, condition: Tensor | None = None
     ) -> tuple[Contexts, Tensor | None]:
-        """Look at the memory for the word that follows.
+        """Attend to the memory for the next word.
 
         Args:
-            outputs: `float[M, H]`, M a multiple of B: of one step or of several.
+            outputs: `float[M, H]` of one or more steps, M a multiple of B.
             memory: a `Memory` of B photographs.
-            condition: `float[M, C]`, where the decoder is conditioned.
+            condition: `float[M, C]`, if the decoder is conditioned.
 
         Returns:
-            The gated context vectors, `float[M, D]` of the regions and, with concepts,
-            `float[M, E]` of these; None for what the memory lacks. And the attention weights
-            `float[M, R]`, None without regions: to look at a concept is to look where the
-            evidence for it lies, and the gates say how much each look counts.
+            The gated context vectors: `float[M, D]` of regions and `float[M, E]` of concepts,
+            or None. And the attention weights `float[M, R]`, or None without regions. Attention
+            to a concept counts as attention to its evidence; the gates weight the two.
         """
         query, looks, regions, named = joined(outputs, condition), [], None, None
         if memory.keys is not None:
@@ -295,18 +295,18 @@ class AttentionDecoder(WordDecoder):
         condition: Tensor | None = None,
         training: bool = False,
     ) -> tuple[Tensor, Contexts, Tensor | None, list[Tensor]]:
-        """Read one word and look once.
+        """Read one word and attend to the memory.
 
         Args:
-            words: `float[N, E]`, the vector of the word before.
+            words: `float[N, E]`, the vectors of the previous words.
             states: flat list of `float[N, H]`.
             memory: a `Memory` of B photographs, N a multiple of B.
-            condition: `float[N, C]`, where the decoder is conditioned.
+            condition: `float[N, C]`, if the decoder is conditioned.
             training: whether dropout is applied.
 
         Returns:
-            The output `float[N, H]`, the context vectors and attention weights `float[N, R]` that
-            `look` returns, and the new states.
+            The output `float[N, H]`, the context vectors, the attention weights `float[N, R]`
+            and the new states. See `look`.
         """
         output, states = self.read(words, states, memory, training)
         contexts, weights = self.look(output, memory, condition)
@@ -320,10 +320,9 @@ class AttentionDecoder(WordDecoder):
         condition: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
-        """Deep output (Xu et al., eq. 7): `float[M, V]` from the word before, the output, the
-        context vectors and, where the decoder is conditioned, `float[M, C]`.
+        """Deep output (Xu et al., eq. 7): the logits `float[M, V]` of the next word.
 
-        The last projection is the embedding itself, transposed (Press and Wolf, 2017).
+        The output projection is the transposed embedding (Press and Wolf, 2017).
         """
         regions, named = contexts
         deep = words + self.output_hidden(outputs)
@@ -344,18 +343,18 @@ class AttentionDecoder(WordDecoder):
         condition: Tensor | None = None,
         training: bool = False,
     ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
-        """Read the true words from given states on, predict the next one at every step.
+        """Teacher forcing from given states: predict the next word at every step.
 
         Args:
-            tokens: `int[N, T]`, the words read; T is static.
+            tokens: `int[N, T]`, the true words. T is static.
             states: flat list of `float[N, H]`.
             memory: a `Memory` of B photographs, N a multiple of B.
-            condition: `float[N, C]`, where the decoder is conditioned.
+            condition: `float[N, C]`, if the decoder is conditioned.
             training: whether dropout is applied.
 
         Returns:
-            Logits `float[N, T, V]`, attention weights `float[N, T, R]` (None without regions),
-            and the states after.
+            Logits `float[N, T, V]`, attention weights `float[N, T, R]` (None without regions)
+            and the final states.
         """
         steps = tokens.shape[1]
         words = self.drop(self.embedding(tokens), training=training)  # [N, T, E]
@@ -363,7 +362,7 @@ class AttentionDecoder(WordDecoder):
         for t in range(steps):
             output, states = self.read(words[:, t], states, memory, training)
             outputs.append(output)
-        # Nothing that is looked at is read again: the looks of all steps are one product.
+        # No state depends on the attention, so the attention of all steps is one product.
         outputs = ops.reshape(ops.stack(outputs, axis=1), (-1, self.units))  # [N * T, H]
         outputs = self.drop(outputs, training=training)
         if condition is not None:
@@ -385,9 +384,9 @@ class AttentionDecoder(WordDecoder):
         """Teacher forcing: `unroll` from the initial states.
 
         Args:
-            tokens: `int[N, T]`, each sequence from the start token on; T is static.
+            tokens: `int[N, T]`, starting with the start token. T is static.
             memory: a `Memory` of B photographs, N a multiple of B.
-            condition: `float[N, C]`, where the decoder is conditioned.
+            condition: `float[N, C]`, if the decoder is conditioned.
             training: whether dropout is applied.
 
         Returns:
@@ -412,19 +411,23 @@ class AttentionDecoder(WordDecoder):
 
 
 def gate(name: str) -> keras.layers.Dense:
-    """How much a look counts, `float[M, 1]` in 0..1. It begins open (bias 1), or what it lets
-    through is ignored early in training."""
+    """The weight `float[M, 1]` in 0..1 of a context vector (Xu et al., 2015, section 4.2.1).
+
+    It starts open (bias 1). A closed gate would hide the memory early in training.
+    """
     return keras.layers.Dense(1, activation="sigmoid", bias_initializer="ones", name=name)
 
 
 def joined(vectors: Tensor, condition: Tensor | None) -> Tensor:
-    """The vectors, and beside each what the decoder is conditioned on."""
+    """Concatenate vectors and the condition, if there is one."""
     return vectors if condition is None else ops.concatenate([vectors, condition], axis=-1)
 
 
 def masked_mean(vectors: Tensor, mask: Tensor | None) -> Tensor:
-    """`float[B, D]`: the mean of `float[B, R, D]` where `bool[B, R]`, if given, is true; zero where
-    nothing is."""
+    """The mean `float[B, D]` of the vectors `float[B, R, D]` that the mask `bool[B, R]` keeps.
+
+    Zero if it keeps none.
+    """
     if mask is None:
         return ops.mean(vectors, axis=1)
     mask = ops.cast(mask, vectors.dtype)[..., None]

@@ -1,9 +1,9 @@
 """EfficientNet-Lite2: an EfficientNet for ordinary processors.
 
 EfficientNet-B0 (Tan and Le, 2019, table 1) without squeeze-and-excitation, with ReLU6, 1.1 times as
-wide and 1.2 times as deep; stem and head keep their width, the first and the last stage their
+wide and 1.2 times as deep. Stem and head keep their width; the first and the last stage keep their
 depth. Batch normalisation is folded into the convolutions before it: the same function in fewer
-steps, which half precision does not hurt.
+steps, and safe in half precision.
 """
 
 import math
@@ -37,11 +37,12 @@ def efficientnet_lite2(input_shape: tuple[int, int, int], folded: bool = True) -
 
     Args:
         input_shape: (S, S, 3).
-        folded: without it, batch normalisation follows each convolution, in the order of
-            `keras.applications.efficientnet`: the network that is published.
+        folded: whether batch normalisation is folded. Otherwise it follows each convolution, in
+            the order of `keras.applications.efficientnet`, as in the published network.
 
     Returns:
-        A model: `float[B, S, S, 3]` as `preprocess` returns it -> `float[B, S / 32, S / 32, 1280]`.
+        A model from `float[B, S, S, 3]`, the output of `preprocess`, to
+        `float[B, S / 32, S / 32, 1280]`.
     """
 
     def normalised(convolution: keras.layers.Layer, x: Tensor, relu: bool = True) -> Tensor:
@@ -69,22 +70,22 @@ def efficientnet_lite2(input_shape: tuple[int, int, int], folded: bool = True) -
 
 
 def widened(channels: int) -> int:
-    """The channels of a wider stage: a multiple of 8, not more than a tenth below."""
+    """The channels of a widened stage: a multiple of 8, at most a tenth below the exact number."""
     wider = channels * WIDTH
     rounded = max(8, int(wider + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * wider else rounded
 
 
 def preprocess(photographs: Tensor) -> Tensor:
-    """RGB in 0..255 as the network reads it."""
+    """Scale RGB values from 0..255 for the network."""
     return (photographs - 127.0) / 128.0
 
 
 def load_folded(network: keras.Model, path: str | PathLike[str]) -> None:
-    """Read weights into a folded network: its own, or published ones, which are folded.
+    """Load weights into a folded network. Published weights are folded first.
 
     Raises:
-        OSError, ValueError, UserWarning: a file that is neither.
+        OSError, ValueError, UserWarning: the file contains neither kind of weights.
     """
     with warnings.catch_warnings(action="error"):
         try:

@@ -1,8 +1,8 @@
-"""The CNNs, by name: regions out of their last feature map.
+"""The CNN encoders, by name. The regions are the cells of the last feature map.
 
-"hub:NAME" is one of KerasHub, where NAME is a preset that KerasHub knows, or a folder. A preset
-names what KerasHub downloads, but our own presets must open offline: their `config.json` holds the
-class of the network ("hub:ResNetBackbone") and its settings instead, as `read_hub` finds them.
+"hub:NAME" is an encoder of KerasHub, with a preset of KerasHub or a folder as NAME. Our own presets
+must open offline. So their `config.json` contains the class of the network ("hub:ResNetBackbone")
+and its settings, not the name of a download; see `read_hub`.
 """
 
 import inspect
@@ -22,17 +22,16 @@ from captioner.layers.tensor import Tensor
 
 LITE2 = "EfficientNetLite2"
 HUB = "hub:"
-# What does not make a network of KerasHub: Keras decides about these, and the size is ours.
+# Settings that are not stored: Keras decides about these, and the size is in our own config.
 LEFT_OUT = {"name", "trainable", "dtype", "data_format", "image_shape"}
 
 
 class EncoderError(ValueError):
-    """An encoder that cannot be built: one line that says why, and what to do."""
+    """An encoder cannot be built. The message is one line with the reason and the remedy."""
 
 
 def encoder_names() -> list[str]:
-    """The names that `build_encoder` takes: EfficientNetLite2, and every network of
-    `keras.applications`."""
+    """The names for `build_encoder`: EfficientNetLite2 and all networks of `keras.applications`."""
     networks = vars(keras.applications).items()
     return sorted([LITE2, *(name for name, f in networks if inspect.isfunction(f))])
 
@@ -43,33 +42,32 @@ def build_encoder(
     weights: str | PathLike[str] | None = None,
     settings: dict[str, Any] | None = None,
 ) -> keras.Model:
-    """A network from raw photographs to feature maps, its own preprocessing included.
+    """Build a network from raw photographs to feature maps, including its preprocessing.
 
     Args:
         name: "EfficientNetLite2", a network of `keras.applications`, such as "MobileNetV2", or one
             of KerasHub, such as "hub:ResNetBackbone", with its settings.
         image_size: side S of the square photographs, in pixels.
-        weights: None for random ones; "imagenet" to download Keras's (which checks the file's
-            hash where Keras publishes one); or the path of a weights file of the network
-            without its classifier.
+        weights: None for random weights; "imagenet" for a download by Keras, which checks the hash
+            if it knows one; or the path of a weights file without the classifier.
         settings: of a network of KerasHub, see `read_hub`.
 
     Returns:
         A `keras.Model`: RGB `float[B, S, S, 3]` in [0, 255] -> `float[B, h, w, C]`.
 
     Raises:
-        EncoderError: an unknown name, weights that cannot be had or do not fit the network, or a
-            Keras whose settings are other than "channels_last" and "float32".
+        EncoderError: the name is unknown, the weights are missing or do not fit, or Keras is not
+            set to "channels_last" and "float32".
     """
     if (keras.config.image_data_format(), keras.config.floatx()) != ("channels_last", "float32"):
         raise EncoderError(
-            "Keras is set to another order of channels or another float than float32; mend "
+            "Keras is not set to channels_last and float32; change "
             "image_data_format and floatx in its keras.json"
         )
     if name not in encoder_names() and not name.startswith(HUB):
         known = ", ".join(encoder_names())
         raise EncoderError(
-            f"unknown encoder {name!r}; there are {known}, and hub:PRESET of KerasHub"
+            f"unknown encoder {name!r}; choose one of {known}, or hub:PRESET of KerasHub"
         )
     shape = (image_size, image_size, 3)
     preprocess: Callable[[Tensor], Tensor]
@@ -100,7 +98,7 @@ def build_encoder(
 
 
 def read_hub(name: str, image_size: int) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """What a network of KerasHub is rebuilt from, and its weights.
+    """Read the settings and the weights of a KerasHub network.
 
     Args:
         name: a preset of KerasHub with the prefix, such as "hub:resnet_50_imagenet".
@@ -110,7 +108,7 @@ def read_hub(name: str, image_size: int) -> tuple[dict[str, Any], list[np.ndarra
         `encoder` and `encoder_settings` of a `CaptionerConfig`; the weights as arrays.
 
     Raises:
-        EncoderError: there is no such preset, it cannot be had, or it is not of a CNN.
+        EncoderError: the preset does not exist, cannot be downloaded, or is not a CNN.
     """
     from keras_hub.layers import ImageConverter
     from keras_hub.models import Backbone
@@ -119,26 +117,26 @@ def read_hub(name: str, image_size: int) -> tuple[dict[str, Any], list[np.ndarra
     try:
         network = Backbone.from_preset(preset, image_shape=shape)
         converter = ImageConverter.from_preset(preset)
-    except Exception as error:  # of whatever library KerasHub downloads by
+    except Exception as error:  # KerasHub downloads with several libraries
         raise EncoderError(
-            f"{name}: no CNN that KerasHub has, or it cannot be downloaded ({_line(error)})"
+            f"{name}: not a CNN of KerasHub, or the download failed ({_line(error)})"
         ) from error
     found = {k: v for k, v in network.get_config().items() if k not in LEFT_OUT}
     settings = {"network": found, "scale": converter.scale, "offset": converter.offset}
-    settings = json.loads(json.dumps(settings))  # as a preset will have them
+    settings = json.loads(json.dumps(settings))  # as in a preset
     encoder = HUB + type(network).__name__
-    _hub_network(encoder, shape, settings)  # or a preset would be written that nothing opens
+    _hub_network(encoder, shape, settings)  # fail now, not when the preset is opened
     return {"encoder": encoder, "encoder_settings": settings}, network.get_weights()
 
 
 def _hub_network(name: str, shape: tuple[int, int, int], settings: dict[str, Any]) -> keras.Model:
-    """A network of KerasHub with random weights, of the settings that `read_hub` gives."""
+    """A KerasHub network with random weights and the settings from `read_hub`."""
     import keras_hub
 
     of, found = getattr(keras_hub.models, name.removeprefix(HUB), None), settings.get("network")
     if not (isinstance(of, type) and issubclass(of, keras_hub.models.Backbone)):
         raise EncoderError(f"{name}: no network of KerasHub; train with one of its presets")
-    # Keras could be told by nested settings what else to make.
+    # Nested settings could make Keras create other objects.
     if not (isinstance(found, dict) and _plain(list(found.values()))):
         raise EncoderError(f"{name}: no settings, or more than numbers and names in them")
     try:
@@ -152,14 +150,14 @@ def _hub_network(name: str, shape: tuple[int, int, int], settings: dict[str, Any
 
 
 def _plain(value: Any) -> bool:
-    """Whether a value holds nothing but numbers, words and lists of them."""
+    """Whether a value consists of numbers, strings and lists of them."""
     if isinstance(value, list | tuple):
         return all(_plain(item) for item in value)
     return not isinstance(value, dict)
 
 
 def _scaled(photographs: Tensor, settings: dict[str, Any]) -> Tensor:
-    """What an `ImageConverter` of KerasHub does to the colours."""
+    """Scale colours as the `ImageConverter` of KerasHub does."""
     for name, change in (("scale", keras.ops.multiply), ("offset", keras.ops.add)):
         if settings.get(name) is not None:
             photographs = change(photographs, np.asarray(settings[name], "float32"))
@@ -169,7 +167,7 @@ def _scaled(photographs: Tensor, settings: dict[str, Any]) -> Tensor:
 def _application(
     name: str, shape: tuple[int, int, int], imagenet: bool
 ) -> tuple[keras.Model, Callable[[Tensor], Tensor]]:
-    """A network of `keras.applications`, and the preprocessing that is defined beside it."""
+    """A network of `keras.applications` and its preprocessing."""
     build = getattr(keras.applications, name)
     preprocess = sys.modules[build.__module__].preprocess_input
     weights = "imagenet" if imagenet else None
@@ -185,7 +183,7 @@ def _application(
 
 
 def _load_strictly(network: keras.Model, weights: str | PathLike[str]) -> None:
-    # Where Keras only warns, layers would silently keep their random weights.
+    # Keras only warns about layers that keep their random weights.
     with warnings.catch_warnings(action="error"):
         network.load_weights(weights)
 

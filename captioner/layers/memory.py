@@ -1,4 +1,4 @@
-"""What a decoder reads while it writes."""
+"""The memory that a decoder attends to."""
 
 from typing import Any, NamedTuple
 
@@ -9,34 +9,34 @@ from captioner.layers.tensor import Tensor
 
 
 class Concepts(NamedTuple):
-    """Words that may be worth saying, as slots of their own (You et al., 2016)."""
+    """Words that are likely to fit the photograph, as vectors (You et al., 2016)."""
 
     vectors: Tensor  # float[B, K, E]
-    keys: Tensor | None  # what an attention to them alone compares with, float[B, K, A]
-    present: Tensor  # bool[B, K], false where a slot is empty
+    keys: Tensor | None  # float[B, K, A], for a separate attention to concepts
+    present: Tensor  # bool[B, K], false for empty slots
     ids: Tensor  # int[B, K], words of the vocabulary
     logits: Tensor  # float[B, K], of the presence of each concept
-    regions: Tensor | None = None  # float[B, K, R], where the evidence for each lies
+    regions: Tensor | None = None  # float[B, K, R], the evidence by region
 
 
 class Memory(NamedTuple):
-    """Computed once for a photograph, whatever is written about it.
+    """Everything the decoder needs to know of a photograph. Computed once for all its sequences.
 
-    Its R annotation vectors are those of image regions or of the words of a sentence. Where a
-    single zero is all it holds, the decoder is a language model; where there are concepts but no
-    regions, it writes about what no photograph shows.
+    The R annotation vectors belong to image regions, or to the words of a sentence. With a single
+    zero vector, the decoder is a language model. With concepts but no regions, it learns from
+    sentences without photographs.
     """
 
     mean: Tensor  # float[B, M], the mean annotation vector and the mean concept
-    overview: Tensor | None = None  # float[B, E], what of the mean every step reads
+    overview: Tensor | None = None  # float[B, E], the part of the mean that every step reads
     annotations: Tensor | None = None  # float[B, R, D]
-    keys: Any = None  # what the attention compares with, float[B, R, A]; of each layer if several
-    mask: Tensor | None = None  # bool[B, R], false where padded; None where nothing is
-    concepts: Any = None  # `Concepts`, where the decoder looks at them
+    keys: Any = None  # float[B, R, A]; a list for several layers
+    mask: Tensor | None = None  # bool[B, R], false for padding; None without padding
+    concepts: Any = None  # `Concepts`, if the decoder uses them
 
 
 def take(memory: Memory, rows: Tensor) -> Memory:
-    """The memory of N sequences: of each the row `int[N]` of a memory of B photographs."""
+    """Select the rows `int[N]` of a memory of B photographs, one for each of N sequences."""
     return keras.tree.map_structure(
         lambda values: None if values is None else ops.take(values, rows, axis=0), memory
     )

@@ -1,4 +1,4 @@
-"""A sentence as a vector, or as a memory."""
+"""A recurrent encoder of sentences."""
 
 from typing import Any
 
@@ -10,21 +10,21 @@ from captioner.layers.tensor import Shape, Tensor
 
 @keras.saving.register_keras_serializable("captioner")
 class TextEncoder(keras.layers.Layer):
-    """Reads word vectors with a recurrent network.
+    """Encodes a sentence with a recurrent network.
 
-    Its last output stands for the sentence; of a sentence without words that is the zero vector.
-    All outputs are a memory, of as many annotation vectors as there are words.
+    The last output is the sentence vector; it is zero for an empty sentence. With
+    `return_sequences`, the outputs are the annotation vectors of a memory, one per word.
 
     Args:
         units: H, the size of the vector.
         cell: the recurrent cell, see `captioner.layers.cells`.
-        layers: how many cells are stacked.
-        bidirectional: whether a second network of the same kind reads backwards; each then has
-            half of the units (Schuster and Paliwal, 1997).
+        layers: the number of stacked cells.
+        bidirectional: whether a second network reads backwards (Schuster and Paliwal, 1997). Each
+            network then has half of the units.
         return_sequences: whether to return all outputs instead of the last one.
 
     Raises:
-        ValueError: an odd number of units for two networks.
+        ValueError: an odd number of units with `bidirectional`.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class TextEncoder(keras.layers.Layer):
         if bidirectional and units % 2:
             raise ValueError(f"two directions share an even number of units, not {units}")
         stack = recurrent_cell(cell, units // 2 if bidirectional else units, layers)
-        # Unrolled as the decoder's steps are, since a loop in the graph is slower on a CPU; but not
-        # backwards, where Keras 3.15 loses the states of padded sentences when it unrolls.
+        # Unrolled, because a loop in the graph is slower on a CPU. The backward network is not:
+        # when Keras 3.15 unrolls it, it loses the states of padded sentences.
         self.recurrent = keras.layers.RNN(
             stack, return_sequences=return_sequences, unroll=not bidirectional
         )
@@ -58,16 +58,15 @@ class TextEncoder(keras.layers.Layer):
         self.built = True
 
     def call(self, words: Tensor, mask: Tensor, training: bool = False) -> Tensor:
-        """`float[N, H]`, or `float[N, Q, H]` for all outputs, of the words of N sentences.
+        """Encode N sentences as `float[N, H]`, or as `float[N, Q, H]` with `return_sequences`.
 
         Args:
             words: `float[N, Q, E]`, word vectors.
-            mask: `bool[N, Q]`, false where a sentence is padded; what is returned there for
-                all outputs means nothing.
+            mask: `bool[N, Q]`, false for padding. The outputs there are undefined.
             training: whether dropout is applied.
         """
-        # Embeddings that are also the decoder's last projection are small; as they are they would
-        # reach the gates too faintly to learn from (Vaswani et al., 2017, section 3.4).
+        # Word vectors that are also the decoder's output projection are too small for the gates
+        # (Vaswani et al., 2017, section 3.4).
         words = words * words.shape[-1] ** 0.5
         return self.recurrent(words, mask=mask, training=training)
 

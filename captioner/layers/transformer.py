@@ -1,11 +1,10 @@
-"""The Transformer (Vaswani et al., 2017): attention in the place of recurrence.
+"""The Transformer (Vaswani et al., 2017): attention instead of recurrence.
 
-Each word looks at the words before it, so that a network learns all words of a sentence at once,
-where a recurrent one waits for the state that the word before leaves. While it writes, it keeps the
-keys and values of what it has written: these are its state, which grows.
+Each word attends to the words before it. So training computes all positions of a sentence at once;
+a recurrent network has to wait for the previous state. During search, the state is the keys and
+values of the words written so far.
 
-Layers are normalised before each sub-layer rather than after it (Xiong et al., 2020): so they learn
-at once, without the long warm-up of the paper.
+Normalisation comes before each sub-layer (Xiong et al., 2020). So training needs no long warm-up.
 """
 
 from typing import Any
@@ -19,7 +18,7 @@ from captioner.layers.decoder import WordDecoder, masked_mean
 from captioner.layers.memory import Memory
 from captioner.layers.tensor import Shape, Tensor
 
-INNER = 4  # the feed-forward sub-layer is so many times as wide, section 3.3
+INNER = 4  # width of the feed-forward sub-layer, relative to H (section 3.3)
 Keys = tuple[Tensor, Tensor]  # keys and values, each float[B, R, H]
 
 
@@ -34,17 +33,17 @@ def position_vectors(length: int, size: int) -> np.ndarray:
 class MultiHeadAttention(keras.layers.Layer):
     """`softmax(q k^T / sqrt(d)) v` in several heads, section 3.2.2.
 
-    As with `captioner.layers.attention`, several sequences may look at one memory: with N queries
-    and B memories, N a multiple of B, query n reads memory n // (N / B), whose keys are computed
-    once. This and keeping the keys of words is what `keras.layers.MultiHeadAttention`, which
-    otherwise computes the same, has no way to do.
+    As in `captioner.layers.attention`, several sequences may attend to one memory: with N queries
+    and B memories, N a multiple of B, query n attends to memory n // (N / B). Keys are computed
+    once per memory and kept between steps. `keras.layers.MultiHeadAttention` computes the same
+    function but supports neither.
 
     Args:
-        units: H, the size of what is read and written.
-        heads: h, each of the size d = H / h.
+        units: H, the size of inputs and outputs.
+        heads: h, each of size d = H / h.
 
     Raises:
-        ValueError: the heads do not share the units evenly.
+        ValueError: H is no multiple of h.
     """
 
     def __init__(self, units: int, heads: int, **kwargs: Any) -> None:
@@ -59,7 +58,7 @@ class MultiHeadAttention(keras.layers.Layer):
         self.softmax = keras.layers.Softmax()
 
     def build(self, size: int) -> None:
-        """Make the weights for a memory of vectors of a size."""
+        """Create the weights for memory vectors of the given size."""
         self.query.build((None, None, self.units))
         self.key.build((None, None, size))
         self.value.build((None, None, size))
@@ -71,15 +70,15 @@ class MultiHeadAttention(keras.layers.Layer):
         return self.key(memory), self.value(memory)
 
     def call(self, queries: Tensor, keys: Keys, mask: Tensor | None = None) -> Keys:
-        """What is seen.
+        """Attend.
 
         Args:
             queries: `float[N, T, H]`.
-            keys: what `keys` made of B memories.
-            mask: which of the R vectors may be seen, `bool[B or 1, 1, T or 1, R]`.
+            keys: the result of `keys` for B memories.
+            mask: `bool[B or 1, 1, T or 1, R]`, false for vectors that must not be attended to.
 
         Returns:
-            `float[N, T, H]`, and the weights of the heads `float[N, T, h, R]`.
+            `float[N, T, H]` and the attention weights `float[N, T, h, R]`.
         """
         found, values = (self._split(x, (-1, x.shape[1])) for x in keys)
         shape, memories = ops.shape(queries), ops.shape(found)[0]
@@ -95,7 +94,7 @@ class MultiHeadAttention(keras.layers.Layer):
         )
 
     def _split(self, x: Tensor, shape: tuple[Any, Any]) -> Tensor:
-        """`float[B, h, L, d]`: the parts of vectors that the heads see, of a shape `[B, L]`."""
+        """Split vectors into heads: `float[B, h, L, d]` for the shape `[B, L]`."""
         x = ops.reshape(x, (*shape, self.heads, self.units // self.heads))
         return ops.transpose(x, (0, 2, 1, 3))
 
@@ -105,14 +104,14 @@ class MultiHeadAttention(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("captioner")
 class TransformerLayer(keras.layers.Layer):
-    """Self-attention, attention to a memory if there is one, and a feed-forward network; what each
-    finds is added to what it read.
+    """Self-attention, optional attention to a memory, and a feed-forward network, with residual
+    connections.
 
     Args:
         units: H.
         heads: of each attention.
-        dropout: rate on what each sub-layer finds.
-        memory: whether there is one.
+        dropout: the rate on the output of each sub-layer.
+        memory: whether the layer attends to a memory.
     """
 
     def __init__(self, units: int, heads: int, dropout: float, memory: bool, **kwargs: Any) -> None:
@@ -142,7 +141,7 @@ class TransformerLayer(keras.layers.Layer):
         self.built = True
 
     def keys(self, x: Tensor) -> Keys:
-        """What words `float[N, T, H]` offer to the self-attention."""
+        """Keys and values of words `float[N, T, H]` for the self-attention."""
         return self.self_attention.keys(self.self_norm(x))
 
     def call(
@@ -154,19 +153,19 @@ class TransformerLayer(keras.layers.Layer):
         memory_mask: Tensor | None = None,
         training: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """Read words.
+        """Apply the layer.
 
         Args:
             x: `float[N, T, H]`.
-            keys: what `keys` made of these words, or of more.
-            mask: which of those may be seen, see `MultiHeadAttention`.
-            memory: keys and values of B memories, N a multiple of B, where there is one.
-            memory_mask: which of it may be seen.
+            keys: the result of `keys` for these words and the ones before.
+            mask: of these, see `MultiHeadAttention`.
+            memory: keys and values of B memories, N a multiple of B.
+            memory_mask: of the memory.
             training: whether dropout is applied.
 
         Returns:
-            `float[N, T, H]`, and the weights `float[N, T, h, R]`: of the memory, or where there is
-            none, of the words.
+            `float[N, T, H]` and the attention weights `float[N, T, h, R]` to the memory, or to the
+            words if there is no memory.
         """
         found, weights = self.self_attention(self.self_norm(x), keys, mask)
         x = x + self.drop(found, training=training)
@@ -188,14 +187,14 @@ class TransformerLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("captioner")
 class TransformerEncoder(keras.layers.Layer):
-    """Reads word vectors, all of which see each other; what it returns is a memory.
+    """Self-attention over all words of a sentence. The output is a memory for a decoder.
 
     Args:
         units: H.
         heads: of each layer.
-        layers: how many there are.
-        dropout: rate on what each sub-layer finds.
-        positional: whether words know where they stand.
+        layers: the number of layers.
+        dropout: the rate on the output of each sub-layer.
+        positional: whether position vectors are added.
     """
 
     def __init__(
@@ -226,8 +225,7 @@ class TransformerEncoder(keras.layers.Layer):
 
         Args:
             words: `float[N, Q, E]`; Q is static.
-            mask: `bool[N, Q]`, false where a sentence is padded; what is returned there means
-                nothing.
+            mask: `bool[N, Q]`, false for padding. The output there is undefined.
             training: whether dropout is applied.
         """
         x = self.enter(words * words.shape[-1] ** 0.5)  # see `TextEncoder`
@@ -250,22 +248,22 @@ class TransformerEncoder(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("captioner")
 class TransformerDecoder(WordDecoder):
-    """Writes token ids as `captioner.layers.decoder.AttentionDecoder` does, and in its place.
+    """A replacement for `captioner.layers.decoder.AttentionDecoder` without recurrence.
 
-    Regions and concepts are vectors of one memory, at which all heads of all layers look.
+    Regions and concepts are vectors of one memory. All heads of all layers attend to it.
 
     Args:
         vocabulary_size: V, the number of tokens.
-        steps: T, the most tokens of a sentence.
+        steps: T, the maximum number of tokens of a sentence.
         embedding_size: E, the size of a word vector.
-        units: H, the size of what the layers read and write.
+        units: H, the size of the layers.
         heads: of each layer.
-        layers: how many there are.
-        dropout: rate on word vectors and on what each sub-layer finds.
-        condition_size: C, the size of a vector that conditions what is written, such as an
-            encoded question; 0 for none.
-        concepts: whether the memory offers concepts beside the regions.
-        positional: whether words know where they stand.
+        layers: the number of layers.
+        dropout: the rate on word vectors and on the output of each sub-layer.
+        condition_size: C, the size of a conditioning vector such as an encoded question. 0 for
+            none.
+        concepts: whether the memory holds concepts in addition to regions.
+        positional: whether position vectors are added.
     """
 
     def __init__(
@@ -315,7 +313,7 @@ class TransformerDecoder(WordDecoder):
     def memory(
         self, annotations: Tensor | None, mask: Tensor | None = None, concepts: Any = None
     ) -> Memory:
-        """The `Memory` of annotation vectors; see `AttentionDecoder.memory`."""
+        """Build the `Memory`; see `AttentionDecoder.memory`."""
         vectors, masks = [], []
         if annotations is not None:
             vectors.append(self.enter_regions(annotations))
@@ -330,11 +328,11 @@ class TransformerDecoder(WordDecoder):
     def initial_states(
         self, memory: Memory, sequences: int, condition: Tensor | None = None
     ) -> list[Tensor]:
-        """States of B x `sequences` sequences that have nothing written.
+        """The states of B x `sequences` empty sequences.
 
         Returns:
-            A flat list of the position `int[N]`, and of each layer the keys and values
-            `float[N, T, H]`.
+            A flat list: the position `int[N]`, then keys and values `float[N, T, H]` of each
+            layer.
         """
         rows = ops.shape(memory.mean)[0] * sequences
         empty = ops.zeros((rows, self.steps, self.units), self.compute_dtype)
@@ -348,7 +346,7 @@ class TransformerDecoder(WordDecoder):
         condition: Tensor | None = None,
         training: bool = False,
     ) -> tuple[Tensor, tuple[None, None], Tensor | None, list[Tensor]]:
-        """Read one word; see `AttentionDecoder.step`, whose contexts are in the output here."""
+        """Read one word; see `AttentionDecoder.step`. The output includes the contexts."""
         position, *kept = states
         now = ops.expand_dims(position, -1) == ops.arange(self.steps)  # [N, T]
         before = ops.expand_dims(position, -1) >= ops.arange(self.steps)
@@ -371,7 +369,7 @@ class TransformerDecoder(WordDecoder):
         condition: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
-        """The logits `float[..., V]` of outputs `float[..., H]`; all else they hold already."""
+        """The logits `float[..., V]` of outputs `float[..., H]`. The other arguments are unused."""
         deep = self.drop(self.leave(self.output_norm(outputs)), training=training)
         return self.embedding(deep, reverse=True)
 
@@ -382,17 +380,17 @@ class TransformerDecoder(WordDecoder):
         condition: Tensor | None = None,
         training: bool = False,
     ) -> tuple[Tensor, list[Tensor]]:
-        """Read the true words, all at once.
+        """Teacher forcing, all positions at once.
 
         Args:
-            tokens: `int[N, T]`, each sequence from the start token on; T is static.
+            tokens: `int[N, T]`, starting with the start token. T is static.
             memory: a `Memory` of B photographs, N a multiple of B.
-            condition: `float[N, C]`, where the decoder is conditioned.
+            condition: `float[N, C]`, if the decoder is conditioned.
             training: whether dropout is applied.
 
         Returns:
-            The outputs `float[N, T, H]`, and of each layer the weights `float[N, T, h, S]` of what
-            the memory offers: regions, then concepts.
+            The outputs `float[N, T, H]` and, for each layer, the attention weights
+            `float[N, T, h, S]` to the memory: regions, then concepts.
         """
         steps = tokens.shape[1]
         words = self.drop(self.embedding(tokens), training=training)
@@ -414,8 +412,8 @@ class TransformerDecoder(WordDecoder):
         """Teacher forcing; see `looks`.
 
         Returns:
-            Logits `float[N, T, V]` and attention weights `float[N, T, R]`, the mean over the heads
-            of the last layer; None without regions.
+            Logits `float[N, T, V]` and attention weights `float[N, T, R]`: the mean over the heads
+            of the last layer, or None without regions.
         """
         x, looks = self.looks(tokens, memory, condition, training)
         weights = self._looked(looks[-1], memory)
@@ -424,8 +422,11 @@ class TransformerDecoder(WordDecoder):
         return self.logits(None, x, training=training), weights
 
     def _entered(self, words: Tensor, positions: Tensor, condition: Tensor | None) -> Tensor:
-        """`float[N, L, H]` of word vectors `float[N, L, E]` and, one-hot, their positions
-        `[N or 1, L, T]`, or `[N, T]` of one word each."""
+        """The input `float[N, L, H]` of the first layer.
+
+        Word vectors are `float[N, L, E]`, one-hot positions `[N or 1, L, T]`, or `[N, T]` for one
+        word each.
+        """
         x = self.enter(words * self.embedding_size**0.5)
         if self.positional:
             vectors = ops.cast(position_vectors(self.steps, self.units), x.dtype)
@@ -438,13 +439,13 @@ class TransformerDecoder(WordDecoder):
     def _look(
         self, i: int, x: Tensor, keys: Keys, mask: Tensor, memory: Memory, training: bool
     ) -> tuple[Tensor, Tensor]:
-        """What a layer makes of words."""
+        """Apply layer `i`."""
         slots = ops.expand_dims(memory.mask, (1, 2))
         return self.stack[i](x, keys, mask, memory.keys[i], slots, training=training)
 
     def _looked(self, weights: Tensor, memory: Memory) -> Tensor | None:
-        """`float[M, R]`: the mean over heads, to look at a concept being to look where the evidence
-        for it lies."""
+        """The mean over heads, `float[M, R]`. Attention to a concept counts as attention to its
+        evidence."""
         if memory.annotations is None:
             return None
         weights = ops.mean(weights, axis=2)

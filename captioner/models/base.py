@@ -4,6 +4,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import keras
@@ -12,7 +13,6 @@ from keras import ops
 
 from captioner import presets
 from captioner.data.vocabulary import PAD, Vocabulary
-from captioner.generation.compiled import CompiledFunctions
 from captioner.generation.confidence import Calibration
 from captioner.generation.rules import Rules
 from captioner.layers.decoder import AttentionDecoder
@@ -20,6 +20,7 @@ from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
 from captioner.layers.text_encoder import TextEncoder
 from captioner.layers.transformer import TransformerDecoder
+from captioner.models.compiled import CompiledFunctions
 from captioner.models.config import Config
 
 Inputs = Mapping[str, Tensor]
@@ -150,13 +151,42 @@ class ConditionalLanguageModel(keras.Model):
             PresetError: a preset that is missing, whose files are not the ones it lists, or of
                 another model.
         """
-        return presets.load(cls, preset)
+        folder = presets.verified(preset)
+        config = presets.read_config(folder, cls.config_class.from_json)
+        vocabulary = presets.read_vocabulary(folder)
+        try:
+            model = cls(vocabulary, config)
+            model.load_weights(folder / presets.WEIGHTS)
+        except Exception as error:  # whatever Keras trips over
+            line = " ".join(str(error).split())[:200]
+            raise presets.PresetError(f"{folder}: cannot be loaded ({line})") from error
+        model.calibration = presets.read_calibration(preset)
+        return model
 
     def save_to_preset(
         self, path: str | PathLike[str], metadata: dict[str, Any] | None = None
     ) -> None:
-        """Write the folder that `from_preset` reads; `metadata` is the story of the weights."""
-        presets.save(self, path, metadata or {})
+        """Write the folder that `from_preset` reads. It replaces an older preset as a whole.
+
+        Args:
+            path: of the folder.
+            metadata: how the weights were trained, and their scores.
+
+        Raises:
+            OSError: it cannot be written, for example for lack of space. An older one is kept.
+        """
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        with presets.replacement(folder) as new:
+            presets.write_json(new / presets.CONFIG, self.config.to_json())
+            self.vocabulary.save(new / presets.VOCABULARY)
+            full = new / "full.weights.h5"
+            presets.require_space(folder, 6 * self.count_params())  # as float32, then as float16
+            self.save_weights(full)
+            presets.write_half(full, new / presets.WEIGHTS)
+            full.unlink()
+            hashes = {name: presets.sha256(new / name) for name in presets.FILES}
+            presets.write_json(new / presets.METADATA, {"sha256": hashes, **(metadata or {})})
 
     def get_config(self) -> dict[str, Any]:
         """What Keras's own `save` writes."""

@@ -11,8 +11,6 @@ import numpy as np
 from keras import ops
 
 from captioner.data.vocabulary import END, PAD, Vocabulary
-from captioner.generation.photographs import WritesAboutPhotographs
-from captioner.generation.prose import text_of
 from captioner.generation.rules import Rules
 from captioner.layers.image_encoder import build_encoder
 from captioner.layers.memory import Memory, take
@@ -20,6 +18,7 @@ from captioner.layers.tensor import Tensor
 from captioner.layers.text_encoder import TextEncoder
 from captioner.models.base import ConditionalLanguageModel, Inputs
 from captioner.models.config import CaptionerConfig
+from captioner.models.photographs import PhotographMixin
 
 # What training does to the concepts of a photograph: the share of slots that are left empty, and
 # the standard deviation of noise on their logits.
@@ -29,7 +28,7 @@ SEQUENCES = re.compile(r"(captions|answers|texts|text_answers)(_\d+)?")
 
 
 @keras.saving.register_keras_serializable("captioner")
-class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
+class Captioner(PhotographMixin, ConditionalLanguageModel):
     """Show, Attend and Tell (Xu et al., 2015) with soft attention over the regions of a CNN.
 
     Beside the regions the memory may offer concepts: the words that a head over the encoder finds
@@ -45,7 +44,7 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
         encoder_weights: None, "imagenet" or a file, see `build_encoder`. Where the weights came
             from is not part of the configuration.
 
-    Example:
+    Examples:
         >>> model = Captioner.from_preset("everyday")
         >>> model.caption("photo.jpg").text
     """
@@ -191,10 +190,6 @@ class Captioner(ConditionalLanguageModel, WritesAboutPhotographs):
         ids = inputs["concepts"]
         slots = self.decoder.concept_slots(ids, inputs["logits"], ids != PAD)
         return self.decoder.memory(None, concepts=slots)
-
-    def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
-        """The text of words: an answer if `is_answer`, else a sentence."""
-        return text_of(words, is_answer)
 
     def call(self, inputs: Inputs, training: bool = False) -> dict[str, Tensor]:
         """Teacher-forced logits of captions, of answers, or of both.

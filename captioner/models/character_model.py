@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from captioner.data.vocabulary import SPECIAL, START, Vocabulary
-from captioner.generation.batching import generate
+from captioner.generation.batching import stream
 from captioner.generation.results import Caption
 from captioner.generation.samplers import Sampling
 from captioner.layers.decoder import AttentionDecoder
@@ -80,6 +80,10 @@ class CharacterModel(ConditionalLanguageModel):
         """The `Memory` of the "annotations" `float[B, 1, 1]`, zeros: they say nothing."""
         return self.decoder.memory(ops.cast(inputs["annotations"], self.compute_dtype))
 
+    def search_inputs(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """The "annotations" of `memory`, of B arrays `float[1, 1]`."""
+        return {"annotations": np.stack(arrays)}
+
     def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
         """The text of characters written."""
         return "".join(words)
@@ -130,6 +134,5 @@ class CharacterModel(ConditionalLanguageModel):
             samples: how many.
             seed: an integer for texts that repeat.
         """
-        inputs = {"annotations": np.zeros((samples, 1, 1), "float32")}
-        found = generate(self, inputs, sampler=Sampling(temperature), seed=seed)
-        return [row[0] for row in found]
+        items = [(np.zeros((1, 1), "float32"), [None])] * samples
+        return [row[0] for row in stream(self, items, sampler=Sampling(temperature), seed=seed)]

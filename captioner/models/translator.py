@@ -10,7 +10,7 @@ from keras import ops
 from captioner.data.tokenizer import phrase
 from captioner.data.vocabulary import PAD, Vocabulary
 from captioner.generation import BEAM_WIDTH
-from captioner.generation.batching import BATCH, generate
+from captioner.generation.batching import stream
 from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam
 from captioner.layers.memory import Memory
@@ -82,6 +82,10 @@ class Translator(ConditionalLanguageModel):
         """What the decoder reads: the `Memory` of the "sources" `int[B, Q]`."""
         return self.decoder.memory(*self.encode(inputs["sources"]))
 
+    def search_inputs(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """The "sources" `int[B, Q]` of B sentences `int[Q]`."""
+        return {"sources": np.stack(arrays)}
+
     def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
         """The text of words written."""
         return phrase(words)
@@ -145,10 +149,7 @@ class Translator(ConditionalLanguageModel):
         Raises:
             ValueError: a sentence without words.
         """
-        rows, found = self.inputs_of(sources, questions)["sources"], []
-        for start in range(0, len(sources), BATCH):
-            batch = slice(start, start + BATCH)
-            question_lists = None if questions is None else [[text] for text in questions[batch]]
-            sampler = Beam(beam_width)
-            found += generate(self, {"sources": rows[batch]}, question_lists, sampler=sampler)
-        return [row[0] for row in found]
+        rows = self.inputs_of(sources, questions)["sources"]
+        asked: Sequence[str | None] = questions or [None] * len(rows)
+        items = zip(rows, ([text] for text in asked), strict=True)
+        return [row[0] for row in stream(self, items, sampler=Beam(beam_width))]

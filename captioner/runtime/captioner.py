@@ -3,7 +3,7 @@
 import json
 import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path
@@ -14,9 +14,8 @@ import numpy as np
 
 from captioner import presets
 from captioner.generation.confidence import Calibration
-from captioner.generation.photographs import WritesAboutPhotographs
-from captioner.generation.prose import text_of
 from captioner.models.config import CaptionerConfig
+from captioner.models.photographs import PhotographMixin
 from captioner.presets import PresetError
 from captioner.runtime.graph import Graph, read_weights
 from captioner.runtime.processes import PerProcess
@@ -24,7 +23,7 @@ from captioner.runtime.processes import PerProcess
 SEARCHED = 8  # photographs that a thread writes about together
 
 
-class OnnxCaptioner(WritesAboutPhotographs):
+class OnnxCaptioner(PhotographMixin):
     """Writes what the Keras `Captioner` of the same preset writes, and is there in an instant.
 
     It has the same `caption`, `answer` and `sample`; it cannot be trained.
@@ -34,7 +33,7 @@ class OnnxCaptioner(WritesAboutPhotographs):
         calibration: of its confidence, where that was measured.
         threads: that it runs on; by default one for each processor.
 
-    Example:
+    Examples:
         >>> model = OnnxCaptioner.from_preset("everyday")
         >>> model.caption("photo.jpg").text
     """
@@ -42,7 +41,7 @@ class OnnxCaptioner(WritesAboutPhotographs):
     def __init__(
         self, folder: Path, calibration: Calibration | None = None, threads: int | None = None
     ) -> None:
-        self.config = presets.read_config(folder, CaptionerConfig)
+        self.config = presets.read_config(folder, CaptionerConfig.from_json)
         self.vocabulary = presets.read_vocabulary(folder)
         self.calibration = calibration
         self._made_of = folder.resolve(), calibration, threads
@@ -59,7 +58,7 @@ class OnnxCaptioner(WritesAboutPhotographs):
         except Exception as error:  # onnxruntime has many
             line = " ".join(str(error).split())[:200]
             raise PresetError(
-                f"{folder}: its graphs do not fit ({line}); `captioner export` makes them anew"
+                f"{folder}: its graphs do not fit ({line}); `captioner export` writes new ones"
             ) from error
 
     @classmethod
@@ -71,7 +70,7 @@ class OnnxCaptioner(WritesAboutPhotographs):
                 that it lists.
         """
         if not presets.has_graphs(preset):
-            raise PresetError(f"{preset}: has no graphs; `captioner export` makes them")
+            raise PresetError(f"{preset}: has no graphs; `captioner export` adds them")
         folder = presets.verified(preset, (*presets.FILES, *presets.GRAPH_FILES))
         return cls(folder, presets.read_calibration(preset), threads)
 
@@ -102,16 +101,6 @@ class OnnxCaptioner(WritesAboutPhotographs):
             if recorded != found:
                 raise ValueError(f"{name}: the preset says {recorded}, its graphs {found}")
 
-    @property
-    def answers(self) -> bool:
-        """Whether it can be asked."""
-        return bool(self.config.question_units)
-
-    @property
-    def steps(self) -> int:
-        """T, the number of tokens of the longest sentence written, its end token included."""
-        return self.config.max_words + 1
-
     def encode(self, photographs: np.ndarray) -> np.ndarray:
         """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`."""
         parts = [photographs[i : i + 1] for i in range(len(photographs))]
@@ -132,7 +121,3 @@ class OnnxCaptioner(WritesAboutPhotographs):
 
         found = list(self._pool().map(search_part, range(0, rows, SEARCHED)))
         return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-
-    def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
-        """The text of words: an answer if `is_answer`, else a sentence."""
-        return text_of(words, is_answer)

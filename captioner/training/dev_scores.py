@@ -11,7 +11,7 @@ from keras import ops
 from captioner.data.records import Example
 from captioner.evaluation.answer_metrics import AnswerScorer
 from captioner.evaluation.caption_metrics import CaptionScorer
-from captioner.generation.batching import BATCH, generate
+from captioner.generation.batching import BATCH, stream
 from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam
 from captioner.models.captioner import Captioner
@@ -114,13 +114,16 @@ class DevScores(keras.callbacks.Callback):
             rows = slice(start, start + BATCH)
             batch, features = self.photographs[rows], self.read(rows)
             wanted = [[None] if photograph.captions else [] for photograph in batch]
-            found = generate(self.captioner, {"features": features}, wanted, sampler=Beam())
+            asked = zip(features, wanted, strict=True)
+            found = list(stream(self.captioner, asked, sampler=Beam()))
             captions |= {start + i: row[0].text for i, row in enumerate(found) if row}
             examples = [(p.image, row[0]) for p, row in zip(batch, found, strict=True) if row]
             self.shown += examples[: SHOWN - len(self.shown)]
             questions = [[e.question for e in photograph.questions] for photograph in batch]
-            found = generate(self.captioner, {"features": features}, questions, sampler=Beam(1))
-            for photograph, row in zip(batch, found, strict=True):
+            answered = stream(
+                self.captioner, zip(features, questions, strict=True), sampler=Beam(1)
+            )
+            for photograph, row in zip(batch, answered, strict=True):
                 for example, answer in zip(photograph.questions, row, strict=True):
                     answers[example] = answer.text
         return captions, answers

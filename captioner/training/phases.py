@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from captioner import presets
 from captioner.generation.batching import batched
 from captioner.models.captioner import Captioner
 from captioner.training import concepts, reinforce, retrieval, texts
@@ -77,7 +76,7 @@ class PhaseContext:
         phases = [*self.provenance["phases"], {"name": self.phase.name, "chosen_epoch": epoch}]
         training = {**self.provenance, "phases": phases}
         metadata = {"training": training, "dev_scores_in_training": scores}
-        presets.save(self.model, self.output, metadata)
+        self.model.save_to_preset(self.output, metadata)
 
 
 def train_phase(context: PhaseContext) -> Chosen:

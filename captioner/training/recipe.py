@@ -268,7 +268,7 @@ def _recipe(
         raise RecipeError(f"no phase {min(unknown)!r}; there are {', '.join(PHASES)}")
     recipe = settings_from(Recipe(data=data), content, "")
     if recipe.weights:
-        config = presets.read_config(presets.find(recipe.weights), CaptionerConfig)
+        config = presets.read_config(presets.find(recipe.weights), CaptionerConfig.from_json)
     else:
         config = settings_from(CaptionerConfig(), new, "model")
     weights = recipe.encoder_weights

@@ -2,57 +2,39 @@
 
 import asyncio
 import contextlib
-import html
+import hashlib
 import io
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from captioner import __version__
-from captioner.data.images import ImageError, load_image, open_image
+from captioner.data.images import ImageError, load_image
 from captioner.data.limits import Limits
-from captioner.generation.batching import CaptionModel
+from captioner.generation.model import CaptionModel
 from captioner.generation.results import Caption, record_of
-from captioner.overlay.page import SIDE, look
 from captioner.web.batcher import Batcher, Busy
 from captioner.web.compatible import COMPLETIONS, Compatible, openai_error
+from captioner.web.page import picture_of, routes, view_of
 from captioner.web.uploads import LimitedBodies, Upload, read_upload
 
-HERE = Path(__file__).parent
-SHARED = HERE.parent / "overlay"
-FILES = {
-    "/": HERE / "index.html",
-    "/app.css": HERE / "app.css",
-    "/app.js": HERE / "app.js",
-    "/look.css": SHARED / "look.css",
-    "/look.js": SHARED / "look.js",
-    "/openapi.json": HERE / "openapi.json",
-}
 SECONDS = 60  # that an answer may take
-# Nothing from elsewhere, nothing inline: what a stranger may have put into a photograph or a
-# question cannot run.
-SECURITY = {
-    "content-security-policy": "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; "
-    "script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-}
 # What one upload may take, and all that are decoded at once: less than the container has.
 LIMITS = Limits(pixels=50_000_000, memory=460 * 10**6)
+KNOWN = 64 * 2**20  # bytes of features that are kept
 DECODERS = 2  # threads at most: each holds a photograph while it is resampled
 
 
@@ -62,15 +44,16 @@ class Server:
     Args:
         name: of the preset.
         model: what writes.
-        example: the path of a photograph that the page offers.
     """
 
-    def __init__(self, name: str, model: CaptionModel, example: Path) -> None:
-        self.name, self.model, self.example = name, model, example
+    def __init__(self, name: str, model: CaptionModel) -> None:
+        self.name, self.model = name, model
         self.batcher = Batcher(model)
         self.counts = {"captions": 0, "answers": 0, "refused": 0}
         self.seconds = 0.0
-        # Decoding is as much work as the model's, and runs beside it.
+        # The features of photographs, by the hash of their files, for questions after a caption.
+        self._known: LRUCache[bytes, np.ndarray] = LRUCache(KNOWN, getsizeof=lambda f: f.nbytes)
+        # Decoding and encoding are more work than the search, and run beside it.
         self._decoders = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
 
     async def caption(self, request: Request) -> Response:
@@ -85,11 +68,19 @@ class Server:
         return JSONResponse(record_of(await self.write(upload), "answer"))
 
     async def view(self, request: Request) -> Response:
-        """`POST /view`: the caption or answer as the page shows it."""
+        """`POST /view`: a caption or an answer for the page."""
         upload = await read_upload(request, asks=False)
-        caption = await self.write(upload)
-        drawn = await self._decoded(_drawn, upload, caption)
-        return HTMLResponse(drawn)
+        return JSONResponse(view_of(await self.write(upload)))
+
+    async def picture(self, request: Request) -> Response:
+        """`POST /picture`: a photograph for a browser that does not read its format."""
+        upload = await read_upload(request, asks=False)
+        photograph = _Photograph(upload.photograph)
+        try:
+            picture = await self._decoded(picture_of, photograph, LIMITS)
+        except ImageError as error:
+            raise HTTPException(422, str(error)) from error
+        return Response(picture, media_type="image/jpeg")
 
     async def health(self, request: Request) -> Response:
         """`GET /health`."""
@@ -117,8 +108,8 @@ class Server:
         begun = time.perf_counter()
         try:
             async with asyncio.timeout(SECONDS):
-                pixels = await self._decoded(_load, upload.photograph, self.model.config.image_size)
-                caption = await self.batcher.write(pixels, upload.question)
+                features = await self._features(upload.photograph)
+                caption = await self.batcher.write(features, upload.question)
         except ImageError as error:
             raise HTTPException(422, str(error)) from error
         except (Busy, TimeoutError):
@@ -131,8 +122,8 @@ class Server:
         """An error as JSON."""
         assert isinstance(error, HTTPException)
         self.counts["refused"] += 1
-        message = openai_error(error) if request.url.path == COMPLETIONS else error.detail
-        return JSONResponse({"error": message}, error.status_code, error.headers)
+        told = openai_error(error) if request.url.path == COMPLETIONS else error.detail
+        return JSONResponse({"error": told}, error.status_code, error.headers)
 
     @contextlib.asynccontextmanager
     async def running(self, app: Starlette) -> AsyncIterator[None]:
@@ -140,6 +131,15 @@ class Server:
         batches = asyncio.create_task(self.batcher.run())
         yield
         batches.cancel()
+
+    async def _features(self, photograph: bytes) -> np.ndarray:
+        """The features `float[R, C]` of a photograph, which are kept for the next question."""
+        key = hashlib.sha256(photograph).digest()
+        features = self._known.get(key)
+        if features is None:
+            features = await self._decoded(_encode, self.model, photograph)
+            self._known[key] = features
+        return features
 
     async def _decoded(self, function: Callable[..., Any], *arguments: Any) -> Any:
         loop = asyncio.get_running_loop()
@@ -155,20 +155,13 @@ def new_app(name: str, model: CaptionModel, example: Path, hosts: Sequence[str])
         example: the path of a photograph that the page offers.
         hosts: that requests may be addressed to, as their Host header has it; "*" for any.
     """
-    server = Server(name, model, example)
-
-    def file(path: Path) -> Callable[[Request], Awaitable[Response]]:
-        async def get(request: Request) -> Response:
-            return FileResponse(path, headers=SECURITY)
-
-        return get
-
+    server = Server(name, model)
     return Starlette(
         routes=[
-            *(Route(place, file(path)) for place, path in FILES.items()),
-            Route("/example", file(example)),
+            *routes(model, example),
             Route("/health", server.health),
             Route("/view", server.view, methods=["POST"]),
+            Route("/picture", server.picture, methods=["POST"]),
             Route("/v1/caption", server.caption, methods=["POST"]),
             Route("/v1/answer", server.answer, methods=["POST"]),
             *Compatible(Path(name).name, server.write).routes(),
@@ -186,21 +179,6 @@ class _Photograph(io.BytesIO):
     name = "the photograph"  # as errors call it
 
 
-def _load(photograph: bytes, size: int) -> np.ndarray:
-    return load_image(_Photograph(photograph), size, LIMITS)
-
-
-def _drawn(upload: Upload, caption: Caption) -> str:
-    """A caption or answer as a part of the page, with where its words looked."""
-    kind = "caption" if upload.question is None else "answer"
-    parts = [f'<h3 tabindex="-1">{html.escape(caption.text)}</h3>']
-    if upload.question is not None:
-        parts.insert(0, f'<p class="asked">{html.escape(upload.question)}</p>')
-    if caption.confidence is not None:
-        often = round(10 * caption.confidence)
-        parts.append(f'<p class="sure">Such {kind}s are right in about {often} of 10 cases.</p>')
-    photograph = open_image(_Photograph(upload.photograph), SIDE, LIMITS)
-    parts.append(look(photograph, caption.words, height="50vh"))
-    if others := "".join(f"<li>{html.escape(c.text)}</li>" for c in caption.candidates[1:]):
-        parts.append(f"<details><summary>What else it weighed</summary><ol>{others}</ol></details>")
-    return f'<article class="{kind}">{"".join(parts)}</article>'
+def _encode(model: CaptionModel, photograph: bytes) -> np.ndarray:
+    pixels = load_image(_Photograph(photograph), model.config.image_size, LIMITS)
+    return model.encode(pixels[None])[0]

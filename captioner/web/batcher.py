@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from captioner.generation.batching import CaptionModel, generate
+from captioner.generation.batching import stream
+from captioner.generation.model import CaptionModel
 from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam
 
@@ -19,9 +20,9 @@ class Busy(Exception):
 
 
 class Request(NamedTuple):
-    """A photograph `uint8[S, S, 3]`, what is asked about it, and who waits for it."""
+    """The features `float[R, C]` of a photograph, a question or None, and who waits for it."""
 
-    photograph: np.ndarray
+    features: np.ndarray
     question: str | None
     done: "asyncio.Future[Caption]"
 
@@ -45,15 +46,19 @@ class Batcher:
         """How many requests wait for their turn."""
         return self._queue.qsize()
 
-    async def write(self, photograph: np.ndarray, question: str | None = None) -> Caption:
-        """The caption of a photograph `uint8[S, S, 3]`, or the answer to a question about it.
+    async def write(self, features: np.ndarray, question: str | None = None) -> Caption:
+        """The caption of a photograph, or the answer to a question about it.
+
+        Args:
+            features: of the photograph, `float[R, C]`.
+            question: None for a caption.
 
         Raises:
             Busy: too many requests wait.
         """
         done: asyncio.Future[Caption] = asyncio.get_running_loop().create_future()
         try:
-            self._queue.put_nowait(Request(photograph, question, done))
+            self._queue.put_nowait(Request(features, question, done))
         except asyncio.QueueFull:
             raise Busy(f"{WAITING} requests wait") from None
         return await done
@@ -80,7 +85,5 @@ class Batcher:
                     request.done.set_result(caption)
 
     def _write(self, requests: list[Request]) -> list[Caption]:
-        photographs = np.stack([request.photograph for request in requests])
-        questions = [[request.question] for request in requests]
-        rows = generate(self.model, {"photographs": photographs}, questions, sampler=Beam())
-        return [row[0] for row in rows]
+        items = [(request.features, [request.question]) for request in requests]
+        return [row[0] for row in stream(self.model, items, sampler=Beam())]

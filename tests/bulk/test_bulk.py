@@ -137,14 +137,15 @@ def test_other_settings_for_the_same_folder_are_refused(seventy, capsys, options
     Path("out/_manifest.json").write_text(json.dumps(manifest))
     begun = ["--part-size", "20", *options]
     assert bulk(*begun, source="p/00.png") == 1
-    assert "out: was begun with source None" in capsys.readouterr().err
+    assert "out: was started with source None" in capsys.readouterr().err
     Path("out/_manifest.json").unlink()
     assert bulk("--part-size", "20", source="p/00.png") == 0
     capsys.readouterr()
     assert bulk(*begun, source="p/00.png") == 1
     err = capsys.readouterr().err
     assert err == (
-        f"captioner: out: was begun with {message}; give the same to go on, or a new folder\n"
+        f"captioner: out: was started with {message}; "
+        "repeat the same arguments, or choose a new folder\n"
     )
 
 
@@ -153,12 +154,12 @@ def test_another_source_or_a_folder_of_other_files_is_refused(seventy, capsys):
     paint("p/0x.png", 1)
     capsys.readouterr()
     assert bulk(source="p/0*.png") == 1
-    assert "was begun with names 10, not 11" in capsys.readouterr().err
+    assert "was started with names 10, not 11" in capsys.readouterr().err
     assert bulk(output="p") == 1
-    assert capsys.readouterr().err == "captioner: p: holds other files; give a new folder\n"
+    assert capsys.readouterr().err == "captioner: p: contains other files; choose a new folder\n"
     Path("out/_manifest.json").write_text("[]")
     assert bulk() == 1
-    message = "captioner: out/_manifest.json: not a manifest; give a new folder\n"
+    message = "captioner: out/_manifest.json: not a manifest; choose a new folder\n"
     assert capsys.readouterr().err == message
 
 

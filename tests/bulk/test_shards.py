@@ -9,6 +9,7 @@ import pytest
 from bulk.shards import write_shard
 from pyarrow import parquet
 
+from captioner.bulk import shards
 from captioner.bulk.shards import is_shard, rows_of_shard
 from captioner.bulk.sources import list_source, read
 from captioner.data.records import DatasetError
@@ -43,6 +44,15 @@ def test_a_shard_gives_its_photographs_with_their_bytes(tmp_path, name, mode):
     ]
     if mode == "w":
         assert read(rows[1].path) == b"y"  # the path is one that fsspec opens
+
+
+def test_a_member_that_would_fill_the_memory_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "LARGEST", 2**20)
+    shard = str(tmp_path / "s.tar.gz")
+    write_shard(shard, {"0.jpg": bytes(2**20 + 1), "1.jpg": b"x"}, "w:gz")
+    large, small = rows_of_shard(shard)
+    assert str(large.error) == f"tar://0.jpg::{shard}: larger than 1 MiB" and large.data is None
+    assert (small.row, small.data) == (1, b"x")
 
 
 def cut(content):

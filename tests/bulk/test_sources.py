@@ -58,7 +58,7 @@ def test_other_file_systems_name_urls(tmp_path):
     ("name", "content", "message"),
     [
         ("none.csv", None, "no such file or folder"),
-        ("empty", "folder", "no photographs there; of shards"),
+        ("empty", "folder", "has no photographs; for shards"),
         ("empty.txt", b"\n", "names no photograph"),
         ("t.csv", b"a,b\n1,2\n", "no column 'path'; --column names one of a, b"),
         ("list.txt", b"\xff\n", "not a list with a path a line"),

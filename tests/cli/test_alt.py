@@ -31,7 +31,7 @@ def caption(red):
 def photos(tmp_path, monkeypatch):
     """A folder of a bright and a dark photograph and a broken one."""
 
-    def generate(model, inputs, *, sampler):
+    def generate(model, inputs, questions, *, sampler, seed):
         return [[caption(int(image[0, 0, 0]))] for image in inputs["photographs"]]
 
     monkeypatch.setattr("captioner.generation.batching.generate", generate)
@@ -55,7 +55,7 @@ def test_a_page_is_filled_and_what_fails_is_named(page, capsys):
     error, counts = captured.err.splitlines()
     assert f"{page}:2: " in error and "broken.jpg: empty or not an image" in error
     assert counts == (
-        "captioner: 1 not fetched, 1 left out, for their confidence is less, 1 filled in"
+        "captioner: 1 not fetched, 1 skipped: confidence below --min-confidence, 1 filled in"
     )
     new = '<img src="bright.png" alt="Red 204." data-alt-by="captioner">'
     assert page.read_text() == PAGE.replace('<img src="bright.png">', new)

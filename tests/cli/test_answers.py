@@ -71,15 +71,17 @@ def test_a_question_without_words_is_a_wrong_call(photos, capsys, question):
 
 def test_a_question_beside_requests_is_a_wrong_call(photos, capsys):
     line = usage_error(capsys, "a.png", "--question", WHAT, "--requests", "-")
-    assert line.endswith("--question is about each PHOTO; a request has a question of its own")
+    assert line.endswith(
+        "--question applies to each PHOTO; put the question of a request into its line"
+    )
 
 
 @pytest.mark.parametrize(
     ("question", "note"),
     [
-        ("red " * 10_000, "has 10000 words, of which only the first 6 are read"),
-        ("Где собака?", "none of its words is known, so the answer ignores it"),
-        ("狗在哪里？", "none of its words is known, so the answer ignores it"),
+        ("red " * 10_000, "has 10000 words, but only the first 6 are used"),
+        ("Где собака?", "the model knows none of its words, so the answer ignores it"),
+        ("狗在哪里？", "the model knows none of its words, so the answer ignores it"),
     ],
 )
 def test_what_is_not_read_of_a_question_is_said_once(photos, capsys, question, note):
@@ -98,8 +100,8 @@ def test_what_stdout_cannot_encode_of_a_question_is_escaped(photos, capsys):
 
 def test_a_preset_that_only_captions_is_not_asked(photos, capsys):
     message = (
-        "captions: only captions, for it was trained without questions; "
-        "name a preset that answers them"
+        "captions: cannot answer questions, because it was trained without them; "
+        "choose a preset that answers them"
     )
     weights = ["--weights", "captions"]
     assert main(["caption", "a.png", "--question", WHAT, *weights]) == 1
@@ -138,7 +140,7 @@ def test_requests_with_and_without_questions_are_answered_in_order(photos, capsy
     lines = [line.removeprefix("captioner: ") for line in err.splitlines()]
     problems = [
         "r.jsonl:4: the question '...' has no words",
-        "r.jsonl:5: question 'кто?': none of its words is known, so the answer ignores it",
+        "r.jsonl:5: question 'кто?': the model knows none of its words, so the answer ignores it",
         lines[2],
         'r.jsonl:7: "question" is not a string',
         'r.jsonl:8: not an object whose "image" is a path',
@@ -163,7 +165,7 @@ def test_requests_with_and_without_questions_are_answered_in_order(photos, capsy
 
 
 def test_questions_go_in_batches_of_bounded_size(photos, monkeypatch, capsys):
-    monkeypatch.setattr("captioner.cli.caption.MOST_ASKED", 5)
+    monkeypatch.setattr("captioner.generation.batching.GROUPS", 5)
     three = [arg for question in ("what", "how", "where") for arg in ("--question", question)]
     assert main(["caption", "a.png", "b.png", "c.png", *three]) == 0
     assert [len(call) for call in Double.asked] == [2, 1]
@@ -202,7 +204,7 @@ def test_a_real_model_encodes_each_photograph_once(toy, tmp_path, monkeypatch, c
     assert main(["caption", "--json", "a.png", "b.png", *asked, "--weights", "toy"]) == 0
     out, err = capsys.readouterr()
     answers = records(out)
-    note = "captioner: toy: runs on Keras, which takes seconds to start: it has no graphs, "
+    note = "captioner: toy: uses Keras, which starts slowly: it has no graphs (`captioner export`"
     assert err.startswith(note) and err.count("\n") == 1
     assert (encoded, len(answers)) == ([2], 20)
     again = type(model).from_preset("toy").answer(["a.png", "b.png"], [f"the {w}?" for w in words])

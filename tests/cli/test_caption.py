@@ -47,7 +47,7 @@ def test_what_a_folder_holds_besides_photographs_is_counted(photos, capsys):
         Path("sub", name).touch()
     assert main(["caption", "sub"]) == 0
     captured = capsys.readouterr()
-    assert captured.err == "captioner: sub: files passed over: 3 (.mov 2, .txt 1)\n"
+    assert captured.err == "captioner: sub: files skipped: 3 (.mov 2, .txt 1)\n"
     assert len(captured.out.splitlines()) == 1
 
 
@@ -203,7 +203,7 @@ def test_missing_weights_are_one_line_and_exit_1(photos, capsys):
 
 
 def test_wrong_calls_exit_2(photos, capsys):
-    wider = "--top 4 needs a beam at least as wide, not --beam 3"
+    wider = "--top 4 needs an equal or wider beam, not --beam 3"
     assert usage_error(capsys, "a.png", "--beam", "3", "--top", "4").endswith(f"error: {wider}")
     assert "no photograph given" in usage_error(capsys)
     assert "stdin can be read only once" in usage_error(capsys, "-", "-")
@@ -262,8 +262,8 @@ def test_a_folder_without_photographs(photos, capsys):
     assert main(["caption", "none", "a.png"]) == 1
     out, err = capsys.readouterr()
     assert out == "a.png\tRed 10, take 1.\n"
-    assert err.startswith("captioner: none: files passed over: 1 (.txt 1)\n")
-    assert "none: no photographs there" in err and err.count("\n") == 2
+    assert err.startswith("captioner: none: files skipped: 1 (.txt 1)\n")
+    assert "none: has no photographs" in err and err.count("\n") == 2
 
 
 def test_nothing_but_bad_photographs_runs_no_model(photos, capsys):

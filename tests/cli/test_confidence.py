@@ -25,8 +25,8 @@ def test_what_is_unsure_is_replaced_by_what_is_probably_there(unsure, capsys):
     out, err = capsys.readouterr()
     assert out == "b.png\tProbably: cat, sofa.\nc.png\tRed 30, take 1.\n"
     assert err.splitlines() == [
-        "captioner: a.png: no caption, for its confidence is 0.10",
-        "captioner: b.png: no caption, for its confidence is 0.20",
+        "captioner: a.png: no caption: confidence 0.10 is below --min-confidence",
+        "captioner: b.png: no caption: confidence 0.20 is below --min-confidence",
     ]
 
 
@@ -47,7 +47,7 @@ def test_json_of_what_is_unsure(unsure, capsys):
 def test_a_preset_without_a_measured_confidence_says_so(photos, capsys):
     assert main(["caption", "a.png", "--min-confidence", "0.5"]) == 1
     out, err = capsys.readouterr()
-    assert out == "" and "confidence was not measured; `captioner calibrate` does it" in err
+    assert out == "" and "has no calibration; run `captioner calibrate` first" in err
 
 
 @pytest.mark.parametrize("value", ["1.5", "-1", "high", "nan"])

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from describe.samples import languages, png, png_xmp, xmp
+from describe.samples import languages, lightroom_faces, png, png_xmp, xmp
 from PIL import Image
 
 from captioner.cli import main
@@ -28,7 +28,7 @@ def photos(tmp_path, monkeypatch):
     class Calibrated(Double):
         calibration = True
 
-    def generate(model, inputs, *, sampler):
+    def generate(model, inputs, questions, *, sampler, seed):
         return [[Caption(int(image[0, 0, 0]))] for image in inputs["photographs"]]
 
     monkeypatch.setattr("captioner.generation.batching.generate", generate)
@@ -68,7 +68,7 @@ def test_the_unsure_are_left_out(photos, capsys):
     bright, dark = photos / "bright.png", photos / "dark.png"
     status, out, err = run(capsys, bright, dark, "--min-confidence", "0.5")
     assert (status, out) == (0, [f"{bright}\tRed 204."])
-    assert err == ["captioner: 1 described, 1 left out, for their confidence is less"]
+    assert err == ["captioner: 1 described, 1 skipped: confidence below --min-confidence"]
     assert alt(dark) is None
 
 
@@ -133,7 +133,7 @@ def test_sidecars_and_what_a_person_wrote(photos, capsys):
     assert alt(path) == "Red 204."
 
 
-@pytest.mark.parametrize("wrong", [["--undo", "--dry-run"], ["-"], []])
+@pytest.mark.parametrize("wrong", [["--undo", "--dry-run"], ["--undo", "--names"], ["-"], []])
 def test_wrong_calls(photos, capsys, wrong):
     arguments = [str(photos / "bright.png"), *wrong] if wrong[:1] == ["--undo"] else wrong
     with pytest.raises(SystemExit) as left:
@@ -146,3 +146,14 @@ def test_the_double_is_not_needed_to_undo(photos, capsys, monkeypatch):
     assert run(capsys, Path(photos / "bright.png"), "--undo")[2] == [
         "captioner: 1 nothing to take out"
     ]
+
+
+def test_names_are_written_and_shown(photos, capsys, monkeypatch):
+    path = photos / "bright.png"
+    monkeypatch.setattr(Caption, "__init__", lambda self, red: vars(self).update(text="A man is."))
+    with Image.open(path) as image:
+        faces = lightroom_faces(("Ann\tB", 0.5, 0.5))
+        path.write_bytes(png(png_xmp(xmp(faces)), image=image.copy()))
+    assert run(capsys, path, "--dry-run")[1] == [f"{path}\tA man is."]
+    assert run(capsys, path, "--names")[:2] == (0, [f"{path}\tAnn B is."])
+    assert alt(path) == "Ann B is."

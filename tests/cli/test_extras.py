@@ -18,6 +18,7 @@ from captioner.cli import EXTRAS, main
         (["alt", "page.html"], "captioner.describe", "tree_sitter_markdown"),
         (["serve"], "captioner.web", "uvicorn"),
         (["serve"], "captioner.web", "starlette"),
+        (["watch", "photos", "--mqtt", "host/topic"], "captioner.watch", "paho"),
         (["bulk", "photos", "--output", "out"], "captioner.bulk", "pyarrow"),
         (["bulk", "photos", "--output", "out"], "captioner.bulk", "fsspec"),
     ],

@@ -41,4 +41,4 @@ def test_a_host_that_is_no_address_is_refused(name, capsys):
 def test_an_address_of_another_computer_is_told(capsys):
     assert main(["serve", "--host", "192.0.2.1", "--port", "0"]) == 1
     err = capsys.readouterr().err
-    assert "192.0.2.1, port 0: cannot be listened on (" in err and len(err.splitlines()) == 1
+    assert "192.0.2.1, port 0: cannot listen (" in err and len(err.splitlines()) == 1

@@ -129,6 +129,7 @@ def wrong_call(capsys, *call):
         "describe a.png",
         "alt a.html",
         "serve",
+        "watch photos",
         "bulk a.png --output out",
         "evaluate --dataset d --root r --split dev",
         "calibrate --dataset d --root r",

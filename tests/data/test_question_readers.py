@@ -391,7 +391,7 @@ def test_jsonl_empty_captions_are_counted(tmp_path, caplog):
         {"image": "a.jpg", "captions": ["A dog .", ""]},
     )
     assert load_dataset("jsonl", tmp_path, "train") == [Example(a, "a", ("A dog .",))]
-    assert "2 empty captions are left out, the first: line 1" in caplog.text
+    assert "2 empty captions skipped, the first: line 1" in caplog.text
 
 
 def test_jsonl_objects_are_enough_where_they_are_asked_for(tmp_path, caplog):

@@ -185,14 +185,14 @@ def test_csv_tells_images_of_one_name_in_two_folders_apart(tmp_path):
         ("image,caption\na.jpg,A dog, running\n", "captions.csv:2: expected 2 fields"),
         ("image,caption\na.jpg,A dog\nb.jpg\n", "captions.csv:3: expected 2 fields"),
         ("image,caption,split\na.jpg,,train\n", "a.jpg of split 'train' has no caption"),
-        ("image,caption\n,A dog\n", "captions.csv:2: no image"),
+        ("image,caption\n,A dog\n", "captions.csv:2: empty image"),
         (
             "image,caption,split\na.jpg,A,train\n./a.jpg,B,dev\n",
             "captions.csv:3: a.jpg is in split train",
         ),
         (
             'image,caption\na.jpg,"A dog\nb.jpg,Sea\n',
-            "captions.csv:3: .*a quote that is not closed",
+            "captions.csv:3: .*unclosed quote",
         ),
         (
             "image,caption,split\na.jpg,A,train\na.jpg,B,dev\n",
@@ -215,7 +215,7 @@ def test_csv_rows_without_a_caption_are_counted(tmp_path, caplog):
     write(tmp_path / "captions.csv", table)
     examples = load_dataset("captions-csv", tmp_path, "train")
     assert [example.references for example in examples] == [("A dog",), ("Sea",)]
-    assert "2 empty captions are left out, the first: row 3" in caplog.text
+    assert "2 empty captions skipped, the first: row 3" in caplog.text
 
 
 def test_every_reader_counts_empty_captions(tmp_path, caplog, monkeypatch):
@@ -232,10 +232,10 @@ def test_every_reader_counts_empty_captions(tmp_path, caplog, monkeypatch):
     for name in ("007.jpg", "005.jpg"):
         photo(tmp_path / "coco" / "train2014" / name)
     places = {
-        "flickr8k": "1 empty captions are left out, the first: line ",
-        "flickr30k": "2 empty captions are left out, the first: row 5",
-        "karpathy": "1 empty captions are left out, the first: images[0]",
-        "coco": "1 empty captions are left out, the first: annotations[3]",
+        "flickr8k": "1 empty captions skipped, the first: line ",
+        "flickr30k": "2 empty captions skipped, the first: row 5",
+        "karpathy": "1 empty captions skipped, the first: images[0]",
+        "coco": "1 empty captions skipped, the first: annotations[3]",
     }
     for name, message in places.items():
         caplog.clear()

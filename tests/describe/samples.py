@@ -177,6 +177,52 @@ DIGIKAM = xmp(
 )
 
 
+REGIONS = (
+    '<mwg-rs:Regions rdf:parseType="Resource" '
+    'xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/" '
+    'xmlns:stDim="http://ns.adobe.com/xap/1.0/sType/Dimensions#" '
+    'xmlns:stArea="http://ns.adobe.com/xmp/sType/Area#">'
+    '<mwg-rs:AppliedToDimensions stDim:w="24" stDim:h="20" stDim:unit="pixel"/>'
+    "<mwg-rs:RegionList><rdf:Bag>%s</rdf:Bag></mwg-rs:RegionList></mwg-rs:Regions>"
+)
+
+
+def lightroom_faces(*faces, kind="Face"):
+    """Regions (name, x, y) as Lightroom writes them."""
+    return REGIONS % "".join(
+        f'<rdf:li><rdf:Description mwg-rs:Rotation="0.00000" mwg-rs:Name="{name}" '
+        f'mwg-rs:Type="{kind}"><mwg-rs:Area stArea:h="0.1" stArea:w="0.1" stArea:x="{x}" '
+        f'stArea:y="{y}"/></rdf:Description></rdf:li>'
+        for name, x, y in faces
+    )
+
+
+def digikam_faces(*faces):
+    """Regions (name, x, y) as digiKam writes them, in both schemas."""
+    people = "".join(
+        f'<rdf:li rdf:parseType="Resource"><mwg-rs:Name>{name}</mwg-rs:Name><mwg-rs:Type>Face'
+        f'</mwg-rs:Type><mwg-rs:Area stArea:x="{x}" stArea:y="{y}" stArea:w="0.1" stArea:h="0.1" '
+        'stArea:unit="normalized"/></rdf:li>'
+        for name, x, y in faces
+    )
+    return REGIONS % people + microsoft_faces(*faces)
+
+
+def microsoft_faces(*faces):
+    """Regions (name, x, y) as Windows Live Photo Gallery wrote them."""
+    people = "".join(
+        f'<rdf:li MPReg:Rectangle="{x - 0.05}, {y - 0.05}, 0.1, 0.1" '
+        f'MPReg:PersonDisplayName="{name}"/>'
+        for name, x, y in faces
+    )
+    return (
+        '<MP:RegionInfo xmlns:MP="http://ns.microsoft.com/photo/1.2/" rdf:parseType="Resource" '
+        'xmlns:MPRI="http://ns.microsoft.com/photo/1.2/t/RegionInfo#" '
+        'xmlns:MPReg="http://ns.microsoft.com/photo/1.2/t/Region#">'
+        f"<MPRI:Regions><rdf:Bag>{people}</rdf:Bag></MPRI:Regions></MP:RegionInfo>"
+    )
+
+
 def folder():
     """Over sixty files by name: photographs in every format, and sidecars, without captions."""
     files = {}

@@ -9,13 +9,14 @@ from describe import samples
 from describe.samples import chunk, encoded, exif, jpeg, pages, picture, png, png_xmp, segment, xmp
 
 from captioner.data.metadata import pages_of
-from captioner.describe import jpeg as jpegs
-from captioner.describe import png as pngs
-from captioner.describe import tiff as tiffs
 from captioner.describe.containers import container_of, verify
 from captioner.describe.errors import Refused
+from captioner.describe.jpeg import Jpeg, _bodies, _entries
+from captioner.describe.png import Png
+from captioner.describe.tiff import Tiff
 from captioner.describe.xmp import DESCRIPTION, WRAPPED, Packet
 
+jpegs, pngs, tiffs = Jpeg(), Png(), Tiff()
 OLD, NEW = xmp(), xmp("<dc:description>A dog.</dc:description>")
 FILES = {
     "plain.jpg": encoded("JPEG"),
@@ -99,8 +100,8 @@ def test_pictures_that_mpf_lists_are_found_in_every_order(order):
 
 
 def mpf_entries(content):
-    (mpf,) = (s for s in jpegs._segments(content) if content.startswith(b"MPF\0", s.data))
-    return list(jpegs._entries(content, mpf))
+    (header,) = _bodies(jpegs.split(content)[0], b"MPF\0")
+    return list(_entries(content, *header))
 
 
 def test_exif_stays_the_first_segment():

@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from captioner.describe import files
-from captioner.describe.files import replacement
+from captioner.describe.files import replace_file
 
 
 @pytest.fixture
@@ -18,8 +18,7 @@ def file(tmp_path):
 
 
 def replaced(path, **options):
-    with replacement(path, **options) as copy:
-        copy.write_text("new")
+    replace_file(path, b"new", path.read_bytes() if path.is_file() else b"", **options)
     return path.read_text()
 
 
@@ -106,3 +105,18 @@ def test_a_new_file_gets_the_rights_of_another(file):
     new = file.with_name("b.txt")
     assert replaced(new, mode_of=file) == "new"
     assert stat.S_IMODE(new.stat().st_mode) == 0o640
+
+
+def test_a_file_that_changed_meanwhile_is_not_replaced(file):
+    with pytest.raises(OSError, match="was changed meanwhile by another program"):
+        replace_file(file, b"new", b"older")
+    with pytest.raises(OSError, match="was changed meanwhile"):
+        replace_file(file.with_name("b.txt"), b"new", b"older")
+    with pytest.raises(OSError, match="was changed meanwhile"):
+        replace_file(file, b"", b"older")
+    assert file.read_text() == "old" and os.listdir(file.parent) == ["a.txt"]
+
+
+def test_an_empty_file_is_removed(file):
+    replace_file(file, b"", b"old")
+    assert not file.exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from captioner.describe.pages import PageError, parse_page, read_page, replace_page
+from captioner.describe.pages import PageError, parse_page, read_page
 
 
 def test_what_is_no_page_is_named(tmp_path):
@@ -54,14 +54,3 @@ def test_insertions_change_nothing_else(encoding, end):
     new = page.inserted([(place, b"<2>"), (0, b"<1>")])
     assert new.content.replace(b"<1>", b"").replace(b"<2>", b"") == content
     assert new.content.endswith(b"<2>|")
-
-
-def test_a_page_that_changed_meanwhile_is_not_replaced(tmp_path):
-    (tmp_path / "a.md").write_text("![](a.jpg)")
-    page = read_page(tmp_path / "a.md")
-    new = page.inserted([(2, b"A dog.")])
-    (tmp_path / "a.md").write_text("![](b.jpg)")
-    with pytest.raises(PageError, match=r"a\.md: changed by another program meanwhile"):
-        replace_page(page, new)
-    assert (tmp_path / "a.md").read_text() == "![](b.jpg)"
-    assert os.listdir(tmp_path) == ["a.md"]

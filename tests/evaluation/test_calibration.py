@@ -23,9 +23,10 @@ from captioner.evaluation.calibration import (
     searches,
 )
 from captioner.generation import reranking
+from captioner.generation.captions import caption_of
 from captioner.generation.confidence import Calibration, features
 from captioner.generation.reranking import UNSEEN
-from captioner.generation.results import Candidate, Caption, Concept, Word, caption_of
+from captioner.generation.results import Candidate, Caption, Concept, Word
 from captioner.models.captioner import Captioner
 
 

@@ -170,7 +170,7 @@ def test_what_cannot_be_evaluated_is_said(toy, split, questions, tmp_path):
         assert not (tmp_path / "none").exists()
         return str(error.value)
 
-    assert "only captions" in wrong(("jsonl", questions), "vqa", "captions")
+    assert "cannot answer questions" in wrong(("jsonl", questions), "vqa", "captions")
     assert wrong(("flickr8k", split), "vqa") == f"{split}: split 'dev' has no questions"
     lines = (questions / "dev.jsonl").read_text().splitlines()
     (questions / "dev.jsonl").write_text("\n".join([*lines, lines[2]]))

@@ -61,7 +61,7 @@ def test_a_measure_that_breaks_hides_no_other(java, caplog):
     )
     assert meteor_spice(*ONE) == ({"meteor": 2 + len("a dog")}, {"spice": "no models"})
     scores = caption_scores({0: "a dog"}, {0: ["a dog", "the dog"]}, java=True)
-    assert "spice left out: no models" in caplog.text
+    assert "spice skipped: no models" in caplog.text
     assert scores["meteor"] == 7 and scores["bleu1"] == pytest.approx(1)
     assert "spice" not in scores
 

@@ -21,7 +21,7 @@ from captioner.evaluation.results_files import others_of, read_results
 def test_what_is_no_results_file_is_named(content, tmp_path):
     path = tmp_path / "old.json"
     path.write_text(content)
-    with pytest.raises(DatasetError, match="old.json: no results file of the task captions"):
+    with pytest.raises(DatasetError, match="old.json: not a results file of the task captions"):
         read_results(path, "captions")
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from captioner.examples import addition, characters, gradients, numbers, stories
+from examples import addition, characters, gradients, numbers, stories
 
 
 def test_numbers_are_written_in_words_and_digits():

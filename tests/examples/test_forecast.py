@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from captioner.examples import forecast
+from examples import forecast
 
 
 @pytest.fixture

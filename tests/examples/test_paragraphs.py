@@ -7,7 +7,7 @@ import pytest
 
 from captioner.data.records import DatasetError
 from captioner.data.vocabulary import Vocabulary
-from captioner.examples import paragraphs
+from examples import paragraphs
 
 
 def test_narratives_and_descriptions_are_paragraphs(tmp_path):
@@ -62,3 +62,13 @@ def test_each_sentence_has_its_topic_and_the_last_is_known():
         vocabulary, sizes, features.repeat(16, axis=0), texts[:1] * 16 + texts[1:] * 16, 300
     )
     assert paragraphs.texts_of(model.write(features)) == texts
+
+
+def test_every_sentence_has_a_topic_and_may_be_the_last():
+    layer = paragraphs.TopicNetwork(units=6, topic_size=3, sentences=4, cell="gru")
+    vectors = np.random.default_rng(0).normal(size=(2, 5)).astype("float32")
+    topics, last = map(np.array, layer(vectors))
+    assert topics.shape == (2, 4, 3) and last.shape == (2, 4)
+    # The vector is the same for every sentence; the topics differ by the state.
+    assert len(np.unique(topics[0].round(6), axis=0)) == 4
+    np.testing.assert_allclose(np.array(layer(vectors[1:])[0]), topics[1:], atol=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from captioner.data.records import DatasetError
-from captioner.examples import conll2003, tagging
+from examples import tagging
 
 FILE = """-DOCSTART- -X- O O
 
@@ -24,7 +24,7 @@ It PRP I-NP O
 def test_every_entity_of_a_corpus_begins_with_b(tmp_path):
     path = tmp_path / "eng.train"
     path.write_text(FILE)
-    assert conll2003.read(path) == [
+    assert tagging.read_conll2003(path) == [
         (
             ["EU", "rejects", "New", "York", "Paris", "Peter"],
             ["B-ORG", "O", "B-LOC", "I-LOC", "B-LOC", "B-PER"],
@@ -45,7 +45,7 @@ def test_what_is_no_corpus_is_refused_in_one_line(tmp_path, monkeypatch, text, s
     path = tmp_path / "eng.train"
     path.write_text(text)
     with pytest.raises(DatasetError, match=said):
-        conll2003.read(path)
+        tagging.read_conll2003(path)
     monkeypatch.setattr(sys, "argv", ["tagging", "x.png", str(path), str(path)])
     with pytest.raises(SystemExit, match=f"tagging: .*eng.train{said}"):
         tagging.main()

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from captioner.data.vocabulary import SPECIAL
-from captioner.examples import transformer
 from captioner.models.translator import Translator
+from examples import transformer
 
 
 @pytest.fixture(scope="module")

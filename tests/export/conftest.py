@@ -1,9 +1,12 @@
-"""The static page, exported once and served below a path, in the browser."""
+"""The static page, exported once, and that of the server, in the browser."""
 
 import shutil
 
 import pytest
-from pages import PATH, QUESTION, Host, Page
+from pages import PATH, QUESTION, Host, Page, serve
+
+from captioner.cli.requests import example
+from captioner.runtime.captioner import OnnxCaptioner
 
 
 @pytest.fixture(scope="session")
@@ -35,33 +38,27 @@ def exported(npm_offline, tmp_path_factory):
 @pytest.fixture(scope="session")
 def reference(exported):
     """`OnnxCaptioner` on the 8-bit weights of the page."""
-    from captioner import presets
-    from captioner.runtime.captioner import OnnxCaptioner
+    from captioner.export.web import with_graphs
 
-    [folder] = {path.parent for path in exported.rglob(presets.ENCODER_GRAPH)}
-    model = OnnxCaptioner.from_preset("everyday")
-    model._encoder, model._search = (
-        _run(folder / name) for name in (presets.ENCODER_GRAPH, presets.SEARCH_GRAPH)
-    )
-    return model
+    return with_graphs(OnnxCaptioner.from_preset("everyday"), exported / PATH)
 
 
-def _run(path):
-    import onnxruntime
+@pytest.fixture
+def page_kind(request):
+    """Of the page: "static", unless a test is for others as well."""
+    return getattr(request, "param", "static")
 
-    options = onnxruntime.SessionOptions()
-    # As the page has it: float32 arithmetic. Otherwise onnxruntime multiplies in 8 bits.
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return lambda inputs: dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+@pytest.fixture
+def expected(request, page_kind):
+    """The caption of the page's example, and the answer to a question about it."""
+    model = request.getfixturevalue("reference" if page_kind == "static" else "served_model")
+    return [written.text for written in model.answer(str(example().source), [None, QUESTION])]
 
 
 @pytest.fixture(scope="session")
-def expected(exported, reference):
-    """The caption of the page's example, and the answer to a question about it."""
-    example = str(exported / PATH / "example.jpg")
-    return [written.text for written in reference.answer(example, [None, QUESTION])]
+def served_model():
+    return OnnxCaptioner.from_preset("everyday")
 
 
 @pytest.fixture(scope="session")
@@ -81,13 +78,25 @@ def host(exported):
     started.stop()
 
 
+@pytest.fixture(scope="session")
+def server():
+    with serve() as address:
+        yield address
+
+
 @pytest.fixture
-def page(browser, host):
+def page(browser, request, page_kind):
     """The page, from which no request went elsewhere, and which logged no error."""
-    opened = Page(browser, host.address)
+    if page_kind == "static":
+        address = request.getfixturevalue("host").address
+    else:
+        address = request.getfixturevalue("server")
+    opened = Page(browser, address)
     yield opened
     entries = browser.execute_script("return performance.getEntriesByType('resource')")
     assert entries
-    allowed = (host.address, f"blob:{host.address}", host.address.replace(PATH + "/", ""))
-    assert [e["name"] for e in entries if not e["name"].startswith((*allowed, "data:"))] == []
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    allowed = (opened.origin, f"blob:{opened.origin}", "data:")
+    assert [e["name"] for e in entries if not e["name"].startswith(allowed)] == []
+    errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    # The server refuses what the page then tells.
+    assert [entry for entry in errors if "status of 422" not in entry["message"]] == []

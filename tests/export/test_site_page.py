@@ -1,4 +1,4 @@
-"""The static page in Chromium, as people use it."""
+"""The page in Chromium, as people use it: the static one, and that of the server."""
 
 import re
 import shutil
@@ -11,12 +11,15 @@ from matplotlib.cbook import get_sample_data
 from pages import QUESTION, Host, Page
 from PIL import Image
 from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.common.actions import interaction
+from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.support.wait import WebDriverWait
 from skimage import data
 
 pytestmark = pytest.mark.slow
 EXAMPLE = get_sample_data("grace_hopper.jpg", asfileobj=False)
 MEGABYTE = 1e6
+both = pytest.mark.parametrize("page_kind", ["static", "served"], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +40,13 @@ def error_of(page):
     return page.wait("#error", 30)
 
 
+@both
 def test_a_photograph_is_captioned_and_asked_about_by_mouse(page, expected):
     said, answer = page.choose(EXAMPLE), expected[1]
     assert said == expected[0]
     assert re.fullmatch(
-        r"Such captions are right in about \d+ of 10 cases\.", page.wait("#caption .sure")
+        r"P\w+ \w+\. Such captions are right in about \d+ of 10 cases\.",
+        page.wait("#caption .sure"),
     )
     buttons = page.driver.find_elements("css selector", "#caption .words button")
     assert len(buttons) == len(said.split())
@@ -74,11 +79,13 @@ def test_the_heat_is_that_of_overlays(page):
     assert np.abs(found - expected).max() <= 4  # a canvas multiplies colours by alpha
 
 
+@both
 def test_a_photograph_is_dropped(page, expected):
     page.drop("example.jpg")
     assert page.wait("#caption h2") == expected[0]
 
 
+@both
 def test_a_photograph_is_pasted(page, expected):
     page.call(
         """
@@ -91,14 +98,13 @@ def test_a_photograph_is_pasted(page, expected):
     assert page.wait("#caption h2") == expected[0]
 
 
-def permit_camera(page, setting):
-    origin = page.address.split("/below")[0]
-    permission = {"permission": {"name": "camera"}, "setting": setting, "origin": origin}
+def permit(page, name, setting):
+    permission = {"permission": {"name": name}, "setting": setting, "origin": page.origin}
     page.driver.execute_cdp_cmd("Browser.setPermission", permission)
 
 
 def test_a_camera_that_is_denied_is_told(page):
-    permit_camera(page, "denied")
+    permit(page, "camera", "denied")
     page.find("#take").click()
     assert error_of(page) == (
         "The camera is not allowed. Allow it in the settings of the browser, or choose a file."
@@ -108,8 +114,9 @@ def test_a_camera_that_is_denied_is_told(page):
     assert page.find("#error").text == ""
 
 
+@both
 def test_the_camera_takes_a_photograph(page):
-    permit_camera(page, "granted")
+    permit(page, "camera", "granted")
     page.find("#take").click()
     WebDriverWait(page.driver, 20).until(
         lambda driver: driver.execute_script("return document.querySelector('video').videoWidth")
@@ -120,7 +127,7 @@ def test_the_camera_takes_a_photograph(page):
 
 
 def test_the_camera_is_cancelled(page):
-    permit_camera(page, "granted")
+    permit(page, "camera", "granted")
     page.find("#take").click()
     WebDriverWait(page.driver, 20).until(lambda driver: page.find("#camera").is_displayed())
     press(page.driver, Keys.ESCAPE)
@@ -129,11 +136,77 @@ def test_the_camera_is_cancelled(page):
     assert not page.driver.find_elements("css selector", "#caption h2")
 
 
+@both
+def test_a_finger_lights_a_word(page):
+    page.choose(EXAMPLE)
+    button = page.find("#caption .words button")
+    finger = PointerInput(interaction.POINTER_TOUCH, "finger")
+    touch = ActionChains(page.driver, duration=0, devices=[finger])
+    touch.w3c_actions.pointer_action.move_to(button).pointer_down().pointer_up()
+    touch.perform()
+    assert "lit" in button.get_attribute("class").split()
+    assert len(page.driver.find_elements("css selector", "#caption .heat.lit")) == 1
+
+
+def test_the_caption_is_copied(page):
+    permit(page, "clipboard-read", "granted")
+    permit(page, "clipboard-write", "granted")
+    caption = page.choose(EXAMPLE)
+    page.find("#caption .copy").click()
+    WebDriverWait(page.driver, 10).until(lambda driver: page.find(".copy").text == "Copied")
+    assert page.call("return navigator.clipboard.readText();") == caption
+
+
+@both
+def test_the_photographs_of_a_visit_are_shown_again(page, photographs):
+    first = page.choose(photographs[0])
+    page.find("#question").send_keys(QUESTION, Keys.ENTER)
+    answer = page.wait("#answers h2")
+    assert not page.find("#history").is_displayed()
+    page.find("#photo").send_keys(str(photographs[1]))
+    WebDriverWait(page.driver, 60).until(lambda driver: page.find("#history").is_displayed())
+    second = page.find("#caption h2").text
+    assert page.find("#answers").text == page.find("#question").get_property("value") == ""
+    buttons = page.driver.find_elements("css selector", "#history button")
+    assert [button.text for button in buttons] == [second, first]
+    assert [button.get_dom_attribute("aria-current") for button in buttons] == ["true", "false"]
+    buttons[1].click()
+    assert (page.find("#caption h2").text, page.find("#answers h2").text) == (first, answer)
+    assert page.driver.switch_to.active_element.text == first
+    assert [button.get_dom_attribute("aria-current") for button in buttons] == ["false", "true"]
+
+
+@pytest.mark.parametrize(
+    ("confidence", "told"),
+    [
+        (0.75, "Probably right. Such captions are right in about 8 of 10 cases."),
+        (0.4, "Perhaps right. Such captions are right in about 4 of 10 cases."),
+        (0.2, "Probably wrong. Such captions are right in about 2 of 10 cases. It may show: dog."),
+        (None, None),
+    ],
+)
+def test_doubt_is_told_in_words(page, confidence, told):
+    found = page.call(
+        """
+        const { captionView } = await load("view.js");
+        const { about } = await (await fetch("model.json")).json();
+        const caption = { text: "A dog.", confidence: values[0], concepts: [{ word: "dog" }],
+          words: [], candidates: [] };
+        const view = captionView(caption, about, new OffscreenCanvas(8, 8));
+        return view.querySelector(".sure")?.textContent ?? null;
+        """,
+        confidence,
+    )
+    assert found == told
+
+
+@both
 @pytest.mark.parametrize("content", [b"", b"Dear Ann", Path(EXAMPLE).read_bytes()[:500]])
 def test_a_broken_file_is_told_and_the_next_one_is_captioned(page, tmp_path, content):
     (tmp_path / "broken.jpg").write_bytes(content)
     page.find("#photo").send_keys(str(tmp_path / "broken.jpg"))
-    assert error_of(page).startswith("This file is damaged, or this browser cannot read its format")
+    reasons = ("This file is damaged, or this browser", "the photograph: ", "photo is missing")
+    assert error_of(page).startswith(reasons)
     assert page.find("#error").get_dom_attribute("role") == "alert"
     assert page.choose(EXAMPLE)
     assert page.find("#error").text == ""
@@ -145,6 +218,7 @@ def test_fifty_megapixels_are_captioned(page, tmp_path):
     assert re.search("coffee|cup", page.choose(tmp_path / "large.jpg"))
 
 
+@both
 def test_the_keyboard_is_enough(page):
     press(page.driver, Keys.TAB, Keys.TAB, Keys.TAB)
     assert page.driver.switch_to.active_element.get_attribute("id") == "example"
@@ -171,6 +245,7 @@ def violations(page, axe):
     return [(item["id"], [node["html"] for node in item["nodes"]]) for item in found]
 
 
+@both
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nobody_is_kept_out(page, axe, scheme):
     features = [{"name": "prefers-color-scheme", "value": scheme}]
@@ -182,9 +257,12 @@ def test_nobody_is_kept_out(page, axe, scheme):
         assert dark == (scheme == "dark")
         assert violations(page, axe) == []
         page.choose(EXAMPLE)
+        page.choose(EXAMPLE)  # again, for the photographs of the visit
         page.find("#question").send_keys("who is it?", Keys.ENTER)
         page.wait("#answers h2")
+        assert page.find("#history").is_displayed()
         assert violations(page, axe) == []
+        permit(page, "camera", "granted")
         page.find("#take").click()
         WebDriverWait(page.driver, 20).until(lambda driver: page.find("#camera").is_displayed())
         assert violations(page, axe) == []
@@ -193,14 +271,17 @@ def test_nobody_is_kept_out(page, axe, scheme):
         page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+@both
 def test_a_telephone_needs_no_sideways_scrolling(page, photographs):
     # A window of Chromium is no narrower than 500 pixels, a telephone is.
     metrics = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     try:
         page.choose(photographs[0])
-        page.find("#question").send_keys("what is this, " * 20, Keys.ENTER)
+        question = ", ".join(["what is <i>this</i>"] * 20)
+        page.find("#question").send_keys(question, Keys.ENTER)
         page.wait("#answers h2")
+        assert page.find("#answers .asked").text == question
         width = page.driver.execute_script("return document.documentElement.scrollWidth")
         assert width == 360
     finally:
@@ -237,6 +318,7 @@ def test_fifty_photographs_leave_the_memory_small(fresh_page, host, photographs)
     assert fresh_page.memory() < 400 * MEGABYTE
 
 
+@both
 def test_a_photograph_that_comes_meanwhile_is_the_one_captioned(page, photographs):
     chelsea = next(path for path in photographs if path.stem == "chelsea")
     coffee = next(path for path in photographs if path.stem == "coffee")

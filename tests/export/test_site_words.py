@@ -15,8 +15,9 @@ from captioner import presets
 from captioner.data.vocabulary import END, PAD, SPECIAL, Vocabulary
 from captioner.export import web
 from captioner.generation import BEAM_WIDTH, prose, reranking
+from captioner.generation.captions import caption_of, concepts_of
 from captioner.generation.confidence import FEATURES, Calibration
-from captioner.generation.results import OUTPUTS, caption_of, concepts_of
+from captioner.generation.results import OUTPUTS
 
 REGIONS, CHANNELS, STEPS, CONCEPTS = 4, 6, 9, 8
 CONTENT = "dog cat stove sink oven umbrella airplane red white".split()

@@ -79,7 +79,7 @@ def test_all_modules_that_are_imported_are_there():
 def test_a_folder_that_is_there_is_left_alone(tmp_path, capsys):
     call = ["export", "--format", "web", "--output", str(tmp_path)]
     assert main(call) == 1
-    expected = f"captioner: {tmp_path}: is there already; name another folder\n"
+    expected = f"captioner: {tmp_path}: already exists; choose a new folder\n"
     assert capsys.readouterr().err == expected
     assert not list(tmp_path.iterdir())
 
@@ -96,6 +96,6 @@ def test_a_preset_without_graphs_is_refused(tmp_path):
     folder = tmp_path / "preset"
     folder.mkdir()
     presets.write_json(folder / presets.METADATA, {"sha256": {}})
-    with pytest.raises(PresetError, match="has no graphs; `captioner export` makes them"):
+    with pytest.raises(PresetError, match="has no graphs; `captioner export` adds them"):
         export_site(folder, tmp_path / "site")
     assert not (tmp_path / "site").exists()

@@ -350,6 +350,31 @@ def test_ten_questions_about_a_photograph_encode_it_once(answering, monkeypatch)
     assert [a.score for a in again] == pytest.approx([a.score for a in answers], abs=1e-5)
 
 
+def test_a_look_is_encoded_once_and_writes_the_same(answering, monkeypatch):
+    photograph = np.random.default_rng(1).integers(0, 255, (64, 64, 3)).astype("uint8")
+    encoded, encode = [], answering.encode
+
+    def counted(photographs):
+        encoded.append(len(photographs))
+        return encode(photographs)
+
+    monkeypatch.setattr(answering, "encode", counted)
+    look = answering.look(photograph)
+    caption, answers = look.caption(top=2), look.answer(["a dog", None], beam_width=2)
+    sample = look.sample(samples=2, seed=3)
+    assert encoded == [1]
+    assert caption.text == answering.caption(photograph).text and len(caption.candidates) == 2
+    again = answering.answer(photograph, ["a dog", None], beam_width=2)
+    assert [a.text for a in answers] == [a.text for a in again]
+    assert sample.text == answering.sample(photograph, samples=2, seed=3).text
+    assert caption.photograph is look.photograph
+    # Among photographs that are encoded now.
+    other = np.zeros((64, 64, 3), "uint8")
+    found = answering.caption([other, look, photograph])
+    assert [c.text for c in found[1:]] == [caption.text] * 2
+    assert found[0].text == answering.caption(other).text
+
+
 def test_every_photograph_may_have_questions_of_its_own(answering, monkeypatch):
     photographs = list(np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3)).astype("uint8"))
     questions = [["a dog", "left", None, "red"], ["the cat"], [None, "red"]]

@@ -40,10 +40,11 @@ def test_of_the_names_of_one_thing_only_one_is_said():
     vocabulary = Vocabulary([*SPECIAL, "a", "television", "dog", "tvs", "tv"])
     rules = Rules.of(vocabulary)
     nothing, _ = rules.nothing_said(1, 2)
-    said = np.array(rules.say(nothing, np.array([[8, 6]])))  # a tv in a beam, a dog in the other
+    # One beam says a tv, the other a dog.
+    said = np.array(rules.mark_used(nothing, np.array([[8, 6]])))
     assert [vocabulary.words[i] for i in np.flatnonzero(said[0, 0])] == ["television", "tv"]
     assert [vocabulary.words[i] for i in np.flatnonzero(said[0, 1])] == ["dog"]
-    again = np.array(rules.say(said, np.array([[4, 5]])))
+    again = np.array(rules.mark_used(said, np.array([[4, 5]])))
     assert again.sum(axis=-1).tolist() == [[3, 3]]
 
 

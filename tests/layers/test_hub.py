@@ -77,7 +77,7 @@ def test_a_captioner_learns_on_it_and_opens_without_the_preset(theirs, tmp_path)
 
 
 def test_what_is_no_cnn_of_theirs_is_refused():
-    with pytest.raises(EncoderError, match="hub:nobodys: no CNN that KerasHub has"):
+    with pytest.raises(EncoderError, match="hub:nobodys: not a CNN of KerasHub"):
         read_hub("hub:nobodys", 64)
     with pytest.raises(EncoderError, match="hub:Nobodys: no network of KerasHub"):
         build_encoder("hub:Nobodys", 64, settings={"network": SIZES})

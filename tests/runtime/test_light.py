@@ -79,7 +79,7 @@ def test_a_package_that_is_missing_is_told_once(tmp_path, monkeypatch, capsys):
     )
     preset, model = load_captioner(None)
     assert preset == DEFAULT_PRESET and isinstance(model, Captioner)
-    expected = "runs on Keras, which takes seconds to start: onnxruntime is not installed"
+    expected = "uses Keras, which starts slowly: onnxruntime is not installed"
     assert capsys.readouterr().err == f"captioner: {DEFAULT_PRESET}: {expected}\n"
 
 

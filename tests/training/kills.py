@@ -22,20 +22,26 @@ ROOT = Path(__file__).parents[2]
 CHILD = """
 import sys
 sys.path[:0] = sys.argv[3:]
+from dataclasses import replace
+from pathlib import Path
 from conftest import with_toy_encoder
 import captioner.models.captioner as module
-from captioner.training import train as training
+from captioner.models.config import CaptionerConfig
+from captioner.training.recipe import FINE_TUNE, FROZEN, Recipe, Source
+from captioner.training.train import carry_out
 
 module.build_encoder = with_toy_encoder(module.build_encoder)
-
-print("begun", flush=True)
-data, output = sys.argv[1:3]
-training.train(
-    [("captions-csv", data)], output, encoder="toy", encoder_weights=data + "/encoder.h5",
-    fine_tune=True, epochs=4, fine_tune_epochs=3, batch_size=8,
-    changes=["model.image_size=64", "model.annotation_size=16", "model.embedding_size=16",
-             "model.units=16", "model.max_words=5"],
+sizes = {"annotation_size": 16, "embedding_size": 16, "units": 16, "max_words": 5}
+data, output = map(Path, sys.argv[1:3])
+recipe = Recipe(
+    data={"captions-csv": Source(format="captions-csv", root=data)},
+    phases=(replace(FROZEN, epochs=4), replace(FINE_TUNE, epochs=3)),
+    model=CaptionerConfig(encoder="toy", image_size=64, **sizes),
+    encoder_weights=str(data / "encoder.h5"),
+    batch_size=8,
 )
+print("begun", flush=True)
+carry_out(recipe, output)
 """
 
 
@@ -60,7 +66,6 @@ def start(data: Path, output: Path) -> "subprocess.Popen[str]":
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, str(data), str(output), *paths],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         text=True,
     )
     assert child.stdout is not None
@@ -69,12 +74,11 @@ def start(data: Path, output: Path) -> "subprocess.Popen[str]":
     return child
 
 
-def finish(data: Path, output: Path) -> None:
-    """Train to the end."""
-    child = start(data, output)
+def finish(child: "subprocess.Popen[str]") -> None:
+    """Wait for the end of the training."""
     child.communicate()
     if child.returncode:
-        raise SystemExit(f"a resumed run ended with {child.returncode}")
+        raise SystemExit(f"a training ended with {child.returncode}")
 
 
 def curve(output: Path) -> list[dict[str, float]]:
@@ -102,7 +106,7 @@ def kills(count: int, folder: Path, seed: int = 0) -> Iterator[tuple[float, floa
     began = time.monotonic()
     child = start(data, whole)
     imports = time.monotonic() - began
-    child.communicate()
+    finish(child)
     lasted = time.monotonic() - began - imports
     expected, rng = curve(whole), random.Random(seed)
     for i in range(count):
@@ -111,7 +115,7 @@ def kills(count: int, folder: Path, seed: int = 0) -> Iterator[tuple[float, floa
         time.sleep(moment)
         child.send_signal(signal.SIGKILL)
         child.communicate()
-        finish(data, output)
+        finish(start(data, output))
         yield moment, difference(expected, curve(output))
 
 

@@ -19,16 +19,21 @@ def test_workers_that_cannot_be_had_are_refused(monkeypatch):
         data_parallel(2, 8)
 
 
-@pytest.mark.slow
-def test_four_devices_learn_as_one_does():
-    one = workers.in_one_process(1)
-    assert one[-1] < 0.9 * one[0]
-    assert workers.difference(one, workers.in_one_process(4)) < 1e-5
+@pytest.fixture(scope="module")
+def whole():
+    """The curve of one worker."""
+    return workers.in_one_process(1)
 
 
 @pytest.mark.slow
-def test_a_run_begun_by_one_worker_goes_on_with_two(tmp_path):
-    whole, resumed = workers.in_one_process(1), workers.on_one_then_two(tmp_path)
+def test_four_devices_learn_as_one_does(whole):
+    assert whole[-1] < 0.9 * whole[0]
+    assert workers.difference(whole, workers.in_one_process(4)) < 1e-5
+
+
+@pytest.mark.slow
+def test_a_run_begun_by_one_worker_goes_on_with_two(tmp_path, whole):
+    resumed = workers.on_one_then_two(tmp_path)
     assert len(resumed) == len(whole) == 18
     assert workers.difference(whole, resumed) < 1e-5
     # Had the second run begun with nothing, it would not be so.

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 
 import h5py
 import numpy as np
@@ -56,6 +57,19 @@ def run(datasets, output, encoder_weights, changes=(), **options):
         changes=[*(f"model.{size}" for size in SIZES.split()), *changes],
         **{"epochs": 1, "batch_size": 8, **options},
     )
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return tmp_path_factory.mktemp("archive")
+
+
+@pytest.fixture
+def finished(dataset, encoder_weights, tmp_path, archive):
+    """The folder of a finished run of one epoch. It is trained once and then copied."""
+    if not archive.joinpath("run").exists():
+        run(dataset, archive / "run", encoder_weights)
+    return shutil.copytree(archive / "run", tmp_path / "run")
 
 
 def log(output, phase):
@@ -164,11 +178,9 @@ def test_by_default_the_weights_that_ship_learn_new_words(dataset, tmp_path):
     assert provenance["started_from"]["preset"] == "everyday"
 
 
-def test_dev_scores_come_from_decoding_not_from_teacher_forcing(dataset, tmp_path, encoder_weights):
-    output = tmp_path / "run"
-    run(dataset, output, encoder_weights)
-    (row,) = log(output, "frozen")
-    metadata = presets.read_metadata(output)
+def test_dev_scores_come_from_decoding_not_from_teacher_forcing(finished):
+    (row,) = log(finished, "frozen")
+    metadata = presets.read_metadata(finished)
     assert metadata["dev_scores_in_training"]["cider"] == pytest.approx(float(row["val_cider"]))
     json.dumps(metadata)
 
@@ -239,48 +251,35 @@ def captions_of(dataset, change):
     "change",
     [
         lambda rows: rows[2:],  # a photograph less
-        pytest.param(  # in another order
-            lambda rows: rows[2:4] + rows[:2] + rows[4:], marks=pytest.mark.slow
-        ),
-        pytest.param(
-            lambda rows: [[i, c.replace("red", "crimson"), s] for i, c, s in rows],
-            marks=pytest.mark.slow,
-        ),
+        lambda rows: rows[2:4] + rows[:2] + rows[4:],  # in another order
+        lambda rows: [[i, c.replace("red", "crimson"), s] for i, c, s in rows],
     ],
 )
-def test_a_run_does_not_go_on_with_other_records(dataset, tmp_path, encoder_weights, change):
-    run(dataset, tmp_path / "run", encoder_weights)
+def test_a_run_does_not_go_on_with_other_records(dataset, finished, encoder_weights, change):
     captions_of(dataset, change)
     with pytest.raises(TrainingError, match="holds a run with other records.*another folder"):
-        run(dataset, tmp_path / "run", encoder_weights)
+        run(dataset, finished, encoder_weights)
 
 
-def test_more_epochs_than_the_run_was_begun_with_are_refused(dataset, tmp_path, encoder_weights):
-    run(dataset, tmp_path / "run", encoder_weights)
+def test_more_epochs_than_the_run_was_begun_with_are_refused(dataset, finished, encoder_weights):
     with pytest.raises(TrainingError, match="epochs 1, not 4; give the same settings"):
-        run(dataset, tmp_path / "run", encoder_weights, epochs=4)
+        run(dataset, finished, encoder_weights, epochs=4)
 
 
-@pytest.mark.slow
-def test_a_preset_that_no_run_made_is_not_overwritten(dataset, tmp_path, encoder_weights):
-    output = tmp_path / "run"
-    run(dataset, output, encoder_weights)
-    (output / "run.json").unlink()
-    before = presets.sha256(output / presets.WEIGHTS)
+def test_a_preset_that_no_run_made_is_not_overwritten(dataset, finished, encoder_weights):
+    (finished / "run.json").unlink()
+    before = presets.sha256(finished / presets.WEIGHTS)
     with pytest.raises(TrainingError, match="run: holds a preset, but no run.json"):
-        run(dataset, output, encoder_weights)
-    assert presets.sha256(output / presets.WEIGHTS) == before
+        run(dataset, finished, encoder_weights)
+    assert presets.sha256(finished / presets.WEIGHTS) == before
 
 
-@pytest.mark.slow
-def test_a_record_of_the_run_that_was_cut_short_is_named(dataset, tmp_path, encoder_weights):
-    output = tmp_path / "run"
-    run(dataset, output, encoder_weights)
-    text = (output / "run.json").read_text()
+def test_a_record_of_the_run_that_was_cut_short_is_named(dataset, finished, encoder_weights):
+    text = (finished / "run.json").read_text()
     for cut in ("", text[: len(text) // 2], "[]"):
-        (output / "run.json").write_text(cut)
+        (finished / "run.json").write_text(cut)
         with pytest.raises(TrainingError, match="run.json: damaged or cut short; remove"):
-            run(dataset, output, encoder_weights)
+            run(dataset, finished, encoder_weights)
 
 
 def test_captions_in_which_no_word_returns_are_refused(dataset, tmp_path, encoder_weights):

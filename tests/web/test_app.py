@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+import re
 import struct
 import threading
 import zlib
@@ -16,17 +17,20 @@ from cli.double import Caption, Double
 from PIL import Image
 from starlette.testclient import TestClient
 
+from captioner import __version__
 from captioner.cli.serve import LOCAL
+from captioner.generation import batching
 from captioner.generation.results import Candidate, Word
-from captioner.web import batcher, uploads
-from captioner.web.app import FILES, new_app
+from captioner.web import app, uploads
+from captioner.web.app import new_app
 from captioner.web.batcher import WAITING, Batcher, Busy
+from captioner.web.page import HERE, TYPES
 
 JSON = {"content-type": "application/json"}
 LONELY = b'{"photo": "aaaa", "question": "is it \\ud83d?"}'  # half of a surrogate pair
 FORM = {"content-type": "multipart/form-data; boundary=x; charset=punycode"}
 PUNYCODE = b'--x\r\nContent-Disposition: form-data; name="question"\r\n\r\n..\r\n--x--\r\n'
-OPENAPI = json.loads(FILES["/openapi.json"].read_text())
+OPENAPI = json.loads((HERE / "openapi.json").read_text())
 
 
 def photo(red=200, size=(8, 8)):
@@ -47,7 +51,7 @@ def calls(monkeypatch):
     """The numbers of photographs written about together."""
     made = []
 
-    def generate(model, inputs, questions, *, sampler):
+    def generate(model, inputs, questions, *, sampler, seed):
         pixels = inputs["photographs"]
         made.append(len(pixels))
         if (pixels[:, 0, 0, 0] == 13).any():
@@ -55,15 +59,15 @@ def calls(monkeypatch):
         rows = zip(pixels[:, 0, 0, 0], questions, strict=True)
         return [[written(red, q) for q in asked] for red, asked in rows]
 
-    monkeypatch.setattr(batcher, "generate", generate)
+    monkeypatch.setattr(batching, "generate", generate)
     return made
 
 
 @pytest.fixture
 def client(calls, tmp_path):
     (tmp_path / "example.jpg").write_bytes(photo())
-    app = new_app("toy", Double(), tmp_path / "example.jpg", LOCAL)
-    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+    served = new_app("toy", Double(), tmp_path / "example.jpg", LOCAL)
+    with TestClient(served, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield client
 
 
@@ -92,6 +96,27 @@ def test_base64_may_be_a_data_url_and_broken_into_lines(client, wrapped, joint):
     for text in (lines, lines.replace("=", "%3D")) if "," in wrapped else (lines,):
         answer = client.post("/v1/caption", json={"photo": wrapped.format(text)})
         assert answer.json()["caption"] == "A picture <78>"
+
+
+def test_a_photograph_is_encoded_once(client, monkeypatch):
+    monkeypatch.setattr(Double, "encoded", [])
+    files, data = {"photo": photo(5)}, {"question": "is it red?"}
+    assert client.post("/v1/caption", files=files).json()["caption"] == "A picture <5>"
+    assert client.post("/v1/answer", files=files, data=data).json()["answer"] == "yes <5>"
+    assert Double.encoded == [1]
+    client.post("/v1/caption", files={"photo": photo(6)})
+    assert Double.encoded == [1, 1]
+
+
+def test_the_features_that_are_kept_are_limited(calls, tmp_path, monkeypatch):
+    monkeypatch.setattr(app, "KNOWN", 2 * 8 * 8 * 3)  # those of two photographs
+    monkeypatch.setattr(Double, "encoded", [])
+    served = new_app("toy", Double(), tmp_path, LOCAL)
+    with TestClient(served, base_url="http://localhost") as client:
+        for red in (1, 2, 1, 3, 1, 2):
+            found = client.post("/v1/caption", files={"photo": photo(red)}).json()
+            assert found["caption"] == f"A picture <{red}>"
+    assert len(Double.encoded) == 4  # 3 took the place of 2
 
 
 def test_a_question_is_answered(client):
@@ -184,23 +209,43 @@ def test_other_names_are_not(client, host):
     assert client.get("/health", headers={"host": host}).status_code == 400
 
 
-def test_the_page_and_what_it_needs(client):
+def test_the_page_and_its_files(client):
     page = client.get("/")
     assert "default-src 'none'" in page.headers["content-security-policy"]
-    for name in ("app.css", "look.css", "app.js", "look.js"):
-        assert f'"{name}"' in page.text
-        assert client.get(f"/{name}").status_code == 200
-    assert client.get("/example").content == photo()
-    assert not any(
-        "http" in Path(path).read_text() for path in FILES.values() if "open" not in str(path)
-    )
+    assert "$" not in page.text and f"captioner {__version__}" in page.text
+    left, seen = ["page.css", "look.css", "page.js", "service-worker.js"], set()
+    while left:  # modules that import others
+        name = left.pop()
+        seen.add(name)
+        file = client.get(f"/{name}")
+        assert file.status_code == 200, name
+        assert file.headers["content-type"].split(";")[0] == TYPES[Path(name).suffix]
+        assert "http" not in file.text
+        left += set(re.findall(r'(?m)^import .*"\./(.*)";$', file.text)) - seen
+    assert "captioner.js" in seen and "model.js" not in seen
+    assert client.get("/example.jpg").content == photo()
+    assert client.get("/about.json").json()["grid"] == [2, 2]
 
 
-def test_a_view_escapes_what_it_shows(client):
-    data = {"question": "<script>?"}
-    shown = client.post("/view", files={"photo": photo(9)}, data=data).text
-    assert "&lt;script&gt;?" in shown and "yes &lt;9&gt;" in shown and "<script" not in shown
-    assert "right in about 6 of 10 cases" in shown and shown.count('class="heat"') == 1
+def test_the_page_is_told_where_each_word_looked(client):
+    files, data = {"photo": photo(9)}, {"question": "is it red?"}
+    shown = client.post("/view", files=files, data=data).json()
+    assert (shown["text"], shown["confidence"], shown["concepts"]) == ("yes <9>", 0.62, [])
+    word = {"word": "red", "probability": 0.5, "attention": [0.25] * 4}
+    assert shown["words"] == shown["candidates"][1]["words"] == [word]
+    assert shown["candidates"][1]["text"] == "other"
+
+
+def test_a_photograph_is_shown_to_a_browser_that_does_not_read_it(client):
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    Image.new("RGB", (2000, 1000), "teal").save(file, "TIFF", exif=exif)
+    picture = client.post("/picture", files={"photo": file.getvalue()})
+    assert picture.headers["content-type"] == "image/jpeg"
+    shown = Image.open(io.BytesIO(picture.content))
+    assert shown.size == (500, 1000) and not shown.getexif()
+    refused = client.post("/picture", files={"photo": b"none"})
+    assert refused.status_code == 422 and "not an image" in refused.json()["error"]
 
 
 def test_health_counts(client):
@@ -217,8 +262,8 @@ def test_a_defect_is_one_request_s_own(client):
 
 
 def test_a_model_that_has_no_answers_says_so(calls, tmp_path):
-    app = new_app("toy", Double.from_preset("captions"), tmp_path, LOCAL)
-    with TestClient(app, base_url="http://localhost") as client:
+    served = new_app("toy", Double.from_preset("captions"), tmp_path, LOCAL)
+    with TestClient(served, base_url="http://localhost") as client:
         response = client.post("/v1/answer", files={"photo": photo()}, data={"question": "a?"})
     assert response.json() == {"error": "toy answers no questions"}
 

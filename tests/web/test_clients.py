@@ -110,7 +110,7 @@ def test_who_leaves_in_the_middle_disturbs_nobody(port):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
             client.sendall(sent)
     assert health(port)["status"] == "ok"
-    url = f"http://127.0.0.1:{port}/example"
+    url = f"http://127.0.0.1:{port}/example.jpg"
     with urllib.request.urlopen(url, timeout=10) as response:
         assert response.read() == photo()
 

@@ -63,7 +63,7 @@ def _read_table(path: Path) -> tuple[References, dict[str, str]]:
                 raise DatasetError(f"{where}: expected {len(fields)} fields; quote commas")
             name, caption = row["image"].strip(), row["caption"].strip()
             if not name or "\n" in caption:
-                raise DatasetError(f"{where}: no image, or a quote that is not closed")
+                raise DatasetError(f"{where}: empty image name, or unclosed quote")
             if name not in names:
                 names[name] = str(PurePosixPath(name))  # "./a.jpg" is a.jpg
             name = names[name]

@@ -2,48 +2,66 @@
 
 import { takePhotograph } from "./camera.js";
 import { Captioner } from "./captioner.js";
-import { captionView } from "./view.js";
+import { History } from "./history.js";
+import { captionView, element } from "./view.js";
+
+/** @typedef {import("./history.js").Visit} Visit */
 
 /** @param {string} id @returns {any} */
 const $ = (id) => document.getElementById(id);
 const loading = Captioner.load();
-/** @type {Promise<import("./captioner.js").Photograph> | null} */
-let shown = null; // what the model makes of the last photograph that came
-
-/**
- * Writes a caption or an answer into a section; its heading gets the focus.
- * @param {HTMLElement} section
- * @param {string | null} question
- */
-async function write(section, question) {
-  const mine = shown;
-  say(question === null ? "Looking …" : "Thinking …");
-  try {
-    const { about } = await loading;
-    const photograph = await mine;
-    if (!photograph) return;
-    const caption = question === null ? await photograph.caption() : await photograph.answer(question);
-    if (mine !== shown) return; // another photograph has come meanwhile
-    const view = captionView(caption, about, photograph.picture, question);
-    section.prepend(view);
-    view.querySelector("h2")?.focus({ preventScroll: true });
-    view.scrollIntoView({ block: "nearest" });
-    $("ask").hidden = !about.answers;
-    say("");
-  } catch (error) {
-    if (mine === shown) fail(error);
-  }
-}
+const history = new History($("history"), show);
+/** @type {Visit | null} */
+let shown = null;
 
 /** @param {Blob | null | undefined} file */
 function open(file) {
   if (!file) return;
-  shown?.then(({ picture }) => picture.close(), () => {}); // its memory is free at once
-  shown = loading.then((captioner) => captioner.look(file));
-  $("caption").replaceChildren();
-  $("answers").replaceChildren();
-  $("ask").hidden = true;
-  write($("caption"), null);
+  const looked = loading.then((captioner) => captioner.look(file));
+  const visit = { looked, caption: element("div"), answers: element("div") };
+  $("question").value = "";
+  show(visit);
+  write(visit, null);
+}
+
+/** @param {Visit} visit */
+function show(visit) {
+  shown = visit;
+  $("caption").replaceChildren(visit.caption);
+  $("answers").replaceChildren(visit.answers);
+  history.mark(visit);
+  say("");
+  reach(visit.caption);
+}
+
+/**
+ * Writes a caption or an answer; its heading gets the focus.
+ * @param {Visit} visit
+ * @param {string | null} question
+ */
+async function write(visit, question) {
+  say(question === null ? "Looking …" : "Thinking …");
+  try {
+    const { about } = await loading;
+    const photograph = await visit.looked;
+    const caption = question === null ? await photograph.caption() : await photograph.answer(question);
+    const section = question === null ? visit.caption : visit.answers;
+    section.prepend(captionView(caption, about, photograph.picture, question));
+    if (question === null) history.add(visit, photograph.picture, caption.text);
+    if (visit !== shown) return; // another one was chosen meanwhile
+    history.mark(visit);
+    say("");
+    reach(section);
+  } catch (error) {
+    if (visit === shown) fail(error);
+  }
+}
+
+/** @param {HTMLElement} section whose first heading gets the focus, if there is one */
+function reach(section) {
+  const heading = section.querySelector("h2");
+  heading?.focus({ preventScroll: true });
+  heading?.parentElement?.scrollIntoView({ block: "nearest" });
 }
 
 /** @param {string} text */
@@ -72,7 +90,7 @@ $("example").addEventListener("click", async () => open(await (await fetch("exam
 $("ask").addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
   event.preventDefault();
   const question = $("question").value.trim();
-  if (question) write($("answers"), question);
+  if (question && shown) write(shown, question);
   $("question").select();
 });
 
@@ -95,11 +113,13 @@ document.addEventListener("paste", (event) => {
   open(file);
 });
 
+say("Loading the model …");
 loading.then(async ({ about }) => {
-  $("version").textContent = about.version;
   if (!shown) say("");
-  // After the model, so that both do not wait for each other. Without HTTPS there is none.
-  if (!navigator.serviceWorker) return;
+  $("ask").hidden = !about.answers;
+  // A server's page has no such place. Without HTTPS there is no service worker.
+  if (!$("offline") || !navigator.serviceWorker) return;
+  // After the model, so that both do not wait for each other.
   await navigator.serviceWorker.register("service-worker.js");
   await navigator.serviceWorker.ready;
   $("offline").textContent = "This page works offline now.";

@@ -68,7 +68,7 @@ export class PhotoCaption extends HTMLElement {
       if (!photograph) return;
       const [{ about }, caption] = [await /** @type {Promise<Captioner>} */ (loading), await photograph.caption()];
       if (looked !== this.#looked) return; // it has another source by now
-      const look = lookView(caption.words, about, photograph.picture);
+      const look = lookView(caption.words, about, photograph.picture, "62vh");
       bindLook(look);
       this.#put(caption.text, [look, ...this.#helper(caption, about)]);
       this.dispatchEvent(new CustomEvent("caption", { detail: caption }));

@@ -20,14 +20,24 @@ export class PhotographError extends Error {
  * @throws {PhotographError} the browser cannot read it
  */
 export async function loadPhotograph(file, size) {
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const orientation = takeOrientation(bytes);
-  const bitmap = await decode(new Blob([bytes], { type: file.type }));
+  const { bitmap, orientation } = await openPhotograph(file);
   try {
     return { pixels: squash(bitmap, orientation, size), picture: pictureOf(bitmap, orientation) };
   } finally {
     bitmap.close();
   }
+}
+
+/**
+ * @param {Blob} file
+ * @returns {Promise<{ bitmap: ImageBitmap, orientation: number }>} as the camera held it, and how
+ *   it lies, 1 to 8 as EXIF numbers them
+ * @throws {PhotographError} the browser cannot read it
+ */
+export async function openPhotograph(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const orientation = takeOrientation(bytes);
+  return { bitmap: await decode(new Blob([bytes], { type: file.type })), orientation };
 }
 
 /** @param {Blob} file */

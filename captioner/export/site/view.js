@@ -4,6 +4,12 @@ import { describeWord, heatLayer, heatLimit } from "./heat.js";
 import { bindLook } from "./look.js";
 
 const SCALE = 64; // colours shown of the scale
+const DOUBTFUL = 0.4; // confidence, below which a caption needs a warning
+const VERDICTS = [
+  { least: 0.7, text: "Probably right" },
+  { least: DOUBTFUL, text: "Perhaps right" },
+  { least: 0, text: "Probably wrong" },
+];
 
 /**
  * @param {import("./captioner.js").Caption} caption
@@ -17,9 +23,9 @@ export function captionView(caption, about, picture, question = null) {
   const article = element("article", {}, [
     ...(question === null ? [] : [element("p", { className: "asked", textContent: question })]),
     heading,
-    ...sureness(caption.confidence, question),
+    ...sureness(caption, question),
     copyButton(caption.text),
-    lookView(caption.words, about, picture),
+    lookView(caption.words, about, picture, question === null ? "62vh" : "40vh"),
     ...otherCandidates(caption.candidates.slice(1)),
   ]);
   bindLook(article.querySelector(".look"));
@@ -31,8 +37,9 @@ export function captionView(caption, about, picture, question = null) {
  * @param {import("./captioner.js").Word[]} words
  * @param {import("./captioner.js").About} about
  * @param {ImageBitmap} picture
+ * @param {string} tallest height of the photograph, in CSS
  */
-export function lookView(words, about, picture) {
+export function lookView(words, about, picture, tallest) {
   const limit = heatLimit(words);
   const { width, height } = picture;
   const photograph = element("canvas", { className: "photograph", width, height });
@@ -40,7 +47,7 @@ export function lookView(words, about, picture) {
   photograph.setAttribute("aria-label", "The photograph");
   photograph.getContext("2d").drawImage(picture, 0, 0);
   const view = element("div", { className: "view" }, [photograph]);
-  Object.assign(view.dataset, { aspect: String(width / height), height: "50vh" });
+  Object.assign(view.dataset, { aspect: String(width / height), height: tallest });
   for (const { attention } of words) {
     const heat = heatLayer(attention, about, limit);
     heat.className = "heat";
@@ -55,7 +62,7 @@ export function lookView(words, about, picture) {
   const group = element("div", { className: "words", role: "group" }, buttons);
   group.setAttribute("aria-label", "The words, each with its probability");
   const regions = about.grid[0] * about.grid[1];
-  const note = `Attention: 1× is the share of a region when the model looks at all ${regions} alike.`;
+  const note = `Attention: 1× is the share of each region when the model looks at all ${regions} alike.`;
   return element("div", { className: "look" }, [
     view,
     group,
@@ -81,14 +88,18 @@ function scaleView(colours, limit) {
 }
 
 /**
- * @param {number | null} confidence
+ * How likely it is right, in words; and where that is not likely, what else is known.
+ * @param {import("./captioner.js").Caption} caption
  * @param {string | null} question
  */
-function sureness(confidence, question) {
+function sureness({ confidence, concepts }, question) {
   if (confidence === null) return [];
   const kind = question === null ? "captions" : "answers";
-  const textContent = `Such ${kind} are right in about ${Math.round(10 * confidence)} of 10 cases.`;
-  return [element("p", { className: "sure", textContent })];
+  const verdict = VERDICTS.find(({ least }) => confidence >= least)?.text;
+  const often = `Such ${kind} are right in about ${Math.round(10 * confidence)} of 10 cases.`;
+  const words = concepts.map(({ word }) => word).join(", ");
+  const seen = question === null && confidence < DOUBTFUL && words ? ` It may show: ${words}.` : "";
+  return [element("p", { className: "sure", textContent: `${verdict}. ${often}${seen}` })];
 }
 
 /** @param {string} text */

@@ -1,0 +1,56 @@
+"""The page of `captioner serve` and of the static site: its files, and what it knows of a model.
+
+Both differ in `captioner.js` alone: in the static site it runs the model, in the other it asks the
+server.
+"""
+
+import string
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+from captioner import __version__
+from captioner.data.answer_words import COLORS, NUMBERS
+from captioner.generation.model import CaptionModel
+from captioner.overlay import page
+from captioner.overlay.heat import COLOURS
+
+SITE = Path(__file__).with_name("site")
+INDEX = "index.html"
+# What the page needs but for `captioner.js`.
+SHARED = (
+    *("page.css", "page.js", "view.js", "heat.js", "history.js", "camera.js"),
+    *("photograph.js", "picture.js", "exif.js", "orientation.js", "resize.js"),
+)
+
+
+def shared_files(privacy: str, footer: str) -> dict[str, str]:
+    """The content of the files that every page has, by name.
+
+    Args:
+        privacy: a sentence on where photographs go.
+        footer: HTML that ends the last line, behind the version of the program.
+    """
+    index = string.Template(SITE.joinpath(INDEX).read_text(encoding="utf-8"))
+    return {
+        INDEX: index.substitute(privacy=privacy, version=__version__, footer=footer),
+        "look.css": page.part("look.css").template,
+        # In a page of its own it is a script; here, a module that others import.
+        "look.js": page.part("look.js").template + "\nexport { bindLook };\n",
+        **{name: SITE.joinpath(name).read_text(encoding="utf-8") for name in SHARED},
+    }
+
+
+def about(model: CaptionModel) -> dict[str, Any]:
+    """What the page knows of a model, as JSON tells it: an `About` of `site/captioner.js`."""
+    colours = matplotlib.colormaps[COLOURS](np.arange(256), bytes=True)[:, :3]
+    return {
+        "version": __version__,
+        "grid": model.grid,
+        "answers": model.answers,
+        "colours": colours.tolist(),
+        "colourWords": sorted(COLORS),
+        "numberWords": NUMBERS,
+    }

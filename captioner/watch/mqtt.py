@@ -1,0 +1,62 @@
+"""Changes published by MQTT, for home automation."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from captioner.watch.addresses import Topic
+
+Publish = Callable[[dict[str, Any]], None]
+
+
+@contextlib.contextmanager
+def publisher(topic: Topic, password: str | None, tell: Callable[[str], None]) -> Iterator[Publish]:
+    """A function that publishes JSON, within a connection that is made again whenever it breaks.
+
+    The broker keeps the last message for programs that subscribe later. Messages that are published
+    without a connection are sent by the next one.
+
+    Args:
+        topic: what is published.
+        password: of the user of the topic.
+        tell: called from another thread with one line if the broker cannot be reached, once until
+            it can.
+    """
+    client = Client(CallbackAPIVersion.VERSION2)
+    if topic.user is not None:
+        client.username_pw_set(topic.user, password)
+    told = False
+
+    def trouble(reason: object) -> None:
+        nonlocal told
+        if not told:
+            tell(f"{topic.host}, port {topic.port}: no MQTT broker ({reason}); trying again")
+        told = True
+
+    def connected(client: Client, data: Any, flags: Any, reason: Any, properties: Any) -> None:
+        nonlocal told
+        if reason.is_failure:
+            trouble(reason)
+        else:
+            told = False
+
+    def disconnected(client: Client, data: Any, flags: Any, reason: Any, properties: Any) -> None:
+        if reason.is_failure:
+            trouble(reason)
+
+    def publish(change: dict[str, Any]) -> None:
+        client.publish(topic.name, json.dumps(change), qos=1, retain=True)
+
+    client.on_connect, client.on_disconnect = connected, disconnected
+    client.on_connect_fail = lambda client, data: trouble("cannot be reached")
+    client.connect_async(topic.host, topic.port)
+    client.loop_start()
+    try:
+        yield publish
+    finally:
+        client.disconnect()
+        client.loop_stop()
