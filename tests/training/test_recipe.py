@@ -116,7 +116,7 @@ def test_changes_take_the_place_of_what_the_file_says(path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("weights=nowhere", "nowhere: no preset of that name"),
+        ("weights=nowhere", "nowhere: neither the name of a preset"),
         ("epochs=3", "no setting epochs; there are asked_min_count, batch_size"),
         (
             "phases.frozen.rate=3",
