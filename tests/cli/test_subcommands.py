@@ -133,7 +133,6 @@ def wrong_call(capsys, *call):
         "bulk a.png --output out",
         "evaluate --dataset d --root r --split dev",
         "calibrate --dataset d --root r",
-        "compare --dataset d --root r --output out --epochs 1",
         "export --output out",
     ],
 )

@@ -73,7 +73,7 @@ def test_without_a_file_the_weights_that_ship_learn_from_the_given_data(tmp_path
     recipe = Recipe.from_options([("captions-csv", tmp_path)] * 2, epochs=4, fine_tune=True)
     assert recipe.data == {"captions-csv": Source(format="captions-csv", root=tmp_path, times=2)}
     assert recipe.weights == DEFAULT_PRESET
-    assert recipe.model == read_config(find(DEFAULT_PRESET), CaptionerConfig)
+    assert recipe.model == read_config(find(DEFAULT_PRESET), CaptionerConfig.from_json)
     assert [(phase.name, phase.epochs) for phase in recipe.phases] == [
         ("frozen", 4),
         ("fine-tune", FINE_TUNE.epochs),
@@ -116,7 +116,7 @@ def test_changes_take_the_place_of_what_the_file_says(path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("weights=nowhere", "nowhere: no preset of that name"),
+        ("weights=nowhere", "nowhere: neither the name of a preset"),
         ("epochs=3", "no setting epochs; there are asked_min_count, batch_size"),
         (
             "phases.frozen.rate=3",
