@@ -292,5 +292,5 @@ def test_settings_of_keras_that_do_not_suit_are_named(toy, tmp_path, settings, m
     name, value = settings
     monkeypatch.setattr(f"keras.config.{name}", lambda: value)
     monkeypatch.setattr("captioner.models.captioner.build_encoder", build_encoder)
-    with pytest.raises(PresetError, match="mend image_data_format and floatx in its keras.json"):
+    with pytest.raises(PresetError, match="change image_data_format and floatx in its keras.json"):
         Captioner.from_preset(tmp_path / "toy")
