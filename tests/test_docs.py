@@ -59,7 +59,7 @@ def test_how_to_pages_use_options_that_exist():
 
 
 @pytest.mark.slow
-def test_the_tutorial_ends_with_a_caption(tmp_path):
+def test_the_tutorial_ends_with_a_caption_and_an_answer(tmp_path):
     blocks = re.findall(
         r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', text_of(DOCS / "tutorial.md"), re.M | re.S
     )
@@ -82,7 +82,8 @@ def test_the_tutorial_ends_with_a_caption(tmp_path):
         assert run.returncode == 0, run.stderr
         outputs.append(run.stdout)
     assert "coin" not in outputs[1]
-    assert "coin" in outputs[-1]
+    assert "coin" in outputs[-2]
+    assert outputs[-1] == "cat\n"
 
 
 @pytest.mark.slow
