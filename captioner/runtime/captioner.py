@@ -97,6 +97,9 @@ class OnnxCaptioner(PhotographMixin):
         }
         if self.answers:
             pairs["max_question_words"] = (self.config.max_question_words, inputs["questions"][-1])
+        if self.calibration and self.calibration.photograph:  # a constant, then the channels
+            channels = self._encoder.outputs["features"][-1]
+            pairs["calibration"] = (len(self.calibration.photograph) - 1, channels)
         for name, (recorded, found) in pairs.items():
             if recorded != found:
                 raise ValueError(f"{name}: the preset says {recorded}, its graphs {found}")

@@ -85,6 +85,16 @@ def test_other_settings_than_those_of_the_graphs(preset, setting, value, found):
     assert str(error.value).startswith(f"{folder}: its graphs do not fit (")
 
 
+def test_a_calibration_for_another_encoder(preset):
+    folder, sign = preset
+    sign(presets.CALIBRATION, {"photograph": [0.5] * 4})
+    metadata = presets.read_metadata(folder)
+    metadata["sha256"][presets.CALIBRATION] = presets.sha256(folder / presets.CALIBRATION)
+    presets.write_json(folder / presets.METADATA, metadata)
+    with pytest.raises(PresetError, match="calibration: the preset says 3, its graphs 5"):
+        OnnxCaptioner.from_preset(folder)
+
+
 @pytest.mark.parametrize("grid", [[2, 2], [6], [-2, -3], [2.0, 3.0], ["2", "3"], 6, None])
 def test_another_grid(preset, grid):
     folder, sign = preset
