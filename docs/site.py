@@ -22,7 +22,7 @@ OUTSIDE = (
     "weights/*/README.md",
     "captioner/*/README.md",
     "notebooks/*.ipynb",
-    "recipes/*",
+    "recipes/*.*",
     "captioner/models/config.py",
     "captioner/training/recipe.py",
 )
@@ -32,7 +32,8 @@ OPTIONS = re.compile(r"<!-- options of (\w+) -->")
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the files outside of docs/."""
-    for path in sorted({path for pattern in OUTSIDE for path in ROOT.glob(pattern)}):
+    found = {path for pattern in OUTSIDE for path in ROOT.glob(pattern) if path.is_file()}
+    for path in sorted(found):
         uri = _in_site(path.relative_to(ROOT).as_posix())
         files.append(File.generated(config, uri, abs_src_path=str(path)))
     return files

@@ -49,10 +49,10 @@ def test_an_interruption_changes_no_row(dataset, small, tmp_path, monkeypatch):
     settings = {"weights": tmp_path / "toy", "epochs": 2}
     (expected,) = compare.compare("captions-csv", dataset, tmp_path / "whole", **settings)
     with monkeypatch.context() as patch:
-        score = compare.Timed.score
+        score = compare.Timed.on_epoch_end
         patch.setattr(
             compare.Timed,
-            "score",
+            "on_epoch_end",
             lambda self, epoch, logs: (interrupted if epoch else score)(self, epoch, logs),
         )
         with pytest.raises(KeyboardInterrupt):
