@@ -1,4 +1,4 @@
-"""The search over any number of items: all that writes goes through `stream`."""
+"""The search over any number of items. All commands use `stream`."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,8 +12,8 @@ from captioner.generation.model import CaptionModel
 from captioner.generation.results import OUTPUTS, Caption, Concept
 from captioner.generation.samplers import Beam, Sampling, Seed
 
-BATCH = 32  # items of a batch, at most
-GROUPS = 10 * BATCH  # questions of a search, at most
+BATCH = 32  # maximum of items in a batch
+GROUPS = 10 * BATCH  # maximum of questions in a search
 
 Item = TypeVar("Item")
 Failure = TypeVar("Failure", bound=Exception)
@@ -27,18 +27,18 @@ def stream(
     sampler: Beam | Sampling,
     seed: Seed = None,
 ) -> Iterator[list[Caption] | Failure]:
-    """Write about any number of items, in order, a batch at a time.
+    """Caption any number of items, or answer questions about them, in batches and in order.
 
     Args:
         model: the model that writes.
-        items: pairs of an array that `model.search_inputs` takes, such as a photograph, and the
-            questions about it. Of an item that could not be read, the error instead of the array.
+        items: pairs of an array for `model.search_inputs`, such as a photograph, and the questions
+            about it. If an item could not be read, its error replaces the array.
         sampler: a `Beam` or `Sampling`.
-        seed: of the random numbers: an integer, None for others each time, or a generator of NumPy.
+        seed: an integer, None for new random numbers each time, or a NumPy generator.
 
     Yields:
-        For each item a `Caption` for each question, or its error. An answer is a phrase; a caption,
-        also if a question is nothing but padding, is a sentence.
+        For each item its error, or a `Caption` for each question. An answer is a phrase, a caption
+        is a sentence.
     """
     rng = np.random.default_rng(seed)
     for batch in _batches(items):
@@ -53,7 +53,7 @@ def stream(
 
 
 def batched(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
-    """Lists of up to `size` items of an iterable."""
+    """Split an iterable into lists of up to `size` items."""
     items = iter(items)
     while batch := list(itertools.islice(items, size)):
         yield batch
@@ -67,7 +67,7 @@ def generate(
     sampler: Beam | Sampling,
     seed: Seed,
 ) -> list[list[Caption]]:
-    """Write about one batch of `stream`.
+    """Search for one batch of `stream`.
 
     Args:
         model: the model that writes.
@@ -84,7 +84,7 @@ def generate(
         chunk = [row[start : start + width] for row in questions]
         left = [i for i, row in enumerate(chunk) if row]
         most = max(map(len, chunk))
-        # Filled up with questions, not padding: captions would take more steps than answers.
+        # Fill up with questions, because padding means captions, which take more steps.
         full = [[*chunk[i], *[chunk[i][-1]] * (most - len(chunk[i]))] for i in left]
         batch = {name: array[left] for name, array in inputs.items()}
         captions = _search(model, batch, full, sampler, rng)
@@ -94,7 +94,7 @@ def generate(
 
 
 def _batches(items: Iterable[tuple[Item, Questions]]) -> Iterator[list[tuple[Item, Questions]]]:
-    """Items in lists of up to `BATCH`, with about `GROUPS` questions at most."""
+    """Split items into lists of up to `BATCH` items and about `GROUPS` questions."""
     batch: list[tuple[Item, Questions]] = []
     asked = 0
     for item in items:
@@ -114,7 +114,7 @@ def _search(
     sampler: Beam | Sampling,
     rng: np.random.Generator,
 ) -> list[Caption]:
-    """A `Caption` for each question, of which every row has as many."""
+    """A `Caption` for each question. All rows have the same number of questions."""
     groups = sum(map(len, questions))
     has_question = np.zeros(groups, bool)
     if model.answers:

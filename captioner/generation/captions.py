@@ -1,4 +1,4 @@
-"""Makes captions of the arrays that a search returns."""
+"""Makes captions from the arrays of a search."""
 
 import numpy as np
 
@@ -16,16 +16,16 @@ def caption_of(
     concepts: tuple[Concept, ...] = (),
     photograph: float = 1.0,
 ) -> Caption:
-    """The `Caption` of all candidates of one search.
+    """Make a `Caption` from the candidates of a search.
 
     Args:
-        model: the model that wrote.
-        is_answer: whether this answers a question: then it is a phrase, otherwise a sentence.
+        model: the model of the search.
+        is_answer: whether the text is an answer (a phrase) or a caption (a sentence).
         tokens: `int[K, T]`, padded with 0.
         log_probs: `float[K, T]` of these tokens.
         attention: `float[K, T, R]`.
         concepts: of the photograph.
-        photograph: how likely it is to be one.
+        photograph: the probability that the image is a photograph.
     """
     lengths = (tokens != PAD).sum(axis=-1)
     best_first = np.argsort(-log_probs.sum(axis=-1) / lengths, kind="stable")
@@ -41,10 +41,10 @@ def caption_of(
 
 
 def concepts_of(model: CaptionModel, ids: np.ndarray, logits: np.ndarray) -> tuple[Concept, ...]:
-    """The likeliest `Concept`s of a photograph, the likeliest first.
+    """The probable `Concept`s of a photograph, most probable first.
 
     Args:
-        model: the model that found them.
+        model: the model of the search.
         ids: `int[C]`.
         logits: `float[C]`, in descending order.
     """
@@ -60,7 +60,7 @@ def _candidate(
     attention: np.ndarray,
 ) -> Candidate:
     words = [
-        # A copy: a view would keep the attention of a whole batch.
+        # A copy, because a view keeps the attention of the whole batch in memory.
         Word(word, float(np.exp(log_prob)), weights.reshape(model.grid).copy())
         for word, log_prob, weights in zip(
             model.vocabulary.decode(tokens), log_probs, attention, strict=False

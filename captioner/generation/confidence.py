@@ -1,8 +1,8 @@
-"""How likely what was written is to be right, of what the search thought of its words.
+"""The confidence: the probability that a caption or an answer is right.
 
-The confidence is a product of two logistic regressions: how likely the picture is to be a
-photograph at all, of the features of the encoder, and how likely what is written of a photograph is
-to be right.
+It is the product of two logistic regressions: the probability that the picture is a photograph,
+from the features of the encoder, and the probability that the text is right, from the
+probabilities of its words.
 """
 
 from collections.abc import Sequence
@@ -17,22 +17,22 @@ from captioner.generation.reranking import UNSEEN
 from captioner.generation.results import Candidate, Caption, Concept
 
 FEATURES = 5
-# Numbers of weights; those for pictures depend on the encoder.
+# Numbers of weights. The number for photographs depends on the encoder.
 LENGTHS = {"captions": FEATURES, "answers": FEATURES, "ranking": len(reranking.FEATURES)}
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Weights of logistic regressions (Platt, 1999); None where nothing was there to fit to.
+    """Weights of logistic regressions (Platt, 1999). None if there were no data for them.
 
     Attributes:
-        captions: for captions, on what `features` gives. That one is right means what
-            `captioner.evaluation.calibration` says.
-        answers: for answers, on the same.
+        captions: for captions, on `features`. `captioner.evaluation.calibration` defines when a
+            caption is right.
+        answers: for answers, on the same features.
         photograph: for pictures, on a constant and the mean features of all regions,
-            `float[1 + C]`; without it every picture counts as a photograph.
-        ranking: for the candidates of a caption, see `captioner.generation.reranking`; without it
-            the likeliest is the best.
+            `float[1 + C]`. Without it, every picture counts as a photograph.
+        ranking: for the candidates of a caption, see `captioner.generation.reranking`. Without it,
+            the candidate with the best score comes first.
     """
 
     captions: tuple[float, ...] | None = None
@@ -42,10 +42,10 @@ class Calibration:
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
-        """Read what `vars` of one gave.
+        """Read a calibration that was written as the dict of its attributes.
 
         Raises:
-            ValueError: it is not that.
+            ValueError: the content is something else.
         """
         if not isinstance(content, dict) or not all(
             _are_weights(value, LENGTHS.get(task)) for task, value in content.items()
@@ -61,7 +61,7 @@ class Calibration:
         Args:
             caption: what was written.
             is_answer: whether it answers a question.
-            photograph: how likely the picture is to be a photograph.
+            photograph: the probability that the picture is a photograph.
         """
         weights = self.answers if is_answer else self.captions
         if weights is None:
@@ -76,7 +76,7 @@ class Calibration:
         return [candidates[i] for i in reranking.order(self.ranking, found)]
 
     def is_photograph(self, maps: np.ndarray) -> np.ndarray:
-        """How likely pictures are to be photographs, `float[B]`, of features `float[B, R, C]`."""
+        """The probability `float[B]` of being a photograph, from features `float[B, R, C]`."""
         if self.photograph is None:
             return np.ones(len(maps))
         constant, *weights = self.photograph

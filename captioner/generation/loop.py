@@ -1,8 +1,8 @@
 """The compiled loop: greedy search, beam search and sampling, for captions and for answers.
 
-Everything that a call may choose is an input, the random numbers and the beam width too, so that
-one compilation serves all calls, and one exported graph (`captioner.export`) does what this
-does without Keras. Axes are added by `expand_dims`, as LiteRT knows no slice that adds one.
+All choices of a call are inputs, including the random numbers and the beam width. So one
+compilation serves all calls, and one exported graph (`captioner.export`) replaces the loop without
+Keras. `expand_dims` adds axes, because LiteRT does not support slices that add one.
 """
 
 import functools
@@ -16,11 +16,11 @@ from keras import ops
 from captioner.data.vocabulary import END, PAD, START, UNKNOWN
 from captioner.layers.tensor import Tensor
 
-IMPOSSIBLE = -1e9  # a log-probability; finite, because 0 * inf is no number
+IMPOSSIBLE = -1e9  # a log-probability; finite, because 0 * inf is NaN
 
 
 class Generator(keras.Model):
-    """The loop over `AttentionDecoder.step`; a `keras.Model`, so that any backend compiles it.
+    """The loop over `AttentionDecoder.step`. A `keras.Model`, so every backend can compile it.
 
     Args:
         model: a `captioner.models.base.ConditionalLanguageModel`.
@@ -33,19 +33,19 @@ class Generator(keras.Model):
         self.built = True
 
     def call(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Write about every row of a batch.
+        """Search for captions or answers for every row of a batch.
 
         Args:
-            inputs: what the model's `memory` reads, such as "features" `float[B, R, C]`; for
-                answers also "questions" `int[B, M, Q]`, of which M are asked about every row;
-                and what a sampler gives, "uniform" `float[T, G, K]`, "temperature" and "top_p"
-                `float[]`, where G = B x M, or B without questions, and K is the beam width.
+            inputs: the inputs of the model's `memory`, such as "features" `float[B, R, C]`; for
+                answers also "questions" `int[B, M, Q]`, M for every row; and the inputs of a
+                sampler: "uniform" `float[T, G, K]`, "temperature" and "top_p" `float[]`. G is
+                B x M, or B without questions. K is the beam width.
 
         Returns:
-            A dict of "tokens" `int[G, K, T]` padded with 0, "log_probs" `float[G, K, T]` of
-            these tokens and "attention" `float[G, K, T, R]`; the beams are in no order. For a model
-            with concepts also "concepts" `int[B, C]`, the likeliest words, and their logits
-            "odds" `float[B, C]`.
+            A dict of "tokens" `int[G, K, T]` padded with 0, "log_probs" `float[G, K, T]` and
+            "attention" `float[G, K, T, R]`. The beams are not sorted. A model with concepts adds
+            the most probable "concepts" `int[B, C]` and their logits "odds" `float[B, C]`; the
+            graphs of all presets use this name.
         """
         model, decoder, rules = self.model, self.model.decoder, self.model.rules
         uniform, temperature, top_p = inputs["uniform"], inputs["temperature"], inputs["top_p"]
@@ -59,9 +59,9 @@ class Generator(keras.Model):
         ids, positions = ops.arange(size), ops.arange(steps)
         banned = [ids == token for token in (PAD, START, UNKNOWN)]
         banned = ops.where(functools.reduce(ops.logical_or, banned), IMPOSSIBLE, 0.0)
-        # Nothing at all is no sentence: the first token is a word.
+        # An empty sentence is not allowed: the first token is a word.
         banned_first = ops.where(ids == END, IMPOSSIBLE, 0.0)
-        # A finished beam is frozen: its only continuation is padding, at no cost.
+        # A finished beam only continues with padding, at no cost.
         frozen = ops.where(ids == PAD, 0.0, IMPOSSIBLE)
         has_question = ops.zeros((groups,), "bool")
         if "questions" in inputs:
@@ -91,14 +91,14 @@ class Generator(keras.Model):
                 used, recent = history
                 broken = rules.broken_by(used, recent, step == steps - 1, has_question)
                 ruled = ops.where(broken, IMPOSSIBLE, following)
-                # A rule that leaves nothing to say does not hold.
+                # If the rules exclude every token, they are ignored.
                 stuck = ops.max(ruled, axis=-1, keepdims=True) <= IMPOSSIBLE / 2
                 following = ops.where(stuck, following, ruled)
             following = ops.where(ops.expand_dims(finished, -1), frozen, following)
 
             length = ops.cast(ops.sum(ops.cast(tokens != PAD, "int32"), axis=-1), "float32")
             lengths = ops.where(finished, length, length + 1)
-            # The mean, or else the shorter of two captions would always be the better one.
+            # The mean, because the sum would always prefer shorter captions.
             mean_scores = (ops.expand_dims(scores, -1) + following) / ops.expand_dims(lengths, -1)
             drawn = uniform[step]
             parents, last = ops.cond(
@@ -129,7 +129,7 @@ class Generator(keras.Model):
             attention = inherit(attention)
             return step + 1, last, tokens, log_probs, attention, scores, states, history
 
-        # All beams begin alike: only the first may branch at the first step. Samples all may.
+        # All beams start equal, so only the first one branches at first. Samples are independent.
         handicap = ops.where(temperature > 0, 0.0, IMPOSSIBLE)
         scores = ops.where(ops.arange(beams) == 0, 0.0, handicap)
         history = () if rules is None else rules.nothing_said(groups, beams)
@@ -155,11 +155,11 @@ class Generator(keras.Model):
 
 
 def best(mean_scores: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
-    """Choose the beams of the next step: the best continuations of all beams together.
+    """Choose the best continuations of all beams together.
 
     Args:
         mean_scores: `float[G, K, V]`, mean log-probabilities.
-        drawn: `float[G, K]`, of which only the shape matters.
+        drawn: `float[G, K]`; only its shape is used.
 
     Returns:
         The parents `int[G, K]` and tokens `int[G, K]` of the new beams.
@@ -173,7 +173,7 @@ def best(mean_scores: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
 def draw(
     log_probs: Tensor, drawn: Tensor, temperature: Tensor, top_p: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Draw a token for every sequence; see `best`.
+    """Sample a token for every sequence; see `best`.
 
     Args:
         log_probs: `float[G, K, V]` of the next token.
@@ -182,9 +182,9 @@ def draw(
         top_p: `float[]`, above 0 and up to 1.
     """
     (groups, beams), size = ops.shape(drawn), log_probs.shape[-1]
-    # In rows: what converts this to other formats follows no shapes into a branch.
+    # In rows, because converters to other formats lose static shapes inside a branch.
     logits = ops.reshape(log_probs, (groups * beams, size)) / temperature
-    # Sorting all words takes long, and where nothing is left out it need not be done.
+    # Sorting all words is slow, and unnecessary if top_p is 1.
     logits = ops.cond(top_p < 1, lambda: nucleus(logits, top_p), lambda: logits)
     cumulative = ops.cumsum(ops.softmax(logits), axis=-1)
     drawn = ops.reshape(drawn, (groups * beams, 1))
@@ -195,21 +195,22 @@ def draw(
 
 
 def nucleus(logits: Tensor, top_p: Tensor | float) -> Tensor:
-    """Keep of `float[N, V]` the likeliest tokens that together reach `top_p`, below 1."""
+    """Keep the most probable tokens of `float[N, V]` that together reach `top_p` < 1 (Holtzman et
+    al., 2020)."""
     probabilities = ops.softmax(logits)
     ordered, _ = ops.top_k(probabilities, probabilities.shape[-1])
-    # A token stays if those before it do not reach top_p by themselves; the first always does.
+    # A token stays if the tokens before it do not reach top_p. The first always stays.
     before = ops.cumsum(ordered, axis=-1) - ordered
     smallest = ops.min(ops.where(before < top_p, ordered, 1.0), axis=-1, keepdims=True)
     return ops.where(probabilities >= smallest, logits, IMPOSSIBLE)
 
 
 def is_finished(tokens: Tensor) -> Tensor:
-    """Whether sequences whose last tokens are these have ended."""
+    """Whether sequences with these last tokens have ended."""
     return ops.logical_or(tokens == END, tokens == PAD)
 
 
 def jit_compile() -> bool:
-    """Whether to compile with XLA: JAX needs it; for TensorFlow on a CPU, XLA's convolutions are
-    much slower than TensorFlow's own."""
+    """Whether to compile with XLA. JAX needs it. On a CPU, TensorFlow's own convolutions are much
+    faster than those of XLA."""
     return keras.backend.backend() == "jax"

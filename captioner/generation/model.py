@@ -1,4 +1,4 @@
-"""The interface of every model that writes, with Keras or without."""
+"""The common interface of all models, with or without Keras."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from captioner.generation.confidence import Calibration
 
 
 class CaptionModel(Protocol):
-    """A Keras model, or an exported graph: a search, and what makes text of its results."""
+    """A Keras model or an exported graph that can search and turn the results into text."""
 
     config: Any
     vocabulary: Vocabulary
@@ -22,20 +22,20 @@ class CaptionModel(Protocol):
 
     @property
     def steps(self) -> int:
-        """T, the number of tokens of the longest sentence written, its end token included."""
+        """T, the maximum number of tokens of a sentence, including the end token."""
 
     @property
     def grid(self) -> tuple[int, ...]:
-        """The shape in which the R attention weights of a word are given."""
+        """The shape of the R attention weights of a word."""
 
     def encode(self, photographs: np.ndarray) -> np.ndarray:
-        """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`, if it reads those."""
+        """The features `float[B, R, C]` of photographs `uint8[B, S, S, 3]`."""
 
     def search_inputs(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        """The inputs of `search` for B items that the model reads, such as photographs."""
+        """The inputs of `search` for B items, such as photographs."""
 
     def search(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        """The outputs of `captioner.generation.loop.Generator`, of arrays as arrays."""
+        """The outputs of `captioner.generation.loop.Generator`, as arrays."""
 
     def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
         """The text of words: an answer if `is_answer`, else a sentence."""

@@ -4,14 +4,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# Of a concept. What it learned from is the share of captions that name a thing, and few things are
-# named by half of the people who see them.
+# Probability of a concept. Concepts are trained on the share of captions that name a thing, and
+# few things are named in half of the captions.
 LIKELY = 0.3
 OUTPUTS = ("tokens", "log_probs", "attention")  # of a search
 
 
 class Word(NamedTuple):
-    """A word, the probability the model gave it, and where it looked (`float[h, w]`)."""
+    """A word, its probability and its attention weights `float[h, w]`."""
 
     word: str
     probability: float
@@ -19,7 +19,7 @@ class Word(NamedTuple):
 
 
 class Concept(NamedTuple):
-    """A word that may be worth saying of a photograph, and how likely that is."""
+    """A word that may fit the photograph, and its probability."""
 
     word: str
     probability: float
@@ -28,7 +28,7 @@ class Concept(NamedTuple):
 class Candidate(NamedTuple):
     """A sentence, its score (the mean log-probability of its tokens) and its words.
 
-    The tokens are the words and, where the sentence has ended, its end.
+    The tokens are the words and the end token, if the sentence is complete.
     """
 
     text: str
@@ -39,9 +39,10 @@ class Candidate(NamedTuple):
 class Caption(NamedTuple):
     """The best candidate, and all of them, best first.
 
-    Its confidence is how likely it is to be right, see `captioner.generation.confidence`; None if
-    that was never measured. The concepts are what is likely to be in the photograph, said or not.
-    The photograph is for display: its path or a small JPEG; None if it is unknown.
+    The confidence is the probability that the caption is right, see
+    `captioner.generation.confidence`; None if it was not calibrated. The concepts are probable
+    objects in the photograph, mentioned or not. The photograph is for display: its path or a small
+    JPEG, or None.
     """
 
     text: str
@@ -54,11 +55,11 @@ class Caption(NamedTuple):
 
 
 def record_of(caption: Caption, kind: str) -> dict[str, Any]:
-    """A caption as JSON tells it.
+    """A caption as a JSON object.
 
     Args:
         caption: a `Caption`.
-        kind: "caption" or "answer", which is what it is called.
+        kind: "caption" or "answer", the name of the text.
     """
     record = {
         kind: caption.text,

@@ -1,7 +1,7 @@
-"""What no caption may say, whatever the model finds likely: masks that the search adds.
+"""Rules for captions, as masks over the vocabulary that the search applies.
 
-A small model repeats itself ("a black hat and black hat"), stops in the middle ("a man on a") and
-takes words from the answers it has learned ("7 7 7 7" for a dining room).
+A small model repeats itself ("a black hat and black hat"), stops early ("a man on a") and uses
+words of answers in captions ("7 7 7 7" for a dining room).
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from captioner.data.function_words import CANNOT_END, FUNCTION_WORDS
 from captioner.data.vocabulary import END, PAD, SPECIAL, Vocabulary
 from captioner.layers.tensor import Tensor
 
-LONGEST_PHRASE = 3  # words; a phrase as long as this is not said twice in a row
-# Names of one thing. In less than 1 % of the captions by people that have one, there is another.
+LONGEST_PHRASE = 3  # words; phrases up to this length do not occur twice in a row
+# Names of one thing. People use two of them in less than 1 % of the captions with one.
 _SYNONYMS = (
     "tv television",
     "tvs televisions",
@@ -47,19 +47,19 @@ _SYNONYMS = (
 class Rules:
     """Masks `bool[V]` over a vocabulary.
 
-    A caption holds only words of captions; every content word at most once, and of the names of
-    one thing only one; no phrase of up to three words twice in a row; and it does not end in a word
-    that cannot end a sentence. Of an answer only one thing is asked: no phrase twice in a row.
+    A caption contains only words of captions, each content word at most once, and one name for each
+    thing. It contains no phrase of up to three words twice in a row and does not end with a word
+    that cannot end a sentence. For answers, only the rule about phrases applies.
     """
 
-    of_captions: np.ndarray  # words that captions may use
+    of_captions: np.ndarray  # the words that captions may contain
     content: np.ndarray
     cannot_end: np.ndarray
-    senses: np.ndarray  # int[V]: the first of the words that name the same thing
+    senses: np.ndarray  # int[V]: the first word with the same meaning
 
     @classmethod
     def of(cls, vocabulary: Vocabulary, caption_words: int | None = None) -> Self:
-        """The rules of a `Vocabulary`, the first `caption_words` ids of which captions may use."""
+        """The rules for a `Vocabulary`. Captions may use its first `caption_words` ids."""
         words = vocabulary.words
         special = np.isin(words, SPECIAL)
         return cls(
@@ -70,27 +70,27 @@ class Rules:
         )
 
     def nothing_said(self, groups: Tensor, beams: int) -> tuple[Tensor, Tensor]:
-        """What `broken_by` is told before the first word."""
+        """The initial `used` and `recent` of `broken_by`."""
         return (
             ops.zeros((groups, beams, len(self.content)), "bool"),
             ops.zeros((groups, beams, 2 * LONGEST_PHRASE - 1), "int32"),
         )
 
     def mark_used(self, used: Tensor, token: Tensor) -> Tensor:
-        """What is said after a token `int[B, K]` more: `bool[B, K, V]`, all names of the thing."""
+        """Add tokens `int[B, K]` and their synonyms to the used words `bool[B, K, V]`."""
         senses = ops.convert_to_tensor(self.senses)
         return ops.logical_or(used, senses == ops.expand_dims(ops.take(senses, token), -1))
 
     def broken_by(
         self, used: Tensor, recent: Tensor, last_step: Tensor, has_question: Tensor
     ) -> Tensor:
-        """Which tokens would break a rule: `bool[B, K, V]`.
+        """The tokens that would break a rule, `bool[B, K, V]`.
 
         Args:
             used: `bool[B, K, V]`, the words of each sequence so far.
-            recent: `int[B, K, 2 * LONGEST_PHRASE - 1]`, its last tokens, the last one last.
-            last_step: `bool[]`, whether the next token is the last there is room for.
-            has_question: `bool[B]`, where a question is answered.
+            recent: `int[B, K, 2 * LONGEST_PHRASE - 1]`, the last tokens of each sequence.
+            last_step: `bool[]`, whether the next token is the last possible one.
+            has_question: `bool[B]`, true for answers.
         """
         ids = ops.arange(len(self.content))
         cannot_end = ops.convert_to_tensor(self.cannot_end)
@@ -100,7 +100,7 @@ class Rules:
         broken = broken | ops.logical_and(last_step, cannot_end)
         broken = broken & ~ops.expand_dims(has_question, (1, 2))
         for length in range(1, LONGEST_PHRASE + 1):
-            # The phrase before is complete, and of the one after it only the last word is missing.
+            # The first phrase is complete; the second one lacks only its last word.
             again = recent[..., -length] != PAD
             for i in range(1, length):
                 again = again & (recent[..., -i] == recent[..., -i - length])

@@ -1,7 +1,7 @@
-"""How words are chosen: by beam search, of which greedy search is the narrowest, or by drawing.
+"""Beam search, greedy search (a beam of width 1) and random sampling.
 
-A sampler is nothing but the inputs that it gives to the loop (`captioner.generation.loop`),
-so that one compilation, or one exported graph, serves all of them.
+A sampler only provides inputs for the loop (`captioner.generation.loop`). So one compilation or
+one exported graph serves all samplers.
 """
 
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ Seed = int | np.random.Generator | None
 
 @dataclass(frozen=True)
 class Beam:
-    """Beam search: the `width` best beginnings go on; 1 is greedy search."""
+    """Beam search with `width` beams. 1 is greedy search."""
 
     width: int = BEAM_WIDTH
 
     def __post_init__(self) -> None:
         if self.width < 1:
-            raise ValueError(f"a beam is 1 wide or more, not {self.width}")
+            raise ValueError(f"a beam width is 1 or more, not {self.width}")
 
     def inputs(self, steps: int, groups: int, seed: Seed = None) -> dict[str, np.ndarray]:
-        """What the loop is told; see `Sampling.inputs`. Nothing is drawn: the numbers are 0."""
+        """The inputs of the loop, see `Sampling.inputs`. All random numbers are 0."""
         return _inputs(np.zeros((steps, groups, self.width)), temperature=0.0, top_p=1.0)
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """`width` sequences drawn word by word, each on its own."""
+    """Sample `width` independent sequences, word by word."""
 
     temperature: float = 1.0
     top_p: float = 1.0
@@ -44,19 +44,18 @@ class Sampling:
             )
 
     def inputs(self, steps: int, groups: int, seed: Seed = None) -> dict[str, np.ndarray]:
-        """What the loop is told.
+        """The inputs of the loop.
 
         Args:
-            steps: T, the most tokens of a sequence.
-            groups: G, of how many things is written.
-            seed: an integer for numbers that repeat, None for others each time, or a
-                `numpy.random.Generator` that goes on.
+            steps: T, the maximum number of tokens.
+            groups: G, the number of captions or answers.
+            seed: an integer, None for new numbers each time, or a `numpy.random.Generator`.
 
         Returns:
-            A dict of "uniform" `float32[T, G, K]`, random numbers in [0, 1), of which K is the
-            width; and "temperature" and "top_p", `float32[]`. A temperature of 0 is beam search.
+            A dict of "uniform" `float32[T, G, K]`, random numbers in [0, 1) where K is the width,
+            and "temperature" and "top_p" `float32[]`. A temperature of 0 means beam search.
         """
-        # What a group draws depends on its place, not on how many others there are.
+        # The numbers of a group depend on its index, not on the number of groups.
         drawn = np.random.default_rng(seed).random((groups, steps, self.width), "float32")
         return _inputs(drawn.transpose(1, 0, 2), self.temperature, self.top_p)
 
