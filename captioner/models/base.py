@@ -1,4 +1,4 @@
-"""What the models share: a configuration, a memory that the decoder reads, a folder on disk."""
+"""The base class of the models: configuration, memory, search and presets."""
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,15 +27,15 @@ Inputs = Mapping[str, Tensor]
 
 
 class ConditionalLanguageModel(keras.Model):
-    """Writes about a memory, conditioned on a question if one is asked.
+    """Writes words from a memory, conditioned on a question if there is one.
 
-    A model makes its layers from its configuration, the `decoder` among them, and says what the
-    `memory` holds. Every shape is known from the configuration, so that a model is ready for its
-    weights as soon as it is constructed, without a first batch.
+    A subclass creates its layers, including the `decoder`, from its configuration and defines the
+    `memory`. The configuration determines all shapes. So a new model can load weights at once,
+    without a first batch.
 
     Args:
-        vocabulary: a `Vocabulary` of all words read and written, or its list of words.
-        config: the settings, an instance of `config_class`; by default its defaults.
+        vocabulary: a `Vocabulary` of all words in inputs and outputs, or its list of words.
+        config: the settings, an instance of `config_class`. By default its defaults.
     """
 
     config_class: ClassVar[type[Config]]
@@ -43,9 +43,9 @@ class ConditionalLanguageModel(keras.Model):
     config: Any  # an instance of config_class
     decoder: AttentionDecoder | TransformerDecoder
     drop: keras.layers.Dropout
-    rules: Rules | None = None  # of what may be written; None for a model that may write anything
-    calibration: Calibration | None = None  # None for a model whose confidence was not measured
-    question_encoder: TextEncoder | None = None  # None for a model that is asked nothing
+    rules: Rules | None = None  # None for a model without rules
+    calibration: Calibration | None = None  # None without a calibration
+    question_encoder: TextEncoder | None = None  # None without questions
 
     def __init__(
         self, vocabulary: Vocabulary | Iterable[str], config: Config | None = None, **kwargs: Any
@@ -55,7 +55,7 @@ class ConditionalLanguageModel(keras.Model):
         self.config = self.config_class() if config is None else config
 
     def new_decoder(self, concepts: bool = False) -> AttentionDecoder | TransformerDecoder:
-        """A decoder of the sizes in the configuration of a captioner or a translator.
+        """Create the decoder of a captioner or a translator.
 
         Raises:
             ValueError: an unknown kind of decoder.
@@ -93,43 +93,43 @@ class ConditionalLanguageModel(keras.Model):
 
     @functools.cached_property
     def compiled_functions(self) -> CompiledFunctions:
-        """The compiled functions of this model, made at first use."""
+        """The compiled functions of this model. They are created at first use."""
         return CompiledFunctions(self)
 
     def search(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """What `captioner.generation.loop.Generator` writes, of arrays as arrays."""
+        """The outputs of `captioner.generation.loop.Generator`, as arrays."""
         return self.compiled_functions.generator.predict_on_batch(dict(inputs))
 
     @property
     def answers(self) -> bool:
-        """Whether it can be asked."""
+        """Whether the model answers questions."""
         return self.question_encoder is not None
 
     @property
     def grid(self) -> tuple[int, ...]:
-        """The shape in which the R attention weights of a word are given."""
+        """The shape of the R attention weights of a word."""
         raise NotImplementedError
 
     @property
     def steps(self) -> int:
-        """T, the number of tokens of the longest sentence written, its end token included."""
+        """T, the maximum number of tokens of a sentence, including the end token."""
         return self.config.max_words + 1
 
     def memory(self, inputs: Inputs) -> Memory:
-        """What the decoder reads, of a dict of inputs."""
+        """The memory for the decoder, from a dict of inputs."""
         raise NotImplementedError
 
     def condition(self, inputs: Inputs, sequences: int, training: bool = False) -> Tensor | None:
-        """What the decoder is conditioned on, `float[N, C]`: the encoded questions.
+        """The condition of the decoder, `float[N, C]`: the encoded questions.
 
         Args:
-            inputs: a dict with "questions" `int[..., Q]`, N in all, if questions are asked.
+            inputs: a dict with "questions" `int[..., Q]`, N in total, or without.
             sequences: N.
             training: whether dropout is applied.
 
         Returns:
-            The zero vector where nothing is asked, which is what a question without words is
-            encoded as: a captioner captions then. None for a model that is asked nothing.
+            The encoded questions. Without questions, the zero vector, which is also the encoding of
+            an empty question and means a caption. None for a model without questions.
         """
         if self.question_encoder is None:
             return None
@@ -145,11 +145,10 @@ class ConditionalLanguageModel(keras.Model):
 
     @classmethod
     def from_preset(cls, preset: str | PathLike[str]) -> Self:
-        """Load a model by the name of a preset that ships, or from a folder.
+        """Load a model from a shipped preset, by name, or from a folder.
 
         Raises:
-            PresetError: a preset that is missing, whose files are not the ones it lists, or of
-                another model.
+            PresetError: the preset is missing, damaged, or belongs to another model.
         """
         folder = presets.verified(preset)
         config = presets.read_config(folder, cls.config_class.from_json)
@@ -157,7 +156,7 @@ class ConditionalLanguageModel(keras.Model):
         try:
             model = cls(vocabulary, config)
             model.load_weights(folder / presets.WEIGHTS)
-        except Exception as error:  # whatever Keras trips over
+        except Exception as error:  # Keras raises many types
             line = " ".join(str(error).split())[:200]
             raise presets.PresetError(f"{folder}: cannot be loaded ({line})") from error
         model.calibration = presets.read_calibration(preset)
@@ -166,14 +165,15 @@ class ConditionalLanguageModel(keras.Model):
     def save_to_preset(
         self, path: str | PathLike[str], metadata: dict[str, Any] | None = None
     ) -> None:
-        """Write the folder that `from_preset` reads. It replaces an older preset as a whole.
+        """Write the folder for `from_preset`. It replaces an older preset in one step.
 
         Args:
             path: of the folder.
-            metadata: how the weights were trained, and their scores.
+            metadata: the training of the weights, and their scores.
 
         Raises:
-            OSError: it cannot be written, for example for lack of space. An older one is kept.
+            OSError: the folder cannot be written, for example for lack of space. An older preset is
+                kept.
         """
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
@@ -189,7 +189,7 @@ class ConditionalLanguageModel(keras.Model):
             presets.write_json(new / presets.METADATA, {"sha256": hashes, **(metadata or {})})
 
     def get_config(self) -> dict[str, Any]:
-        """What Keras's own `save` writes."""
+        """The settings for `keras.Model.save`."""
         return {
             **super().get_config(),
             "vocabulary": self.vocabulary.words,
@@ -198,5 +198,5 @@ class ConditionalLanguageModel(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        """The model of what `get_config` returned."""
+        """Create a model from the result of `get_config`."""
         return cls(**{**config, "config": cls.config_class(**config["config"])})

@@ -1,4 +1,4 @@
-"""The captioner: an encoder of photographs and a decoder that writes about them."""
+"""The captioner: an encoder of photographs and a decoder of captions and answers."""
 
 import math
 import re
@@ -20,10 +20,10 @@ from captioner.models.base import ConditionalLanguageModel, Inputs
 from captioner.models.config import CaptionerConfig
 from captioner.models.photographs import PhotographMixin
 
-# What training does to the concepts of a photograph: the share of slots that are left empty, and
-# the standard deviation of noise on their logits.
+# Augmentation of concepts in training: the share of empty slots, and the standard deviation of the
+# noise on their logits.
 CONCEPT_DROPOUT, CONCEPT_NOISE = 0.2, 0.7
-# Names of inputs that are learned to be written, see `Captioner.call`.
+# Names of inputs with target sequences, see `Captioner.call`.
 SEQUENCES = re.compile(r"(captions|answers|texts|text_answers)(_\d+)?")
 
 
@@ -31,18 +31,18 @@ SEQUENCES = re.compile(r"(captions|answers|texts|text_answers)(_\d+)?")
 class Captioner(PhotographMixin, ConditionalLanguageModel):
     """Show, Attend and Tell (Xu et al., 2015) with soft attention over the regions of a CNN.
 
-    Beside the regions the memory may offer concepts: the words that a head over the encoder finds
-    likeliest, each with the regions that speak for it (You et al., 2016). So a decoder can learn
-    from sentences without a photograph how to write about what few photographs show.
+    The memory can also hold concepts: the most probable words of a head over the encoder, each with
+    the regions that support it (You et al., 2016). With concepts, the decoder can also learn from
+    sentences without photographs.
 
-    A row of a batch is one photograph with K sequences about it, so that the encoder and the
-    keys of the attention are computed once for all of them.
+    A row of a batch is one photograph with K sequences. So the encoder and the keys of the
+    attention are computed once for all of them.
 
     Args:
         vocabulary: a `Vocabulary`, or its list of words.
-        config: a `CaptionerConfig`; by default that of the recipe.
-        encoder_weights: None, "imagenet" or a file, see `build_encoder`. Where the weights came
-            from is not part of the configuration.
+        config: a `CaptionerConfig`. By default its defaults.
+        encoder_weights: None, "imagenet" or a file, see `build_encoder`. It is not part of the
+            configuration.
 
     Examples:
         >>> model = Captioner.from_preset("everyday")
@@ -67,8 +67,8 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
         )
         self.project = keras.layers.Dense(config.annotation_size, name="project")
         self.norm = keras.layers.LayerNormalization(name="norm")
-        # Regions look alike wherever they are; "left of the bed" asks where they are. These vectors
-        # begin as large as the normalised ones that they are added to, or they go unheard.
+        # Features do not contain the position, but "left of the bed" needs it. These vectors start
+        # as large as the normalised features that they are added to; smaller ones have no effect.
         self.position = keras.layers.Embedding(
             self.regions,
             config.annotation_size,
@@ -94,7 +94,7 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
-        """Make the weights of all layers."""
+        """Create the weights of all layers."""
         config = self.config
         _, _, _, channels = self.encoder.output_shape
         self.project.build((None, self.regions, channels))
@@ -109,7 +109,7 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
 
     @property
     def grid(self) -> tuple[int, ...]:
-        """`(h, w)`: rows and columns of regions; region r lies in row r // w, column r % w."""
+        """`(h, w)`: rows and columns of regions; region r is in row r // w and column r % w."""
         return self.encoder.output_shape[1:3]
 
     @property
@@ -118,26 +118,26 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
         return self.grid[0] * self.grid[1]
 
     def features_of(self, inputs: Inputs) -> Tensor:
-        """The "features" of a dict of inputs, or else those of its "photographs"."""
+        """The "features" in a dict of inputs, or the features of its "photographs"."""
         if "features" in inputs:
             return inputs["features"]
         return self.features(inputs["photographs"])
 
     def encode(self, photographs: np.ndarray) -> np.ndarray:
-        """`features`, compiled, of an array `uint8[B, S, S, 3]` as an array."""
+        """The compiled version of `features`, from an array `uint8[B, S, S, 3]` to an array."""
         maps = self.compiled_functions.encoder.predict_on_batch(photographs.astype("float32"))
         return maps.reshape(len(maps), self.regions, -1)
 
     def features(self, photographs: Tensor) -> Tensor:
         """`float[B, R, C]`: the last feature map of RGB photographs `[B, S, S, 3]` in 0..255."""
-        # Batch normalisation stays in inference mode also while the encoder is fine-tuned: batches
-        # are small, and the statistics learned from ImageNet are the better estimate.
+        # Batch normalisation stays in inference mode even while the encoder is fine-tuned: batches
+        # are small, so the ImageNet statistics are better estimates.
         maps = self.encoder(ops.cast(photographs, self.compute_dtype), training=False)
         return ops.reshape(maps, (-1, self.regions, maps.shape[-1]))
 
     def annotations(self, features: Tensor, training: bool = False) -> Tensor:
-        """`float[B, R, D]`: annotation vectors, projected and layer-normalised features, to each
-        of which a learned vector of its region's position is added."""
+        """The annotation vectors `float[B, R, D]`: projected and layer-normalised features plus a
+        learned position vector for each region."""
         annotations = self.norm(self.project(ops.cast(features, self.compute_dtype)))
         return self.drop(annotations + self.position(ops.arange(self.regions)), training=training)
 

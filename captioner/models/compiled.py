@@ -1,4 +1,4 @@
-"""The compiled functions of a model, which live as long as it does."""
+"""The compiled functions of a model."""
 
 import functools
 
@@ -8,9 +8,9 @@ from captioner.generation.loop import Generator, jit_compile
 
 
 class CompiledFunctions:
-    """Compiles at first use, because that takes longer than captioning, and keeps what it made.
+    """Compiles functions at first use, because compilation takes longer than captioning.
 
-    No attribute of the model itself: Keras would take the compiled functions for its layers.
+    The functions are not attributes of the model, because Keras would treat them as its layers.
 
     Args:
         model: a `ConditionalLanguageModel`.
@@ -21,12 +21,12 @@ class CompiledFunctions:
 
     @functools.cached_property
     def generator(self) -> Generator:
-        """The search, of a dict of inputs."""
+        """The search, from a dict of inputs."""
         return Generator(self.model)
 
     @functools.cached_property
     def encoder(self) -> keras.Model:
-        """The CNN of a captioner, of photographs in 0..255."""
+        """The CNN of a captioner, from photographs in 0..255."""
         compiled = keras.Sequential([self.model.encoder])
         compiled.jit_compile = jit_compile()
         return compiled

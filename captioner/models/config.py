@@ -67,31 +67,31 @@ class CaptionerConfig(Config):
 
     Attributes:
         encoder: a network by name, see `captioner.layers.image_encoder`.
-        encoder_settings: what a network of KerasHub is rebuilt from, see `read_hub` there.
-        image_size: side S of the squares that photographs are squashed to, in pixels.
+        encoder_settings: the settings of a KerasHub network, see `read_hub` there.
+        image_size: S, the side of the square that photographs are resized to, in pixels.
         annotation_size: D, the size of the annotation vectors.
         embedding_size: E, the size of word vectors.
         units: H, the size of the recurrent state.
-        attention_size: A, the size of the space of the attention.
+        attention_size: A, the size of queries and keys.
         attention: the kind of attention, see `captioner.layers.attention`.
         decoder: "recurrent" (`captioner.layers.decoder`), or "transformer"
-            (`captioner.layers.transformer`), which takes no note of the attention and the cell.
+            (`captioner.layers.transformer`), which ignores `attention` and `cell`.
         cell: the recurrent cell of the decoder, see `captioner.layers.cells`.
-        layers: the number of stacked cells, or of the layers of a Transformer.
-        heads: of each layer of a Transformer; they share the units.
-        positional: whether the words of a Transformer know where they stand.
+        layers: the number of stacked cells or Transformer layers.
+        heads: the number of heads of a Transformer layer. They share the units.
+        positional: whether a Transformer adds position vectors.
         dropout: rate on annotation vectors, word vectors and the deep output.
         attention_penalty: weight of the doubly stochastic regularisation (eq. 14).
-        max_words: the longest sentence written, in words.
+        max_words: the maximum length of an output, in words.
         question_units: C, the size of an encoded question; 0 for a model that only captions.
-        question_layers: the number of stacked cells that read a question.
-        question_bidirectional: whether questions are read backwards as well.
-        max_question_words: the longest question, in words; what is longer is cut.
-        caption_words: captions are written with the words of ids below this; those that follow in
-            the vocabulary are words of questions and answers only. None if captions may use all.
-        concepts: words of the vocabulary that a head over the encoder looks for in the photograph,
-            in the order of its outputs; none for a decoder that looks at regions alone.
-        concept_slots: K, how many of them, the likeliest, the memory offers.
+        question_layers: the number of stacked cells of the question encoder.
+        question_bidirectional: whether questions are also read backwards.
+        max_question_words: the maximum length of a question, in words. Longer ones are cut.
+        caption_words: captions use only words with ids below this number. The other words are for
+            questions and answers. None if captions may use all words.
+        concepts: the words that the head over the encoder predicts, in the order of its outputs.
+            Empty for a decoder with regions only.
+        concept_slots: K, the number of concepts in the memory.
     """
 
     model: ClassVar[str] = "Captioner"
@@ -132,22 +132,21 @@ class TranslatorConfig(Config):
     Attributes:
         embedding_size: E, the size of word vectors.
         units: H, the size of the recurrent state and of the annotation vectors.
-        attention_size: A, the size of the space of the attention.
+        attention_size: A, the size of queries and keys.
         attention: the kind of attention, see `captioner.layers.attention`.
         decoder: "recurrent", or "transformer" for an encoder and a decoder of
-            `captioner.layers.transformer`, which take no note of the attention, the cell and
-            `bidirectional`.
+            `captioner.layers.transformer`, which ignore `attention`, `cell` and `bidirectional`.
         cell: the recurrent cell of encoder and decoder, see `captioner.layers.cells`.
-        layers: the number of stacked cells in each, or of the layers of a Transformer.
-        heads: of each layer of a Transformer; they share the units.
-        positional: whether the words of a Transformer know where they stand.
-        bidirectional: whether the encoder reads backwards as well.
+        layers: the number of stacked cells or Transformer layers in each.
+        heads: the number of heads of a Transformer layer. They share the units.
+        positional: whether a Transformer adds position vectors.
+        bidirectional: whether the encoder also reads backwards.
         dropout: rate on word vectors and the deep output.
-        max_source_words: Q, the longest sentence read, in words; what is longer is cut.
-        max_words: the longest sentence written, in words.
-        question_units: C, the size of an encoded question about the sentence read; 0 for a model
-            that is asked none.
-        max_question_words: the longest question, in words; what is longer is cut.
+        max_source_words: Q, the maximum length of an input, in words. Longer ones are cut.
+        max_words: the maximum length of an output, in words.
+        question_units: C, the size of an encoded question about the input. 0 for a model without
+            questions.
+        max_question_words: the maximum length of a question, in words. Longer ones are cut.
     """
 
     model: ClassVar[str] = "Translator"
@@ -179,8 +178,8 @@ class CharacterModelConfig(Config):
         cell: the recurrent cell, see `captioner.layers.cells`.
         layers: the number of stacked cells.
         dropout: rate on the vectors of characters and the deep output.
-        streams: S, the size of every batch that it trains on.
-        max_characters: the longest text that it writes.
+        streams: S, the batch size in training.
+        max_characters: the maximum length of an output.
     """
 
     model: ClassVar[str] = "CharacterModel"

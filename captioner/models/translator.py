@@ -26,8 +26,8 @@ class Translator(ConditionalLanguageModel):
     """Encoder and decoder with attention (Bahdanau et al., 2015): translates, or answers.
 
     Args:
-        vocabulary: a `Vocabulary` of the words read and the words written, or its list of words.
-        config: a `TranslatorConfig`; by default its defaults.
+        vocabulary: a `Vocabulary` of the words in inputs and outputs, or its list of words.
+        config: a `TranslatorConfig`. By default its defaults.
     """
 
     config_class = TranslatorConfig
@@ -66,20 +66,20 @@ class Translator(ConditionalLanguageModel):
 
     @property
     def grid(self) -> tuple[int, ...]:
-        """`(Q,)`: the attention of a word is a row of weights over the words read."""
+        """`(Q,)`: the attention of a word is a row of weights over the input words."""
         return (self.config.max_source_words,)
 
     def encode(self, sources: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
-        """Annotation vectors `float[B, Q, H]` of sentences `int[B, Q]`, and what is no padding.
+        """Annotation vectors `float[B, Q, H]` of sentences `int[B, Q]`, and the mask of words.
 
-        They are layer-normalised, as those of photographs are.
+        The vectors are layer-normalised, as for photographs.
         """
         mask = sources != PAD
         words = self.drop(self.decoder.embedding(sources), training=training)
         return self.norm(self.text_encoder(words, mask, training=training)), mask
 
     def memory(self, inputs: Inputs) -> Memory:
-        """What the decoder reads: the `Memory` of the "sources" `int[B, Q]`."""
+        """The `Memory` of the "sources" `int[B, Q]`."""
         return self.decoder.memory(*self.encode(inputs["sources"]))
 
     def search_inputs(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -87,15 +87,15 @@ class Translator(ConditionalLanguageModel):
         return {"sources": np.stack(arrays)}
 
     def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
-        """The text of words written."""
+        """The text of words."""
         return phrase(words)
 
     def call(self, inputs: Inputs, training: bool = False) -> Tensor:
         """Teacher-forced logits `float[B, T, V]`.
 
         Args:
-            inputs: a dict of "sources" `int[B, Q]`, padded; "tokens" `int[B, T]`, the words
-                before; and, for answers, "questions" `int[B, 1, Q]`.
+            inputs: a dict of "sources" `int[B, Q]`, padded; "tokens" `int[B, T]`, the previous
+                words; and, for answers, "questions" `int[B, 1, Q]`.
             training: whether dropout is applied.
         """
         memory = self.decoder.memory(*self.encode(inputs["sources"], training))
@@ -107,10 +107,10 @@ class Translator(ConditionalLanguageModel):
     def inputs_of(
         self, sources: Sequence[str], questions: Sequence[str] | None = None
     ) -> dict[str, np.ndarray]:
-        """Sentences, and a question about each if any, as `call` reads them.
+        """The inputs of `call` for sentences and, optionally, a question about each.
 
         Raises:
-            ValueError: a sentence without words.
+            ValueError: a sentence has no words.
         """
         inputs = {"sources": self._encoded(sources, self.config.max_source_words)}
         if questions is not None:
@@ -127,7 +127,7 @@ class Translator(ConditionalLanguageModel):
     def batch_of(
         self, sources: Sequence[str], targets: Sequence[str], questions: Sequence[str] | None = None
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Inputs, and the `int32[B, T]` that is to be written about them, for `fit`."""
+        """The inputs and the targets `int32[B, T]` for `fit`."""
         tokens = np.stack([self.vocabulary.encode(text, self.steps) for text in targets])
         return {**self.inputs_of(sources, questions), "tokens": tokens[:, :-1]}, tokens[:, 1:]
 
@@ -137,17 +137,17 @@ class Translator(ConditionalLanguageModel):
         questions: Sequence[str] | None = None,
         beam_width: int = BEAM_WIDTH,
     ) -> list[Caption]:
-        """What is written about each of a list of sentences, by beam search.
+        """Translate sentences, or answer questions about them, by beam search.
 
-        The attention of its words is `float[Q]`, 0 beyond the sentence read.
+        The attention of a word is `float[Q]`, with 0 for padding.
 
         Args:
             sources: a list of sentences.
-            questions: a list of questions, one about each, for answers.
-            beam_width: number of beams; 1 is greedy search.
+            questions: one question about each sentence, for answers.
+            beam_width: the number of beams. 1 is greedy search.
 
         Raises:
-            ValueError: a sentence without words.
+            ValueError: a sentence has no words.
         """
         rows = self.inputs_of(sources, questions)["sources"]
         asked: Sequence[str | None] = questions or [None] * len(rows)

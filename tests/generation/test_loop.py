@@ -314,7 +314,7 @@ def test_sampling_through_the_model(toy):
 def test_settings_without_sense_are_refused(toy, settings):
     with pytest.raises(ValueError, match="sampling takes"):
         toy().sample(np.zeros((64, 64, 3), "uint8"), **settings)
-    with pytest.raises(ValueError, match="1 wide or more, not 0"):
+    with pytest.raises(ValueError, match="a beam width is 1 or more, not 0"):
         toy().caption(np.zeros((64, 64, 3), "uint8"), beam_width=0)
 
 
