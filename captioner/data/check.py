@@ -1,4 +1,4 @@
-"""A real data set has holes: what is missing or broken is named, counted and left out."""
+"""Finds missing and broken photographs of a data set, and leaves them out."""
 
 import json
 import logging
@@ -18,26 +18,26 @@ logger = logging.getLogger("captioner.data")
 
 
 class Checks:
-    """Decodes photographs to find the broken ones, and remembers what it has found.
+    """Decodes photographs to find broken ones, and caches the results.
 
-    A photograph whose size and time are as they were is not opened again.
+    A photograph with unchanged size and modification time is not opened again.
 
     Args:
-        path: the file that remembers, read if it is there; without one, nothing is.
+        path: the cache file. None for no cache.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
-        # path of a photograph -> [size, time, None or the line that says what is wrong]
+        # path of a photograph -> [size, time, None or the error message]
         self.results: dict[str, list[Any]] = {}
         if path is not None and path.exists():
             try:
                 self.results = dict(json.loads(path.read_text(encoding="utf-8")))
             except (OSError, TypeError, ValueError):
-                pass  # what is not remembered is found again
+                pass  # the results are computed again
 
     def problems(self, paths: Iterable[Path]) -> dict[Path, str]:
-        """What is wrong with those photographs that are missing or broken, in their order."""
+        """The errors of missing and broken photographs, in order."""
         marks = {path: _mark(path) for path in paths}
         unknown = [
             path
@@ -45,7 +45,7 @@ class Checks:
             if mark is None or self.results.get(str(path), [])[:2] != mark
         ]
         results = tqdm(
-            load_images(unknown, size=1),  # what counts is that it decodes
+            load_images(unknown, size=1),  # only decoding matters
             *("Checking photographs", len(unknown)),
             unit="photo",
             disable=None if unknown else True,
@@ -63,7 +63,7 @@ class Checks:
         return {path: problem for path, problem in problems.items() if problem is not None}
 
     def save(self) -> None:
-        """Write what has been found, whole or not at all."""
+        """Write the cache file in one step."""
         assert self.path is not None
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_suffix(".part")
@@ -72,10 +72,10 @@ class Checks:
 
 
 def _mark(path: Path) -> list[int] | None:
-    """The size and the time of a file, by which a change is seen; None if there is none."""
+    """The size and the modification time of a file. None if it does not exist."""
     try:
         found = os.stat(path)
-    except (OSError, ValueError):  # ValueError: a name that holds a zero byte
+    except (OSError, ValueError):  # ValueError: a name with a zero byte
         return None
     return [found.st_size, found.st_mtime_ns]
 
@@ -86,17 +86,17 @@ def check_images(
     verify: bool = True,
     checks: Checks | None = None,
 ) -> list[Example]:
-    """Returns the examples whose photograph can be used; names and counts the others in the log.
+    """Return the examples with usable photographs. Log the names and the number of the others.
 
     Args:
-        examples: several may share a photograph, which is then looked at and counted once.
-        max_missing: the fraction of photographs that may be missing or broken.
-        verify: decode every photograph, since nothing else finds one that was cut short; without
-            it, only whether each is there.
-        checks: what remembers which of them have been decoded before.
+        examples: several may share a photograph, which then counts once.
+        max_missing: the allowed fraction of missing or broken photographs.
+        verify: whether to decode every photograph, which also finds truncated ones. Otherwise only
+            their existence is checked.
+        checks: the cache of earlier checks.
 
     Raises:
-        DatasetError: if more than `max_missing` of the photographs are missing or broken.
+        DatasetError: more than `max_missing` of the photographs are missing or broken.
     """
     paths = list(dict.fromkeys(example.image for example in examples))
     unusable = (checks or Checks()).problems(paths) if verify else _absent(paths)

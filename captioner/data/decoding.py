@@ -1,4 +1,4 @@
-"""A file of an image into its pixels, with Pillow: formats, damage, transparency, orientation."""
+"""Decodes image files with Pillow: formats, damage, transparency, orientation."""
 
 import importlib
 import io
@@ -16,11 +16,11 @@ from captioner.data.limits import Limits, TooLarge
 from captioner.data.tones import in_bands, reduction, scaling_of_bands
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
-# Bytes that decoding takes at most for each pixel, or for each of its channels (measured with
+# Maximum memory for decoding, in bytes for each pixel or for each of its channels (measured with
 # Pillow 13 and pi-heif 1.4).
 DECODING = {"WEBP": 16}  # 4 for other formats, of TIFF also those of a strip
 CHANNEL = {"AVIF": 3, "HEIF": 3}
-# Of a JPEG in several scans, as progressive ones are, the coefficients of the whole are kept.
+# Decoding a progressive JPEG keeps all coefficients in memory.
 COEFFICIENTS = {"JPEG": 6, "MPO": 6}
 
 ORIENTATION = 0x0112  # in EXIF
@@ -37,7 +37,7 @@ TURNS = {
 for _format in ("Avif", "Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
     importlib.import_module(f"PIL.{_format}ImagePlugin")
 pi_heif.register_heif_opener()
-# Of some files Pillow says in its log, too, what it raises; nobody should hear it twice.
+# Pillow also logs some of the errors that it raises.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 Opener = Callable[[BinaryIO, str], ImageFile.ImageFile]  # of one format
@@ -48,17 +48,17 @@ class Unknown(Exception):
 
 
 def decode(file: BinaryIO, at_least: int | None, limits: Limits) -> Image.Image:
-    """A photograph out of a file that can be rewound: upright and RGB.
+    """Decode a photograph from a seekable file: upright and RGB.
 
     Args:
         file: the file.
-        at_least: pixels that each side needs; None for all there are.
+        at_least: the minimum length of each side, in pixels. None for the original size.
         limits: on its size.
 
     Raises:
-        Unknown: it is in none of `FORMATS`.
-        TooLarge: it is above the limits.
-        Exception: it is damaged; decoders raise whatever they trip over.
+        Unknown: the format is none of `FORMATS`.
+        TooLarge: the photograph is above the limits.
+        Exception: the file is damaged. Decoders raise many types.
     """
     file.seek(0)
     prefix = file.read(16)
@@ -71,7 +71,7 @@ def decode(file: BinaryIO, at_least: int | None, limits: Limits) -> Image.Image:
             return _decode_as(name, opener, file, at_least, limits)
         except (TooLarge, MemoryError, tiff.UnsupportedTiff):
             raise
-        except Exception as error:  # one format's first bytes may be another's, as of AVIF and HEIC
+        except Exception as error:  # formats can share their first bytes, such as AVIF and HEIC
             damage = error
     raise damage
 
@@ -79,7 +79,7 @@ def decode(file: BinaryIO, at_least: int | None, limits: Limits) -> Image.Image:
 def _decode_as(
     name: str, opener: Opener, file: BinaryIO, at_least: int | None, limits: Limits
 ) -> Image.Image:
-    """A photograph in one of `FORMATS`, also where it is damaged beside its pixels."""
+    """Decode one of `FORMATS`, even if data outside the pixels are damaged."""
     try:
         return _load(opener, file, at_least, limits)
     except (TooLarge, tiff.UnsupportedTiff):
@@ -102,8 +102,9 @@ def _decode_as(
 
 def _load(opener: Opener, file: BinaryIO, at_least: int | None, limits: Limits) -> Image.Image:
     file.seek(0)
-    # Not by Image.open, whose limit is lower than a telephone's photographs. Without the name of
-    # the file, or Pillow would map it, and a file cut short meanwhile would end the process.
+    # Not with Image.open, because its limit is lower than the photographs of some telephones. And
+    # without the file name, because Pillow would map the file into memory; if another program then
+    # truncated it, the process would end.
     image = opener(file, "")
     whole = image.size
     limits.check(*whole)
@@ -121,13 +122,13 @@ def _load(opener: Opener, file: BinaryIO, at_least: int | None, limits: Limits) 
 
 
 def needed(image: Image.Image, whole: tuple[int, int], factor: int) -> int:
-    """Bytes that it takes to decode an image, `whole` pixels of a file, and to make it RGB."""
+    """The memory for decoding an image of `whole` pixels and converting it to RGB, in bytes."""
     pixels = image.width * image.height
     name = image.format or ""
     each = CHANNEL[name] * len(image.getbands()) if name in CHANNEL else DECODING.get(name, 4)
     if (tags := tags_of(image)) is not None:
         each += tiff.bytes_per_pixel(tags)
-    total = (each + 8 / factor**2) * pixels  # 8: as RGB, once more where it is turned
+    total = (each + 8 / factor**2) * pixels  # 8: as RGB, twice for the rotation
     return round(total) + COEFFICIENTS.get(name, 0) * whole[0] * whole[1]
 
 
@@ -137,10 +138,10 @@ def tags_of(image: Image.Image) -> ImageFileDirectory_v2 | None:
 
 
 def finish(image: Image.Image, factor: int) -> Image.Image:
-    """A decoded image upright and as RGB, smaller by a factor."""
+    """Rotate a decoded image, convert it to RGB and reduce it by a factor."""
     try:
         orientation = image.getexif().get(ORIENTATION)
-    except Exception:  # The pixels are sound: damaged EXIF data is no reason to refuse them.
+    except Exception:  # Damaged EXIF data are no reason to refuse intact pixels.
         orientation = None
     image = _to_rgb(image, factor)
     turn = TURNS.get(orientation) if isinstance(orientation, int) else None
@@ -149,17 +150,17 @@ def finish(image: Image.Image, factor: int) -> Image.Image:
 
 def _to_rgb(image: Image.Image, factor: int) -> Image.Image:
     def band_of(rows: slice) -> Image.Image:
-        # Not by `crop`, which knows Pillow's limit.
+        # Not with `crop`, which checks Pillow's limit.
         size, box = (image.width, rows.stop - rows.start), (0, rows.start, image.width, rows.stop)
         return image.resize(size, Image.Resampling.NEAREST, box)
 
     if image.mode[0] in "IF":
-        # Pillow would clip these to 0..255, which turns almost every photograph white.
+        # Pillow clips these to 0..255, which makes almost every photograph white.
         scale = scaling_of_bands(image.size, lambda rows: np.asarray(band_of(rows)))
         return in_bands(
             image.size, lambda rows: Image.fromarray(scale(np.asarray(band_of(rows)))), factor
         )
-    # Many programs leave the fourth byte of a BMP 0 and mean no alpha.
+    # Many programs write BMP files with an alpha of 0 that means opaque.
     opaque = False
     if image.format == "BMP" and image.mode == "RGBA":
         opaque = not image.getchannel("A").getextrema()[1]

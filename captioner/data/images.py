@@ -1,7 +1,6 @@
-"""Photographs in: the only code that opens image files.
+"""Loads photographs. Only this module and its helpers open image files.
 
-Training and use go through the same functions, so that a network never sees a photograph prepared
-in another way than those it learned from.
+Training and inference use the same functions, so the network always gets the same preprocessing.
 """
 
 import contextlib
@@ -27,25 +26,25 @@ SUFFIXES = (
     *(".avif", ".heic", ".heif", ".hif"),
 )
 
-# How Pillow begins to say that it does not know a kind of BMP or TIFF.
+# The first words of Pillow's errors about unknown kinds of BMP or TIFF.
 PILLOW_LACKS = ("Unsupported", "unknown pixel mode")
 
-# A few kilobytes can announce a picture that fills the memory. Pillow's own limit is a global that
-# any library can move; this one stands by itself. A telephone's 200-megapixel photograph passes.
-# The memory holds such a photograph decoded, twice.
+# A file of a few kilobytes can contain an image that fills the memory. Pillow's own limit is a
+# global variable, which any library can change. Photographs of 200 megapixels, as some telephones
+# take them, are accepted. The memory is enough for two of them.
 LIMITS = Limits(pixels=220_000_000, memory=2 * 10**9)
-AHEAD = 32  # photographs decoded while as many before them are written about
+AHEAD = 32  # photographs that are decoded while a batch is captioned
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Source = str | os.PathLike[str] | BinaryIO | Image.Image | np.ndarray
 
-# An image that is opened and not yet decoded must not be decoded by two threads at once.
+# Two threads must not decode the same open image at the same time.
 _decoding = threading.Lock()
 
 
 def _unlock() -> None:
-    """A forked process has none of the threads of its parent, one of which may hold the lock."""
+    """Replace the lock in a forked process: a thread of the parent may have held it."""
     global _decoding
     _decoding = threading.Lock()
 
@@ -55,26 +54,26 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 class ImageError(ValueError):
-    """A photograph that cannot be used: one line that names it and says what to do."""
+    """A photograph cannot be used. The message is one line with the file and the remedy."""
 
 
 def open_image(source: Source, at_least: int | None = None, limits: Limits = LIMITS) -> Image.Image:
-    """Opens a photograph as people see it: upright, RGB, in its original size.
+    """Open a photograph as people see it: upright and RGB.
 
-    Of an animation or a document the first frame is taken; what is transparent shows white.
+    Only the first frame of an animation or a document is used. Transparent pixels become white.
 
     Args:
-        source: a path; a binary file object such as `sys.stdin.buffer`, which is left open; or a
-            photograph opened already, as a `PIL.Image` or an array `[H, W(, C)]` of any number
-            type, grey or RGB, with or without alpha. An array's white is the lowest of 1 (of
-            floats), 255 and the highest of 10, 12, 14 and 16 bits that no number exceeds.
-        at_least: pixels that each side needs. A JPEG of several times as many is decoded at a
-            half, a quarter or an eighth of its size, which is much faster; what is large
-            otherwise is made smaller by a whole factor, before it takes more memory.
-        limits: on its size.
+        source: a path; a binary file object such as `sys.stdin.buffer`, which stays open; or an
+            open photograph, as a `PIL.Image` or an array `[H, W(, C)]` of any number type, grey or
+            RGB, with or without alpha. White in an array is the smallest of these values that no
+            number exceeds: 1 (for floats), 255, and the maximum of 10, 12, 14 and 16 bits.
+        at_least: the minimum length of each side, in pixels. A much larger JPEG is decoded at a
+            half, a quarter or an eighth of its size, which is faster. Other large images are
+            reduced by an integer factor to save memory. None for the original size.
+        limits: on size and memory.
 
     Raises:
-        ImageError: if it is missing, damaged, cut short, of another format or above the limits.
+        ImageError: the photograph is missing, damaged, of an unknown format or above the limits.
     """
     name = _name(source)
     try:
@@ -96,8 +95,10 @@ def open_image(source: Source, at_least: int | None = None, limits: Limits = LIM
         ) from error
     except (TooLarge, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(f"{name}: {error}; scale it down") from error
-    except Exception as error:  # On damaged bytes Pillow's decoders leak whatever they trip over.
-        if isinstance(error, OSError) and error.errno is not None:  # the system's, not Pillow's
+    except Exception as error:  # Pillow raises many types for damaged bytes.
+        if (
+            isinstance(error, OSError) and error.errno is not None
+        ):  # from the system, not from Pillow
             raise ImageError(
                 f"{name}: cannot be read ({error.strerror}); give the path of a photograph"
             ) from error
@@ -113,14 +114,14 @@ def open_image(source: Source, at_least: int | None = None, limits: Limits = LIM
 
 
 def squash(image: Image.Image, size: int) -> np.ndarray:
-    """Squashes an RGB photograph to a square without cropping it: `uint8[size, size, 3]`."""
-    # Bicubic: Pillow widens its filters when it shrinks, so this does not alias, and it rings less
-    # than Lanczos at the hard edges of small squares. An image of that size comes back as it is.
+    """Resize an RGB photograph to a square `uint8[size, size, 3]` without cropping."""
+    # Bicubic rings less than Lanczos at hard edges. Pillow widens its filters when it shrinks an
+    # image, so there is no aliasing. An image of this size stays unchanged.
     return np.array(image.resize((size, size), Image.Resampling.BICUBIC))
 
 
 def small_jpeg(image: Image.Image, side: int) -> io.BytesIO:
-    """An RGB photograph as a JPEG whose sides are `side` pixels at most."""
+    """Save an RGB photograph as a JPEG with sides of at most `side` pixels."""
     small = image.reduce(max(1, max(image.size) // side))
     small.thumbnail((side, side))
     file = io.BytesIO()
@@ -129,27 +130,26 @@ def small_jpeg(image: Image.Image, side: int) -> io.BytesIO:
 
 
 def load_image(source: Source, size: int, limits: Limits = LIMITS) -> np.ndarray:
-    """Opens a photograph as a network sees it, in training and in use: `uint8[size, size, 3]`.
+    """Load a photograph as the input of a network, `uint8[size, size, 3]`.
 
     Raises:
-        ImageError: as `open_image` does.
+        ImageError: see `open_image`.
     """
-    # Twice, so that what the last step averages over is still several pixels.
+    # Twice the size, so that the last step still averages over several pixels.
     return squash(open_image(source, at_least=2 * size, limits=limits), size)
 
 
 def map_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
 ) -> Iterator[Result]:
-    """The results of a function of many items, in order, computed in threads.
+    """Apply a function to many items in threads. The results are in order.
 
-    Items are drawn no more than `AHEAD` before what has been consumed, so that any number of them
-    fits in memory.
+    At most `AHEAD` results wait in memory.
 
     Args:
-        function: called in several threads at once.
-        items: drawn lazily if it is an iterator.
-        workers: the number of threads; by default one for each processor.
+        function: called in several threads at the same time.
+        items: consumed lazily.
+        workers: the number of threads. By default one for each processor.
     """
     workers = workers or os.cpu_count() or 1
     pending: deque[Future[Result]] = deque()
@@ -165,24 +165,24 @@ def map_ahead(
 def load_images(
     sources: Iterable[Source], size: int, workers: int | None = None
 ) -> Iterator[np.ndarray | ImageError]:
-    """Loads many photographs in parallel and in order; a bad one does not stop the others.
+    """Load many photographs in parallel and in order. A bad one does not stop the others.
 
     Args:
-        sources: what `open_image` takes, lazily if it is an iterator.
+        sources: see `open_image`; consumed lazily.
         size: the side of the square.
-        workers: threads that decode; by default one for each processor.
+        workers: the number of threads. By default one for each processor.
 
     Yields:
-        For each source its `uint8[size, size, 3]`, or the `ImageError` that it raised.
+        For each source `uint8[size, size, 3]`, or its `ImageError`.
     """
     return map_ahead(functools.partial(load_or_error, size=size), sources, workers)
 
 
 def sound_images(sources: Iterable[Source], size: int) -> Iterator[np.ndarray]:
-    """As `load_images`, where a bad one is the end.
+    """Like `load_images`, but stop at the first bad photograph.
 
     Raises:
-        ImageError: a photograph that cannot be read.
+        ImageError: a photograph cannot be read.
     """
     for image in load_images(sources, size):
         if isinstance(image, ImageError):
@@ -191,7 +191,7 @@ def sound_images(sources: Iterable[Source], size: int) -> Iterator[np.ndarray]:
 
 
 def load_or_error(source: Source, size: int) -> np.ndarray | ImageError:
-    """`load_image`, which returns its error."""
+    """Like `load_image`, but return the error."""
     try:
         return load_image(source, size)
     except ImageError as error:

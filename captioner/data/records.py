@@ -1,4 +1,4 @@
-"""What every reader yields, and how it finds and reads its files."""
+"""The records of data sets, and helpers of their readers."""
 
 import hashlib
 import json
@@ -15,31 +15,31 @@ logger = logging.getLogger("captioner.data")
 
 
 class DatasetError(ValueError):
-    """A data set that cannot be read: names the file, and the line or entry where there is one."""
+    """A data set cannot be read. The message names the file and, if possible, the line or entry."""
 
 
 class NoSuchSplit(DatasetError):
-    """A data set that has no photographs in the split that is asked for."""
+    """A data set has no photographs in a split."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """One photograph and what people said of it."""
+    """A photograph with its captions, or with a question and its answers."""
 
     image: Path
-    image_id: int | str  # COCO's integer id; else the file's stem
-    references: tuple[str, ...]  # captions; of a question, its answers
+    image_id: int | str  # COCO's integer id, or the stem of the file
+    references: tuple[str, ...]  # captions, or the answers to the question
     question: str | None = None
     question_id: int | str | None = None
-    kind: str | None = None  # what the question asks for ("color"), where the data set says so
-    objects: tuple[str, ...] = ()  # names of what is known to be in it
+    kind: str | None = None  # the kind of question ("color"), if the data set names it
+    objects: tuple[str, ...] = ()  # names of objects in the photograph
 
 
 def locate(root: Path, *names: str) -> Path:
-    """Finds the first of `names` that lies in `root`: people unpack archives in several ways.
+    """Find the first of `names` in `root`, because archives can be unpacked in several ways.
 
     Raises:
-        DatasetError: if there is none.
+        DatasetError: there is none.
     """
     for name in names:
         if (root / name).exists():
@@ -48,17 +48,17 @@ def locate(root: Path, *names: str) -> Path:
 
 
 def named(folder: Path, name: str) -> Path:
-    """The image of that name in a folder, which some data sets name as well: "Images/a.jpg"."""
+    """The image of a name in a folder. Some data sets include the folder in the name."""
     beside = folder.parent / name
-    # Of os.path, for it says no of a name that is too long as well.
+    # os.path also returns False for names that are too long.
     return beside if os.path.exists(beside) and not os.path.exists(folder / name) else folder / name
 
 
 def image_ids(names: Iterable[str]) -> dict[str, str]:
-    """An id for each image: its name without the ending, unless two would have the same.
+    """An id for each image: its name without the suffix, if that is unique.
 
-    Not the bare stem: in one's own data, cats/1.jpg and dogs/1.jpg are two images, and so are
-    dog.jpg and dog.png.
+    The stem alone is not enough: cats/1.jpg and dogs/1.jpg are two images, and so are dog.jpg and
+    dog.png.
     """
     bare = {name: posixpath.splitext(name)[0] for name in names}
     count = Counter(bare.values())
@@ -66,10 +66,10 @@ def image_ids(names: Iterable[str]) -> dict[str, str]:
 
 
 class References:
-    """The captions of images, as a reader finds them; empty ones are counted and left out.
+    """Collects the captions of images. Empty captions are counted and left out.
 
     Args:
-        path: the file they are read from.
+        path: the file of the captions.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,7 +78,7 @@ class References:
         self.empty: list[str] = []
 
     def add(self, image: Hashable, caption: str, place: str) -> None:
-        """Keep a caption of an image, found at a place such as "row 7"."""
+        """Add a caption of an image. The place is for messages, such as "row 7"."""
         texts = self.texts.setdefault(image, [])
         if caption := caption.strip():
             texts.append(caption)
@@ -86,30 +86,29 @@ class References:
             self.empty.append(place)
 
     def of(self, image: Hashable) -> tuple[str, ...]:
-        """What is said of an image, if anything."""
+        """The captions of an image."""
         return tuple(self.texts.get(image, ()))
 
     def report(self) -> None:
-        """Say in the log how many were empty."""
+        """Log the number of empty captions."""
         if self.empty:
             count, first = len(self.empty), self.empty[0]
             logger.warning("%s: %d empty captions skipped, the first: %s", self.path, count, first)
 
 
 def is_set_aside(name: str, one_in: int) -> bool:
-    """Whether an image, by its name, is the one in so many that training goes without.
+    """Whether an image is set aside from training, one image in `one_in`, by a hash of its name.
 
-    It stays so when other images are added or removed; Python's own hash of a string would change
-    from run to run.
+    The choice does not depend on other images. Python's own hash of strings changes between runs.
     """
     return hashlib.sha256(name.encode()).digest()[0] % one_in == 0
 
 
 def read_text(path: Path) -> str:
-    """Reads UTF-8, with or without the byte order mark that spreadsheets write.
+    """Read UTF-8, with or without a byte order mark (spreadsheets write one).
 
     Raises:
-        DatasetError: if it is not that.
+        DatasetError: the file is missing or not UTF-8.
     """
     try:
         return path.read_text("utf-8-sig")
@@ -118,16 +117,19 @@ def read_text(path: Path) -> str:
 
 
 def read_lists(path: Path, *keys: str) -> list[list[dict[str, Any]]]:
-    """Reads the lists of records that a JSON file holds under `keys`.
+    """Read the lists of records under `keys` of a JSON file.
 
     Raises:
-        DatasetError: if it is not JSON or lacks one of them.
+        DatasetError: the file is not JSON, or a list is missing.
     """
     try:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise DatasetError(f"{path}:{error.lineno}: not JSON ({error.msg})") from error
-    except (RecursionError, ValueError) as error:  # nested too deeply, a number of too many digits
+    except (
+        RecursionError,
+        ValueError,
+    ) as error:  # nested too deeply, or a number with too many digits
         raise DatasetError(f"{path}: not JSON that can be read ({error})") from error
     for key in keys:
         if not (isinstance(content, dict) and isinstance(content.get(key), list)):
