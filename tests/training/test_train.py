@@ -84,6 +84,7 @@ def test_where_there_is_no_such_encoder_the_folder_stays_free(dataset, tmp_path)
     assert not output.exists()
 
 
+@pytest.mark.slow
 def test_two_phases_end_in_a_preset(dataset, tmp_path, encoder_weights):
     output = tmp_path / "run"
     run(dataset, output, encoder_weights, fine_tune_epochs=1)
