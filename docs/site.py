@@ -24,6 +24,7 @@ OUTSIDE = (
     "notebooks/*.ipynb",
     "recipes/*.*",
     "captioner/models/config.py",
+    "captioner/training/default.toml",
     "captioner/training/recipe.py",
 )
 LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
