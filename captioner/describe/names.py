@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from lxml.etree import _Element
 
-from captioner.data.answer_words import NUMBERS, PEOPLE
+from captioner.data.word_lists import NUMBERS, PEOPLE
 from captioner.describe.xmp import RDF, Packet
 
 # The schema of the Metadata Working Group: digiKam, Lightroom, Picasa.

@@ -21,7 +21,7 @@ from statistics import fmean
 
 from nltk.corpus import wordnet
 
-from captioner.data.answer_words import NUMBERS
+from captioner.data.word_lists import NUMBERS
 from captioner.evaluation.intervals import Measure
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'  # neither the colon nor the apostrophe

@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 
 from captioner import __version__
-from captioner.data.answer_words import COLORS, NUMBERS
+from captioner.data.word_lists import COLORS, NUMBERS
 from captioner.generation.model import CaptionModel
 from captioner.overlay import page
 from captioner.overlay.heat import COLOURS

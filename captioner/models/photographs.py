@@ -105,7 +105,7 @@ class PhotographMixin:
         Raises:
             ImageError: the photograph cannot be read.
 
-        Example:
+        Examples:
             >>> look = model.look("photo.jpg")
             >>> look.caption().text, look.answer("what color is the hat?").text
         """

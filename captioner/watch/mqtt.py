@@ -14,7 +14,9 @@ Publish = Callable[[dict[str, Any]], None]
 
 
 @contextlib.contextmanager
-def publisher(topic: Topic, password: str | None, tell: Callable[[str], None]) -> Iterator[Publish]:
+def publisher(
+    topic: Topic, password: str | None, report: Callable[[str], None]
+) -> Iterator[Publish]:
     """A function that publishes JSON, within a connection that is made again whenever it breaks.
 
     The broker keeps the last message for programs that subscribe later. Messages that are published
@@ -23,26 +25,26 @@ def publisher(topic: Topic, password: str | None, tell: Callable[[str], None]) -
     Args:
         topic: what is published.
         password: of the user of the topic.
-        tell: called from another thread with one line if the broker cannot be reached, once until
+        report: called from another thread with one line if the broker cannot be reached, once until
             it can.
     """
     client = Client(CallbackAPIVersion.VERSION2)
     if topic.user is not None:
         client.username_pw_set(topic.user, password)
-    told = False
+    reported = False
 
     def trouble(reason: object) -> None:
-        nonlocal told
-        if not told:
-            tell(f"{topic.host}, port {topic.port}: no MQTT broker ({reason}); trying again")
-        told = True
+        nonlocal reported
+        if not reported:
+            report(f"{topic.host}, port {topic.port}: no MQTT broker ({reason}); trying again")
+        reported = True
 
     def connected(client: Client, data: Any, flags: Any, reason: Any, properties: Any) -> None:
-        nonlocal told
+        nonlocal reported
         if reason.is_failure:
             trouble(reason)
         else:
-            told = False
+            reported = False
 
     def disconnected(client: Client, data: Any, flags: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:

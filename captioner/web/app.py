@@ -122,8 +122,8 @@ class Server:
         """An error as JSON."""
         assert isinstance(error, HTTPException)
         self.counts["refused"] += 1
-        told = openai_error(error) if request.url.path == COMPLETIONS else error.detail
-        return JSONResponse({"error": told}, error.status_code, error.headers)
+        message = openai_error(error) if request.url.path == COMPLETIONS else error.detail
+        return JSONResponse({"error": message}, error.status_code, error.headers)
 
     @contextlib.asynccontextmanager
     async def running(self, app: Starlette) -> AsyncIterator[None]:

@@ -1,6 +1,5 @@
 """The page, and the JSON that it asks for."""
 
-import io
 import json
 from pathlib import Path, PurePath
 from typing import Any
@@ -9,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from captioner.data.images import Source, open_image
+from captioner.data.images import Source, open_image, small_jpeg
 from captioner.data.limits import Limits
 from captioner.export.page import INDEX, about, shared_files
 from captioner.generation.model import CaptionModel
@@ -26,8 +25,8 @@ TYPES = {
     ".js": "text/javascript",
     ".json": "application/json",
 }
-# Nothing from elsewhere, nothing inline: what a stranger may have put into a photograph or a
-# question cannot run.
+# No content from other servers and no inline code, so that code in a photograph or a question
+# cannot run.
 SECURITY = {
     "content-security-policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; "
     "script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -74,11 +73,7 @@ def picture_of(photograph: Source, limits: Limits) -> bytes:
     Raises:
         ImageError: as `open_image` does.
     """
-    image = open_image(photograph, SIDE, limits)
-    image.thumbnail((SIDE, SIDE))
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=85)
-    return file.getvalue()
+    return small_jpeg(open_image(photograph, SIDE, limits), SIDE).getvalue()
 
 
 def _candidate(candidate: Candidate) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from captioner.data.answer_words import NUMBERS
 from captioner.data.records import DatasetError, Example
+from captioner.data.word_lists import NUMBERS
 from recipes.questions.parser import Action, Clause, NounPhrase, ParsedCaption, parse
 from recipes.questions.words import (
     ANIMALS,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from textblob.en import tag
 from textblob.en.inflect import singularize
 
-from captioner.data.answer_words import COLORS, NUMBERS
+from captioner.data.word_lists import COLORS, NUMBERS
 from recipes.questions.words import ANIMALS, BODY, CLOTHES, MEASURES, PEOPLE
 
 _CLOSED_CLASSES = {

@@ -3,7 +3,7 @@
 Nouns are in the singular, even those that have none: "pant".
 """
 
-from captioner.data.answer_words import MEN, PEOPLE, WOMEN
+from captioner.data.word_lists import MEN, PEOPLE, WOMEN
 
 DOGS = frozenset(
     "animal beagle bulldog canine chihuahua collie dalmatian dog greyhound hound husky lab "
