@@ -1,7 +1,7 @@
-"""The page of `captioner serve` and of the static site: its files, and what it knows of a model.
+"""The page of `captioner serve` and of the static site: its files, and the data about the model.
 
-Both differ in `captioner.js` alone: in the static site it runs the model, in the other it asks the
-server.
+The two differ only in `captioner.js`. In the static site it runs the model; in the other it asks
+the server.
 """
 
 import string
@@ -19,7 +19,7 @@ from captioner.overlay.heat import COLOURS
 
 SITE = Path(__file__).with_name("site")
 INDEX = "index.html"
-# What the page needs but for `captioner.js`.
+# All files of the page except `captioner.js`.
 SHARED = (
     *("page.css", "page.js", "view.js", "heat.js", "history.js", "camera.js"),
     *("photograph.js", "picture.js", "exif.js", "orientation.js", "resize.js"),
@@ -27,24 +27,24 @@ SHARED = (
 
 
 def shared_files(privacy: str, footer: str) -> dict[str, str]:
-    """The content of the files that every page has, by name.
+    """The content of the files that both pages share, by name.
 
     Args:
-        privacy: a sentence on where photographs go.
-        footer: HTML that ends the last line, behind the version of the program.
+        privacy: a sentence about the use of the photographs.
+        footer: HTML at the end of the last line, after the version.
     """
     index = string.Template(SITE.joinpath(INDEX).read_text(encoding="utf-8"))
     return {
         INDEX: index.substitute(privacy=privacy, version=__version__, footer=footer),
         "look.css": page.part("look.css").template,
-        # In a page of its own it is a script; here, a module that others import.
+        # In an overlay it is a script; here it is a module.
         "look.js": page.part("look.js").template + "\nexport { bindLook };\n",
         **{name: SITE.joinpath(name).read_text(encoding="utf-8") for name in SHARED},
     }
 
 
 def about(model: CaptionModel) -> dict[str, Any]:
-    """What the page knows of a model, as JSON tells it: an `About` of `site/captioner.js`."""
+    """The data about the model, as JSON: an `About` of `site/captioner.js`."""
     colours = matplotlib.colormaps[COLOURS](np.arange(256), bytes=True)[:, :3]
     return {
         "version": __version__,

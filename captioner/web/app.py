@@ -1,4 +1,4 @@
-"""The application: what is answered under which path."""
+"""The web application: its paths and their answers."""
 
 import asyncio
 import contextlib
@@ -31,19 +31,19 @@ from captioner.web.compatible import COMPLETIONS, Compatible, openai_error
 from captioner.web.page import picture_of, routes, view_of
 from captioner.web.uploads import LimitedBodies, Upload, read_upload
 
-SECONDS = 60  # that an answer may take
-# What one upload may take, and all that are decoded at once: less than the container has.
+SECONDS = 60  # limit for an answer
+# Limits for one upload and for all uploads that are decoded at once: less than the container has.
 LIMITS = Limits(pixels=50_000_000, memory=460 * 10**6)
-KNOWN = 64 * 2**20  # bytes of features that are kept
-DECODERS = 2  # threads at most: each holds a photograph while it is resampled
+KNOWN = 64 * 2**20  # bytes of cached features
+DECODERS = 2  # maximum of threads, because each holds a photograph in memory
 
 
 class Server:
-    """The model behind the paths, and what is counted.
+    """The answers of all paths, and the counters.
 
     Args:
         name: of the preset.
-        model: what writes.
+        model: the model.
     """
 
     def __init__(self, name: str, model: CaptionModel) -> None:
@@ -51,9 +51,9 @@ class Server:
         self.batcher = Batcher(model)
         self.counts = {"captions": 0, "answers": 0, "refused": 0}
         self.seconds = 0.0
-        # The features of photographs, by the hash of their files, for questions after a caption.
+        # Features by the hash of the file, for questions after a caption.
         self._known: LRUCache[bytes, np.ndarray] = LRUCache(KNOWN, getsizeof=lambda f: f.nbytes)
-        # Decoding and encoding are more work than the search, and run beside it.
+        # Decoding and encoding take longer than the search, and run in parallel to it.
         self._decoders = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
 
     async def caption(self, request: Request) -> Response:
@@ -73,7 +73,7 @@ class Server:
         return JSONResponse(view_of(await self.write(upload)))
 
     async def picture(self, request: Request) -> Response:
-        """`POST /picture`: a photograph for a browser that does not read its format."""
+        """`POST /picture`: a photograph as JPEG, for browsers that cannot read its format."""
         upload = await read_upload(request, asks=False)
         photograph = _Photograph(upload.photograph)
         try:
@@ -97,11 +97,11 @@ class Server:
         )
 
     async def write(self, upload: Upload) -> Caption:
-        """What the model writes about an upload.
+        """The caption of an upload, or the answer to its question.
 
         Raises:
-            HTTPException: 422 for no photograph, or questions to a model that has no answers; 503
-                where too many wait.
+            HTTPException: 422 if the photograph cannot be read or the model answers no questions;
+                503 if too many requests wait.
         """
         if upload.question is not None and not self.model.answers:
             raise HTTPException(422, f"{self.name} answers no questions")
@@ -127,13 +127,13 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def running(self, app: Starlette) -> AsyncIterator[None]:
-        """While the server runs, so does the batcher."""
+        """Run the batcher while the server runs."""
         batches = asyncio.create_task(self.batcher.run())
         yield
         batches.cancel()
 
     async def _features(self, photograph: bytes) -> np.ndarray:
-        """The features `float[R, C]` of a photograph, which are kept for the next question."""
+        """The features `float[R, C]` of a photograph, from the cache if possible."""
         key = hashlib.sha256(photograph).digest()
         features = self._known.get(key)
         if features is None:
@@ -147,13 +147,13 @@ class Server:
 
 
 def new_app(name: str, model: CaptionModel, example: Path, hosts: Sequence[str]) -> Starlette:
-    """The application.
+    """Create the application.
 
     Args:
         name: of the preset.
-        model: what writes.
-        example: the path of a photograph that the page offers.
-        hosts: that requests may be addressed to, as their Host header has it; "*" for any.
+        model: the model.
+        example: the path of the example photograph.
+        hosts: the accepted Host headers; "*" for any.
     """
     server = Server(name, model)
     return Starlette(
@@ -176,7 +176,7 @@ def new_app(name: str, model: CaptionModel, example: Path, hosts: Sequence[str])
 
 
 class _Photograph(io.BytesIO):
-    name = "the photograph"  # as errors call it
+    name = "the photograph"  # for error messages
 
 
 def _encode(model: CaptionModel, photograph: bytes) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Requests that wait together are written about together."""
+"""Answers waiting requests in batches."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -11,16 +11,16 @@ from captioner.generation.model import CaptionModel
 from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam
 
-TOGETHER = 16  # photographs in a batch
-WAITING = 64  # requests that may wait; more are refused, for they would wait too long
+TOGETHER = 16  # maximum of photographs in a batch
+WAITING = 64  # maximum of waiting requests; more are refused
 
 
 class Busy(Exception):
-    """More requests wait than can be answered soon."""
+    """Too many requests wait."""
 
 
 class Request(NamedTuple):
-    """The features `float[R, C]` of a photograph, a question or None, and who waits for it."""
+    """The features `float[R, C]` of a photograph, a question or None, and the future result."""
 
     features: np.ndarray
     question: str | None
@@ -28,12 +28,12 @@ class Request(NamedTuple):
 
 
 class Batcher:
-    """Writes about photographs as they come, as many together as wait.
+    """Captions photographs and answers questions, with all waiting requests in one batch.
 
-    Nobody is kept waiting for others to come: while one batch is written, the next one gathers.
+    A request never waits for others to arrive: the next batch collects while one is computed.
 
     Args:
-        model: what writes. It is called from a thread of its own, one batch after the other.
+        model: the model. A separate thread calls it, one batch after the other.
     """
 
     def __init__(self, model: CaptionModel) -> None:
@@ -43,7 +43,7 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for their turn."""
+        """The number of waiting requests."""
         return self._queue.qsize()
 
     async def write(self, features: np.ndarray, question: str | None = None) -> Caption:
@@ -70,12 +70,14 @@ class Batcher:
             requests = [await self._queue.get()]
             while len(requests) < TOGETHER and not self._queue.empty():
                 requests.append(self._queue.get_nowait())
-            requests = [request for request in requests if not request.done.done()]  # who has left
+            requests = [
+                request for request in requests if not request.done.done()
+            ]  # the client has left
             if not requests:
                 continue
             try:
                 captions = await loop.run_in_executor(self._thread, self._write, requests)
-            except Exception as error:  # theirs, not the server's end
+            except Exception as error:  # the server goes on
                 for request in requests:
                     if not request.done.done():
                         request.done.set_exception(error)

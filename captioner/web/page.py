@@ -1,4 +1,4 @@
-"""The page, and the JSON that it asks for."""
+"""The page, and its JSON."""
 
 import json
 from pathlib import Path, PurePath
@@ -38,11 +38,11 @@ SECURITY = {
 
 
 def routes(model: CaptionModel, example: Path) -> list[Route]:
-    """The paths of the page and of what it reads.
+    """The paths of the page and its files.
 
     Args:
-        model: what writes.
-        example: the path of a photograph that the page offers.
+        model: the model.
+        example: the path of the example photograph.
     """
     files = shared_files(PRIVACY, FOOTER)
     files |= {name: HERE.joinpath(name).read_text(encoding="utf-8") for name in OWN}
@@ -68,10 +68,10 @@ def view_of(caption: Caption) -> dict[str, Any]:
 
 
 def picture_of(photograph: Source, limits: Limits) -> bytes:
-    """A photograph as people see it: upright, a JPEG of 1000 pixels at most.
+    """An upright photograph as a JPEG of at most 1000 pixels.
 
     Raises:
-        ImageError: as `open_image` does.
+        ImageError: see `open_image`.
     """
     return small_jpeg(open_image(photograph, SIDE, limits), SIDE).getvalue()
 
