@@ -144,9 +144,11 @@ class ParagraphModel(ConditionalLanguageModel):
         features = ops.cast(inputs["features"], self.compute_dtype)
         return self.decoder.memory(self.drop(self.norm(self.project(features)), training=training))
 
-    def condition(self, inputs: Inputs, sequences: int, training: bool = False) -> Tensor:
+    def condition(
+        self, inputs: Inputs, sequences: int, memory: Memory, training: bool = False
+    ) -> Tensor:
         """The topics `float[B x M, C]` of the sentences."""
-        topics, _ = self.topics(self.memory(inputs, training).mean)
+        topics, _ = self.topics(memory.mean)
         return ops.reshape(topics, (-1, self.config.question_units))
 
     def call(self, inputs: Inputs, training: bool = False) -> Tensor:

@@ -53,7 +53,7 @@ class Generator(keras.Model):
         each = ops.shape(inputs["questions"])[1] if "questions" in inputs else 1
         groups, beams = ops.shape(uniform)[1], ops.shape(uniform)[2]
         regions, steps, size = math.prod(model.grid), model.steps, decoder.vocabulary_size
-        condition = model.condition(inputs, groups)
+        condition = model.condition(inputs, groups, memory)
         if condition is not None:
             condition = ops.repeat(condition, beams, axis=0)
         ids, positions = ops.arange(size), ops.arange(steps)

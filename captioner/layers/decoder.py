@@ -67,10 +67,9 @@ class WordDecoder(keras.layers.Layer):
                 photograph.
         """
         logits = ops.cast(logits, self.compute_dtype)
-        scores = ops.stack([ops.clip(logits, -8.0, 8.0) / 4.0, ops.sigmoid(logits)], axis=-1)
         # The same scale as in `TextEncoder`.
         words = self.embedding(ids) * self.embedding_size**0.5
-        vectors = self.concept_norm(words + self.concept_score(scores))
+        vectors = self.concept_norm(words + self.concept_score(logit_features(logits)))
         return Concepts(vectors, self.concept_keys(vectors), present, ids, logits, regions)
 
     def concept_keys(self, vectors: Tensor) -> Tensor | None:
@@ -106,6 +105,8 @@ class AttentionDecoder(WordDecoder):
             none.
         attention: the kind of attention, see `captioner.layers.attention`.
         concepts: whether the memory holds concepts in addition to regions.
+        fusion: how the deep output combines the condition with the other vectors: "sum" adds it.
+            "product" also adds a low-rank bilinear product of the two (Kim et al., 2017).
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class AttentionDecoder(WordDecoder):
         condition_size: int = 0,
         attention: str = "additive",
         concepts: bool = False,
+        fusion: str = "sum",
         **kwargs: Any,
     ) -> None:
         super().__init__(vocabulary_size, embedding_size, concepts, **kwargs)
@@ -130,6 +132,7 @@ class AttentionDecoder(WordDecoder):
         self.dropout = dropout
         self.condition_size = condition_size
         self.attention_name = attention
+        self.fusion = fusion if condition_size else "sum"
 
         dense = keras.layers.Dense
         # Word vectors that are also the output projection start small, so a cell with the usual
@@ -155,6 +158,16 @@ class AttentionDecoder(WordDecoder):
         self.output_context = dense(embedding_size, use_bias=False, name="output_context")
         if condition_size:
             self.output_condition = dense(embedding_size, use_bias=False, name="output_condition")
+        if self.fusion == "product":
+            # Without bias, so that the zero condition of a caption gives a zero product.
+            self.fusion_condition, self.fusion_memory = (
+                dense(units, activation="tanh", use_bias=False, name=f"fusion_{name}")
+                for name in ("condition", "memory")
+            )
+            # Zero at first, so that a decoder that was trained with "sum" can be trained further.
+            self.fusion_output = dense(
+                embedding_size, use_bias=False, kernel_initializer="zeros", name="fusion_output"
+            )
         if concepts:
             self.concept_attention = attention_layer(
                 attention, attention_size, name="concept_attention"
@@ -185,6 +198,10 @@ class AttentionDecoder(WordDecoder):
         self.output_context.build((None, size))
         if self.condition_size:
             self.output_condition.build((None, self.condition_size))
+        if self.fusion == "product":
+            self.fusion_condition.build((None, self.condition_size))
+            self.fusion_memory.build((None, self.embedding_size))
+            self.fusion_output.build((None, self.units))
         if self.concepts:
             self.concept_attention.build((None, None, self.embedding_size), query)
             self.concept_gate.build((None, self.units))
@@ -331,7 +348,10 @@ class AttentionDecoder(WordDecoder):
         if named is not None:
             deep = deep + self.output_concepts(named)
         if condition is not None:
-            deep = deep + self.output_condition(condition)
+            evidence, deep = deep, deep + self.output_condition(condition)
+            if self.fusion == "product":
+                product = self.fusion_memory(evidence) * self.fusion_condition(condition)
+                deep = deep + self.fusion_output(product)
         deep = self.drop(self.output_norm(deep), training=training)
         return self.embedding(deep, reverse=True)
 
@@ -407,6 +427,7 @@ class AttentionDecoder(WordDecoder):
             "dropout": self.dropout,
             "condition_size": self.condition_size,
             "attention": self.attention_name,
+            "fusion": self.fusion,
         }
 
 
@@ -421,6 +442,11 @@ def gate(name: str) -> keras.layers.Dense:
 def joined(vectors: Tensor, condition: Tensor | None) -> Tensor:
     """Concatenate vectors and the condition, if there is one."""
     return vectors if condition is None else ops.concatenate([vectors, condition], axis=-1)
+
+
+def logit_features(logits: Tensor) -> Tensor:
+    """Logits `float[..., K]` of concepts as input of a layer, `float[..., K, 2]`."""
+    return ops.stack([ops.clip(logits, -8.0, 8.0) / 4.0, ops.sigmoid(logits)], axis=-1)
 
 
 def masked_mean(vectors: Tensor, mask: Tensor | None) -> Tensor:

@@ -88,6 +88,7 @@ class ConditionalLanguageModel(keras.Model):
             config.question_units,
             config.attention,
             concepts,
+            getattr(config, "question_fusion", "sum"),
             name="decoder",
         )
 
@@ -119,12 +120,15 @@ class ConditionalLanguageModel(keras.Model):
         """The memory for the decoder, from a dict of inputs."""
         raise NotImplementedError
 
-    def condition(self, inputs: Inputs, sequences: int, training: bool = False) -> Tensor | None:
+    def condition(
+        self, inputs: Inputs, sequences: int, memory: Memory, training: bool = False
+    ) -> Tensor | None:
         """The condition of the decoder, `float[N, C]`: the encoded questions.
 
         Args:
             inputs: a dict with "questions" `int[..., Q]`, N in total, or without.
             sequences: N.
+            memory: a `Memory` of B inputs, N a multiple of B.
             training: whether dropout is applied.
 
         Returns:
@@ -136,8 +140,12 @@ class ConditionalLanguageModel(keras.Model):
         if "questions" not in inputs:
             return ops.zeros((sequences, self.question_encoder.units))
         questions = ops.reshape(inputs["questions"], (-1, inputs["questions"].shape[-1]))
-        words = self.drop(self.decoder.embedding(questions), training=training)
+        words = self.drop(self.question_words(questions, memory), training=training)
         return self.question_encoder(words, questions != PAD, training=training)
+
+    def question_words(self, questions: Tensor, memory: Memory) -> Tensor:
+        """The vectors `float[N, Q, E]` of the words of questions `int[N, Q]`."""
+        return self.decoder.embedding(questions)
 
     def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
         """The text of words: an answer if `is_answer`, else a sentence."""

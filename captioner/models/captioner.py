@@ -12,6 +12,7 @@ from keras import ops
 
 from captioner.data.vocabulary import END, PAD, Vocabulary
 from captioner.generation.rules import Rules
+from captioner.layers.decoder import logit_features
 from captioner.layers.image_encoder import build_encoder
 from captioner.layers.memory import Memory, take
 from captioner.layers.tensor import Tensor
@@ -51,6 +52,7 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
 
     config_class = CaptionerConfig
     config: CaptionerConfig
+    question_concept: keras.layers.Dense | None = None  # None if questions do not read concepts
 
     def __init__(
         self,
@@ -91,6 +93,14 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
                 config.question_bidirectional,
                 name="question_encoder",
             )
+            if config.concepts and config.question_fusion == "product":
+                # Zero at first, so that a model that was trained with "sum" can be trained further.
+                self.question_concept = keras.layers.Dense(
+                    config.embedding_size,
+                    use_bias=False,
+                    kernel_initializer="zeros",
+                    name="question_concept",
+                )
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
@@ -105,6 +115,8 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
             self.concept_head.build((None, self.regions, channels))
         if self.question_encoder is not None:
             self.question_encoder.build((None, config.max_question_words, config.embedding_size))
+        if self.question_concept is not None:
+            self.question_concept.build((None, config.max_question_words, 2))
         self.built = True
 
     @property
@@ -191,6 +203,21 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
         slots = self.decoder.concept_slots(ids, inputs["logits"], ids != PAD)
         return self.decoder.memory(None, concepts=slots)
 
+    def question_words(self, questions: Tensor, memory: Memory) -> Tensor:
+        """The vectors of the words. That of a concept in the memory also contains its logit, so
+        that "is there a dog?" can be answered from the detected "dog"."""
+        words = super().question_words(questions, memory)
+        if self.question_concept is None:
+            return words
+        concepts, count = memory.concepts, ops.shape(questions)[0]
+        ids, present, scores = (
+            ops.repeat(values, count // ops.shape(values)[0], axis=0)
+            for values in (concepts.ids, concepts.present, logit_features(concepts.logits))
+        )
+        same = ops.equal(ops.expand_dims(questions, -1), ops.expand_dims(ids, 1))  # [N, Q, K]
+        same = ops.cast(same & ops.expand_dims(present, 1), self.compute_dtype)
+        return words + self.question_concept(ops.matmul(same, scores))
+
     def call(self, inputs: Inputs, training: bool = False) -> dict[str, Tensor]:
         """Teacher-forced logits of captions, of answers, or of both.
 
@@ -217,10 +244,10 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
             tokens = ops.reshape(inputs[name], (-1, shape[-1]))
             question = inputs.get(f"{name}_questions", inputs.get("questions"))
             question = {"questions": question} if "answers" in name else {}
-            condition = self.condition(question, ops.shape(tokens)[0], training)
             read = texts if name.startswith("text") else memory
             if f"{name}_rows" in inputs:
                 read = take(read, inputs[f"{name}_rows"])
+            condition = self.condition(question, ops.shape(tokens)[0], read, training)
             found, attention = self.decoder(tokens, read, condition, training=training)
             logits[name] = ops.reshape(found, (-1, *shape[1:], found.shape[-1]))
             # An answer of one word need not have looked everywhere.

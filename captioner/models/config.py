@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 AttentionName = Literal["additive", "dot", "mean"]
 CellName = Literal["rnn", "lstm", "gru", "peephole_lstm"]
 DecoderName = Literal["recurrent", "transformer"]
+FusionName = Literal["sum", "product"]
 
 FORMAT = 1  # of config.json; goes up when an older file would be misunderstood
 
@@ -86,6 +87,9 @@ class CaptionerConfig(Config):
         question_units: C, the size of an encoded question; 0 for a model that only captions.
         question_layers: the number of stacked cells of the question encoder.
         question_bidirectional: whether questions are also read backwards.
+        question_fusion: how the recurrent decoder combines a question with the memory. "sum" adds
+            them. "product" also multiplies them (`AttentionDecoder`), and the question encoder
+            reads the logit of each word that is a concept of the photograph.
         max_question_words: the maximum length of a question, in words. Longer ones are cut.
         caption_words: captions use only words with ids below this number. The other words are for
             questions and answers. None if captions may use all words.
@@ -115,6 +119,7 @@ class CaptionerConfig(Config):
     question_units: int = 0
     question_layers: int = 1
     question_bidirectional: bool = False
+    question_fusion: FusionName = "sum"
     max_question_words: int = 20
     caption_words: int | None = None
     concepts: tuple[str, ...] = ()

@@ -100,7 +100,7 @@ class Translator(ConditionalLanguageModel):
         """
         memory = self.decoder.memory(*self.encode(inputs["sources"], training))
         tokens = inputs["tokens"]
-        condition = self.condition(inputs, ops.shape(tokens)[0], training)
+        condition = self.condition(inputs, ops.shape(tokens)[0], memory, training)
         logits, _ = self.decoder(tokens, memory, condition, training=training)
         return logits
 

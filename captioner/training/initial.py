@@ -17,6 +17,9 @@ from captioner.training.run import TrainingError
 
 NEW_CONCEPT = -5.0  # logit, a probability of 0.7 %: most concepts are in fewer photographs than 1 %
 
+# Layers of `question_fusion = "product"`. A model with "sum" can be trained further with them.
+ADDABLE = {"fusion_condition", "fusion_memory", "fusion_output", "question_concept"}
+
 REMEDY = 'leave out the settings of the model, or give weights = "" for a new model'
 
 
@@ -58,8 +61,8 @@ def _from_weights(data: Data) -> tuple[Captioner, dict[str, Any]]:
 
 
 def copy_weights(source: Captioner, target: Captioner, name: str) -> None:
-    """Copy all weights. Word vectors and concepts are matched by their words. New words and new
-    concepts keep their initial weights.
+    """Copy all weights. Word vectors and concepts are matched by their words. New words, new
+    concepts and the layers `ADDABLE` keep their initial weights.
 
     Args:
         source: the trained model.
@@ -71,9 +74,12 @@ def copy_weights(source: Captioner, target: Captioner, name: str) -> None:
     """
     words = _matches(source.vocabulary, target.vocabulary)
     concepts = _matches(source.config.concepts, target.config.concepts)
-    if len(source.weights) != len(target.weights):
+    weights = target.weights
+    if source.config.question_fusion == "sum":
+        weights = [weight for weight in weights if not set(weight.path.split("/")) & ADDABLE]
+    if len(source.weights) != len(weights):
         raise TrainingError(f"{name}: has other layers than the recipe; {REMEDY}")
-    for old, new in zip(source.weights, target.weights, strict=True):
+    for old, new in zip(source.weights, weights, strict=True):
         values, learned = np.array(new), np.array(old)
         if new.path.endswith("embedding/embeddings"):
             values[words[0]] = learned[words[1]]

@@ -136,6 +136,29 @@ def test_the_teacher_forced_pass_is_the_step_repeated(condition_size, concepts):
         np.testing.assert_allclose(logits[:, t], step_logits, rtol=1e-3, atol=1e-5)
 
 
+def test_the_product_of_condition_and_memory_follows_its_equation():
+    decoder = AttentionDecoder(7, 4, 5, 3, condition_size=6, fusion="product")
+    decoder.build((None, 2), (None, 3, 8))
+    decoder.fusion_output.kernel.assign(numbers(5, 4))
+    words, outputs, regions, condition = (
+        numbers(2, size, seed=i) for i, size in enumerate((4, 5, 8, 6))
+    )
+    got = decoder.logits(words, outputs, (regions, None), condition)
+    evidence = words + decoder.output_hidden(outputs) + decoder.output_context(regions)
+    product = np.tanh(evidence @ decoder.fusion_memory.kernel) * np.tanh(
+        condition @ decoder.fusion_condition.kernel
+    )
+    deep = evidence + decoder.output_condition(condition) + product @ decoder.fusion_output.kernel
+    expected = decoder.output_norm(deep) @ np.array(decoder.embedding.embeddings).T
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+    # A caption has the condition zero, so the product does not change it.
+    caption = decoder.logits(words, outputs, (regions, None), np.zeros_like(condition))
+    decoder.fusion_output.kernel.assign(numbers(5, 4, seed=1))
+    np.testing.assert_array_equal(
+        caption, decoder.logits(words, outputs, (regions, None), np.zeros_like(condition))
+    )
+
+
 def test_an_output_never_depends_on_later_words():
     decoder = AttentionDecoder(10, 4, 6, 5)
     annotations = numbers(1, 5, 3)

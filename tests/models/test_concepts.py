@@ -1,5 +1,7 @@
 """A captioner whose memory offers concepts beside the regions."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -92,3 +94,29 @@ def test_attention_of_a_caption_adds_up_to_one(model):
     for word in model.caption(photograph).words:
         assert word.attention.shape == model.grid
         assert word.attention.sum() == pytest.approx(1, rel=1e-3)
+
+
+def test_a_question_reads_the_logits_of_its_concepts(model, features):
+    config = replace(
+        model.config, concepts=("dog", "cat"), question_units=8, question_fusion="product"
+    )
+    model = Captioner(WORDS, config)
+    dog, cat, runs = map(WORDS.index, ("dog", "cat", "runs"))
+    memory = model.memory({"features": features[:2]})
+    kernel = np.array([[1.0] * 8, [0.0] * 8])
+    model.question_concept.kernel.assign(kernel)
+    questions = np.array([[runs, dog], [cat, runs]])
+    words = np.array(model.question_words(questions, memory))
+    added = words - np.array(model.decoder.embedding(questions))
+    logits = {
+        (row, int(i)): float(logit)
+        for row in range(2)
+        for i, logit in zip(memory.concepts.ids[row], memory.concepts.logits[row], strict=True)
+    }
+    np.testing.assert_allclose(added[0, 1], np.clip(logits[0, dog], -8, 8) / 4, atol=1e-5)
+    np.testing.assert_allclose(added[1, 0], np.clip(logits[1, cat], -8, 8) / 4, atol=1e-5)
+    assert not added[0, 0].any() and not added[1, 1].any()
+    empty = memory._replace(concepts=memory.concepts._replace(present=np.zeros((2, 2), "bool")))
+    np.testing.assert_array_equal(
+        model.question_words(questions, empty), model.decoder.embedding(questions)
+    )

@@ -56,3 +56,14 @@ def test_other_layers_are_refused(source, settings, message):
     target = other(source, source.vocabulary.words, ("dog",), **settings)
     with pytest.raises(TrainingError, match=message):
         copy_weights(source, target, "toy")
+
+
+def test_layers_that_multiply_can_be_added_to_a_trained_model(source, features):
+    target = other(source, source.vocabulary.words, ("dog", "grass"), question_fusion="product")
+    copy_weights(source, target, "toy")
+    inputs = {
+        "features": features(source, 2),
+        "questions": np.array([[[4, 5, 0]], [[6, 7, 8]]]),
+        "answers": np.array([[[1, 9]], [[1, 10]]]),
+    }
+    np.testing.assert_allclose(source(inputs)["answers"], target(inputs)["answers"], atol=1e-6)
