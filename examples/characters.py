@@ -12,9 +12,8 @@ import keras
 import numpy as np
 
 from captioner.data.vocabulary import END, START
-from captioner.models.character_model import CharacterModel
-from captioner.models.config import CharacterModelConfig
 from examples import SEED, learn
+from examples.character_model import CharacterModel, CharacterModelConfig
 
 TRAIN, UNSEEN = 300_000, 30_000  # characters
 WINDOW = 50  # characters that a gradient goes back through

@@ -15,9 +15,9 @@ from num2words import num2words
 
 from captioner.data.tokenizer import tokenize
 from captioner.data.vocabulary import Vocabulary
-from captioner.models.translator import Translator
-from captioner.overlay.alignment import alignment
 from examples import SEED, learn, save
+from examples.alignment import alignment
+from examples.translator import Translator
 
 TRAIN, UNSEEN = 10_000, 1_000
 EPOCHS = {"French": 6, "digits": 10}

@@ -15,10 +15,9 @@ import numpy as np
 
 from captioner.data.tokenizer import tokenize
 from captioner.data.vocabulary import Vocabulary
-from captioner.models.config import TranslatorConfig
-from captioner.models.translator import Translator
-from captioner.overlay.alignment import alignment
 from examples import SEED, learn, save
+from examples.alignment import alignment
+from examples.translator import Translator, TranslatorConfig
 
 PERSONS = ("Mary", "John", "Sandra", "Daniel")
 PLACES = ("kitchen", "garden", "bathroom", "hallway", "office")

@@ -19,12 +19,10 @@ from matplotlib.figure import Figure
 
 from captioner.data.tokenizer import tokenize
 from captioner.data.vocabulary import Vocabulary
-from captioner.layers.transformer import TransformerDecoder
-from captioner.models.config import TranslatorConfig
-from captioner.models.translator import Translator
-from captioner.overlay import alignment
-from examples import SEED, learn, save
+from captioner.layers.transformer_decoder import TransformerDecoder
+from examples import SEED, alignment, learn, save
 from examples.numbers import english, exact_match, french, numbers
+from examples.translator import Translator, TranslatorConfig
 
 EPOCHS = 5
 ENOUGH = 0.95  # of unseen numbers without a mistake

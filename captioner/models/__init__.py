@@ -1,1 +1,1 @@
-"""The programs: a captioner that also answers questions, a translator, a model of characters."""
+"""The captioner, which also answers questions, and its base class."""

@@ -19,7 +19,7 @@ from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
 from captioner.layers.text_encoder import TextEncoder
-from captioner.layers.transformer import TransformerDecoder
+from captioner.layers.transformer_decoder import TransformerDecoder
 from captioner.models.compiled import CompiledFunctions
 from captioner.models.config import Config
 

@@ -76,7 +76,7 @@ class CaptionerConfig(Config):
         attention_size: A, the size of queries and keys.
         attention: the kind of attention, see `captioner.layers.attention`.
         decoder: "recurrent" (`captioner.layers.decoder`), or "transformer"
-            (`captioner.layers.transformer`), which ignores `attention` and `cell`.
+            (`captioner.layers.transformer_decoder`), which ignores `attention` and `cell`.
         cell: the recurrent cell of the decoder, see `captioner.layers.cells`.
         layers: the number of stacked cells or Transformer layers.
         heads: the number of heads of a Transformer layer. They share the units.
@@ -128,71 +128,3 @@ class CaptionerConfig(Config):
     def __post_init__(self) -> None:
         # JSON has no tuples.
         object.__setattr__(self, "concepts", tuple(self.concepts))
-
-
-@dataclass(frozen=True, kw_only=True)
-class TranslatorConfig(Config):
-    """The settings of a `Translator`.
-
-    Attributes:
-        embedding_size: E, the size of word vectors.
-        units: H, the size of the recurrent state and of the annotation vectors.
-        attention_size: A, the size of queries and keys.
-        attention: the kind of attention, see `captioner.layers.attention`.
-        decoder: "recurrent", or "transformer" for an encoder and a decoder of
-            `captioner.layers.transformer`, which ignore `attention`, `cell` and `bidirectional`.
-        cell: the recurrent cell of encoder and decoder, see `captioner.layers.cells`.
-        layers: the number of stacked cells or Transformer layers in each.
-        heads: the number of heads of a Transformer layer. They share the units.
-        positional: whether a Transformer adds position vectors.
-        bidirectional: whether the encoder also reads backwards.
-        dropout: rate on word vectors and the deep output.
-        max_source_words: Q, the maximum length of an input, in words. Longer ones are cut.
-        max_words: the maximum length of an output, in words.
-        question_units: C, the size of an encoded question about the input. 0 for a model without
-            questions.
-        max_question_words: the maximum length of a question, in words. Longer ones are cut.
-    """
-
-    model: ClassVar[str] = "Translator"
-
-    embedding_size: int = 64
-    units: int = 128
-    attention_size: int = 64
-    attention: str = "additive"
-    decoder: str = "recurrent"
-    cell: str = "lstm"
-    layers: int = 1
-    heads: int = 4
-    positional: bool = True
-    bidirectional: bool = True
-    dropout: float = 0.0
-    max_source_words: int = 20
-    max_words: int = 20
-    question_units: int = 0
-    max_question_words: int = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class CharacterModelConfig(Config):
-    """The settings of a `CharacterModel`.
-
-    Attributes:
-        embedding_size: E, the size of the vectors of characters.
-        units: H, the size of the recurrent state.
-        cell: the recurrent cell, see `captioner.layers.cells`.
-        layers: the number of stacked cells.
-        dropout: rate on the vectors of characters and the deep output.
-        streams: S, the batch size in training.
-        max_characters: the maximum length of an output.
-    """
-
-    model: ClassVar[str] = "CharacterModel"
-
-    embedding_size: int = 64
-    units: int = 256
-    cell: str = "lstm"
-    layers: int = 1
-    dropout: float = 0.0
-    streams: int = 32
-    max_characters: int = 300

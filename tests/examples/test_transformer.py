@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from captioner.data.vocabulary import SPECIAL
-from captioner.models.translator import Translator
 from examples import transformer
+from examples.translator import Translator
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from captioner.layers.transformer import (
-    MultiHeadAttention,
-    TransformerDecoder,
-    TransformerEncoder,
-    position_vectors,
-)
+from captioner.layers.transformer import MultiHeadAttention, position_vectors
+from captioner.layers.transformer_decoder import TransformerDecoder
+from examples.translator import TransformerEncoder
 
 
 def numbers(*shape, seed=0):

@@ -12,18 +12,17 @@ from keras import ops
 from searches import candidates_of
 
 from captioner.generation.samplers import Beam, Sampling
-from captioner.models.character_model import CharacterModel
-from captioner.models.config import CharacterModelConfig, TranslatorConfig
-from captioner.models.translator import Translator
+from examples.character_model import CharacterModel, CharacterModelConfig
+from examples.translator import Translator, TranslatorConfig
 
 OTHER_BACKEND = """
 import json, sys
 import keras, numpy as np
 import captioner.models.captioner
 from captioner.models.captioner import Captioner
-from captioner.models.character_model import CharacterModel
+from examples.character_model import CharacterModel
 from captioner.generation.samplers import Beam, Sampling
-from captioner.models.translator import Translator
+from examples.translator import Translator
 from searches import candidates_of
 assert keras.backend.backend() == "jax"
 from conftest import with_toy_encoder

@@ -13,15 +13,10 @@ from captioner import presets
 from captioner.data.vocabulary import PAD, START
 from captioner.generation.samplers import Beam
 from captioner.models.captioner import Captioner
-from captioner.models.character_model import CharacterModel
-from captioner.models.config import (
-    FORMAT,
-    CaptionerConfig,
-    CharacterModelConfig,
-    TranslatorConfig,
-)
-from captioner.models.translator import Translator
+from captioner.models.config import FORMAT, CaptionerConfig
 from captioner.presets import PresetError
+from examples.character_model import CharacterModel, CharacterModelConfig
+from examples.translator import Translator, TranslatorConfig
 
 SIZES = {"embedding_size": 8, "units": 8, "cell": "gru", "layers": 2}
 ASKED = {"question_units": 4, "max_question_words": 3}

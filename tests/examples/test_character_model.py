@@ -4,8 +4,7 @@ import pytest
 from keras import ops
 
 from captioner.data.vocabulary import END, START
-from captioner.models.character_model import CharacterModel
-from captioner.models.config import CharacterModelConfig
+from examples.character_model import CharacterModel, CharacterModelConfig
 
 TEXT = "hello world, hello there. " * 4
 

@@ -7,8 +7,7 @@ from searches import candidates_of
 from captioner.data.vocabulary import SPECIAL, START, Vocabulary
 from captioner.generation.samplers import Beam
 from captioner.layers.cells import CELLS
-from captioner.models.config import TranslatorConfig
-from captioner.models.translator import Translator
+from examples.translator import Translator, TranslatorConfig
 
 SOURCES = ["a dog", "a red cat", "the man sits"]
 TARGETS = ["un chien", "un chat rouge", "il est assis"]

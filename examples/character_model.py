@@ -1,7 +1,8 @@
 """A language model: the decoder of the captioner without anything to read, over characters."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -15,7 +16,32 @@ from captioner.layers.decoder import AttentionDecoder
 from captioner.layers.memory import Memory
 from captioner.layers.tensor import Tensor
 from captioner.models.base import ConditionalLanguageModel, Inputs
-from captioner.models.config import CharacterModelConfig
+from captioner.models.config import Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class CharacterModelConfig(Config):
+    """The settings of a `CharacterModel`.
+
+    Attributes:
+        embedding_size: E, the size of the vectors of characters.
+        units: H, the size of the recurrent state.
+        cell: the recurrent cell, see `captioner.layers.cells`.
+        layers: the number of stacked cells.
+        dropout: rate on the vectors of characters and the deep output.
+        streams: S, the batch size in training.
+        max_characters: the maximum length of an output.
+    """
+
+    model: ClassVar[str] = "CharacterModel"
+
+    embedding_size: int = 64
+    units: int = 256
+    cell: str = "lstm"
+    layers: int = 1
+    dropout: float = 0.0
+    streams: int = 32
+    max_characters: int = 300
 
 
 @keras.saving.register_keras_serializable("captioner")

@@ -3,7 +3,7 @@
 import numpy as np
 from overlay.looks import Word, pixels
 
-from captioner.overlay.alignment import alignment
+from examples.alignment import alignment
 
 
 def test_an_alignment_has_a_row_for_each_word_written_and_a_column_for_each_read():

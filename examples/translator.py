@@ -1,7 +1,8 @@
 """Sequence to sequence: the decoder of the captioner over the words of another sentence."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -14,11 +15,115 @@ from captioner.generation.batching import stream
 from captioner.generation.results import Caption
 from captioner.generation.samplers import Beam
 from captioner.layers.memory import Memory
-from captioner.layers.tensor import Tensor
+from captioner.layers.tensor import Shape, Tensor
 from captioner.layers.text_encoder import TextEncoder
-from captioner.layers.transformer import TransformerEncoder
+from captioner.layers.transformer import TransformerLayer, position_vectors
 from captioner.models.base import ConditionalLanguageModel, Inputs
-from captioner.models.config import TranslatorConfig
+from captioner.models.config import Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslatorConfig(Config):
+    """The settings of a `Translator`.
+
+    Attributes:
+        embedding_size: E, the size of word vectors.
+        units: H, the size of the recurrent state and of the annotation vectors.
+        attention_size: A, the size of queries and keys.
+        attention: the kind of attention, see `captioner.layers.attention`.
+        decoder: "recurrent", or "transformer" for a `TransformerEncoder` and a
+            `TransformerDecoder`, which ignore `attention`, `cell` and `bidirectional`.
+        cell: the recurrent cell of encoder and decoder, see `captioner.layers.cells`.
+        layers: the number of stacked cells or Transformer layers in each.
+        heads: the number of heads of a Transformer layer. They share the units.
+        positional: whether a Transformer adds position vectors.
+        bidirectional: whether the encoder also reads backwards.
+        dropout: rate on word vectors and the deep output.
+        max_source_words: Q, the maximum length of an input, in words. Longer ones are cut.
+        max_words: the maximum length of an output, in words.
+        question_units: C, the size of an encoded question about the input. 0 for a model without
+            questions.
+        max_question_words: the maximum length of a question, in words. Longer ones are cut.
+    """
+
+    model: ClassVar[str] = "Translator"
+
+    embedding_size: int = 64
+    units: int = 128
+    attention_size: int = 64
+    attention: str = "additive"
+    decoder: str = "recurrent"
+    cell: str = "lstm"
+    layers: int = 1
+    heads: int = 4
+    positional: bool = True
+    bidirectional: bool = True
+    dropout: float = 0.0
+    max_source_words: int = 20
+    max_words: int = 20
+    question_units: int = 0
+    max_question_words: int = 10
+
+
+@keras.saving.register_keras_serializable("captioner")
+class TransformerEncoder(keras.layers.Layer):
+    """Self-attention over all words of a sentence. The output is a memory for a decoder.
+
+    Args:
+        units: H.
+        heads: of each layer.
+        layers: the number of layers.
+        dropout: the rate on the output of each sub-layer.
+        positional: whether position vectors are added.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        heads: int,
+        layers: int,
+        dropout: float = 0.0,
+        positional: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units, self.heads, self.layers = units, heads, layers
+        self.dropout, self.positional = dropout, positional
+        self.enter = keras.layers.Dense(units, name="enter")
+        self.stack = [
+            TransformerLayer(units, heads, dropout, False, name=f"layer_{i}") for i in range(layers)
+        ]
+
+    def build(self, words_shape: Shape) -> None:
+        self.enter.build(words_shape)
+        for layer in self.stack:
+            layer.build()
+        self.built = True
+
+    def call(self, words: Tensor, mask: Tensor, training: bool = False) -> Tensor:
+        """`float[N, Q, H]` of word vectors `float[N, Q, E]`.
+
+        Args:
+            words: `float[N, Q, E]`; Q is static.
+            mask: `bool[N, Q]`, false for padding. The output there is undefined.
+            training: whether dropout is applied.
+        """
+        x = self.enter(words * words.shape[-1] ** 0.5)  # see `TextEncoder`
+        if self.positional:
+            x = x + ops.cast(position_vectors(words.shape[1], self.units), x.dtype)
+        for layer in self.stack:
+            x, _ = layer(x, layer.keys(x), mask[:, None, None], training=training)
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "heads": self.heads,
+            "layers": self.layers,
+            "dropout": self.dropout,
+            "positional": self.positional,
+        }
 
 
 @keras.saving.register_keras_serializable("captioner")
