@@ -6,6 +6,8 @@ import { Prose } from "./prose.js";
 import { ranked } from "./reranking.js";
 import { hasWords, tokenize } from "./tokenizer.js";
 
+const MOST_THREADS = 4;
+
 /** @typedef {import("./captioner.js").About} About */
 /** @typedef {import("./captioner.js").Candidate} Candidate */
 /** @typedef {import("./captioner.js").Caption} Caption */
@@ -52,7 +54,8 @@ export class Model {
 
   /** @param {URL} folder of the files */
   static async load(folder) {
-    ort.env.wasm.numThreads = 1; // more need headers that many hosts cannot send
+    // The service worker isolates the page from the second visit on.
+    ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
     ort.env.wasm.wasmPaths = { wasm: new URL("onnxruntime/ort-wasm-simd-threaded.wasm", folder).href };
     const files = ["model.json", "encoder.onnx", "search.onnx"].map((name) => fetchFile(new URL(name, folder)));
     const [settings, encoder, search] = await Promise.all(files);

@@ -28,5 +28,14 @@ async function dropOlder() {
 
 async function fromCache(request) {
   const cache = await caches.open(CACHE);
-  return (await cache.match(request, { ignoreSearch: true })) ?? fetch(request);
+  const cached = await cache.match(request, { ignoreSearch: true });
+  return cached ? isolated(cached) : fetch(request);
+}
+
+// Browsers allow several threads only to pages with these headers, which many hosts cannot send.
+function isolated({ body, headers, status, statusText }) {
+  headers = new Headers(headers);
+  headers.set("Cross-Origin-Opener-Policy", "same-origin");
+  headers.set("Cross-Origin-Embedder-Policy", "require-corp");
+  return new Response(body, { headers, status, statusText });
 }
