@@ -1,4 +1,4 @@
-"""Words for colours, numbers and people. Nouns are in the singular."""
+"""Words for colours, numbers and people. Nouns are in the singular, except MALE and FEMALE."""
 
 COLORS = frozenset(
     "beige black blue brown gold gray green grey maroon orange pink purple red silver tan "
@@ -10,6 +10,12 @@ MEN = frozenset(
 )
 WOMEN = frozenset(
     "ballerina bride cheerleader daughter female girl lady mom mother sister woman".split()
+)
+MALE, FEMALE = (  # with their plurals
+    group
+    | {f"{word}s" for word in group}
+    | {word.replace("man", "men").replace("lady", "ladies") for word in group}
+    for group in (MEN, WOMEN)
 )
 CHILDREN = frozenset(
     "baby boy child daughter girl infant kid son teen teenager toddler youngster youth".split()

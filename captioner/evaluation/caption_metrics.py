@@ -19,6 +19,7 @@ import numpy as np
 
 from captioner.data.function_words import FUNCTION_WORDS
 from captioner.data.tokenizer import tokenize
+from captioner.data.word_lists import FEMALE, MALE
 from captioner.evaluation.intervals import Measure
 from captioner.evaluation.java_metrics import meteor_spice
 
@@ -194,6 +195,17 @@ def attention_entropy(looks: Mapping[Hashable, Sequence[tuple[str, float]]]) -> 
     return measures
 
 
+def wrong_gender(tokens: Tokens, references: Sequence[Tokens]) -> bool | None:
+    """Whether a caption names a gender that no reference names, while one names the other gender.
+
+    None for a caption without a gender.
+    """
+    named = [gender for gender in (MALE, FEMALE) if gender & set(tokens)]
+    in_references = set().union(*references)
+    wrong = (not gender & in_references for gender in named)
+    return any(wrong) and bool((MALE | FEMALE) & in_references) if named else None
+
+
 class CaptionScorer:
     """Scores captions of fixed images: references are tokenised and weighed once.
 
@@ -224,7 +236,8 @@ class CaptionScorer:
 
     def measures(self, captions: Mapping[Hashable, str]) -> dict[str, Measure]:
         """What is a function of sums over captions, of those of some of the images or of all:
-        `bleu1` to `bleu4`, `rouge_l`, `cider` and `mean_length`.
+        `bleu1` to `bleu4`, `rouge_l`, `cider`, `mean_length`, and `wrong_gender`, the rate of
+        captions with a gender for which the function of this name is true.
 
         The document frequencies of CIDEr are always those of all images.
         """
@@ -240,6 +253,10 @@ class CaptionScorer:
             ("mean_length", lambda i: len(tokenized[i])),
         ):
             measures[name] = Measure.mean({i: score(i) for i in tokenized})
+        genders = {i: wrong_gender(tokens, self.references[i]) for i, tokens in tokenized.items()}
+        gendered = {i: float(wrong) for i, wrong in genders.items() if wrong is not None}
+        if gendered:
+            measures["wrong_gender"] = Measure.mean(gendered)
         return measures
 
     def of_all(self, captions: Mapping[Hashable, str], java: bool = False) -> dict[str, float]:
@@ -269,8 +286,8 @@ def caption_scores(
             why one is left out.
 
     Returns:
-        `bleu1` to `bleu4`, `rouge_l`, `cider`, `mean_length` in words, the rate of `distinct`
-        captions, and with `java` also `meteor` and `spice`.
+        `bleu1` to `bleu4`, `rouge_l`, `cider`, `mean_length` in words, `wrong_gender` if a caption
+        names a gender, the rate of `distinct` captions, and with `java` also `meteor` and `spice`.
 
     Raises:
         ValueError: if the ids differ, there is nothing to score, or an image has no reference.

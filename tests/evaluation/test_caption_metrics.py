@@ -14,6 +14,7 @@ from captioner.evaluation.caption_metrics import (
     cider,
     entropy,
     rouge_l,
+    wrong_gender,
 )
 
 
@@ -269,3 +270,25 @@ def test_scores_of_some_images_keep_the_document_frequencies_of_all():
     of_some = [tokenize(captions[i]) for i in some], [scorer.references[i] for i in some]
     assert [measures[f"bleu{n}"].value for n in (1, 2, 3, 4)] == pytest.approx(bleu(*of_some))
     assert measures["rouge_l"].value == pytest.approx(rouge_l(*of_some))
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("a man on a bench", True),
+        ("two boys and a woman", True),
+        ("a woman on a bench", False),
+        ("a person on a bench", None),
+    ],
+)
+def test_a_gender_is_wrong_if_only_the_other_one_is_named(caption, expected):
+    references = [["a", "person", "sits"], ["two", "women", "sit"]]
+    assert wrong_gender(caption.split(), references) is expected
+    assert not wrong_gender(caption.split(), references[:1])  # nobody names a gender
+
+
+def test_the_rate_of_wrong_genders_is_that_of_the_captions_with_a_gender():
+    references = {1: ["a woman sits"], 2: ["a man sits"], 3: ["a girl runs"]}
+    captions = {1: "a man sits", 2: "men sit", 3: "someone runs"}
+    assert caption_scores(captions, references)["wrong_gender"] == 0.5
+    assert "wrong_gender" not in caption_scores({1: "a dog"}, {1: ["a dog"]})
