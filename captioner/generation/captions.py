@@ -3,6 +3,7 @@
 import numpy as np
 
 from captioner.data.vocabulary import PAD
+from captioner.generation.gender import neutral
 from captioner.generation.model import CaptionModel
 from captioner.generation.results import LIKELY, Candidate, Caption, Concept, Word
 
@@ -13,7 +14,7 @@ def caption_of(
     tokens: np.ndarray,
     log_probs: np.ndarray,
     attention: np.ndarray,
-    concepts: tuple[Concept, ...] = (),
+    concepts: tuple[Concept, ...] | None = None,
     photograph: float = 1.0,
 ) -> Caption:
     """Make a `Caption` from the candidates of a search.
@@ -24,14 +25,17 @@ def caption_of(
         tokens: `int[K, T]`, padded with 0.
         log_probs: `float[K, T]` of these tokens.
         attention: `float[K, T, R]`.
-        concepts: of the photograph.
+        concepts: of the photograph. None if the model has no concepts.
         photograph: the probability that the image is a photograph.
     """
     lengths = (tokens != PAD).sum(axis=-1)
     best_first = np.argsort(-log_probs.sum(axis=-1) / lengths, kind="stable")
+    likely = None if is_answer or concepts is None else {concept.word for concept in concepts}
     candidates = [
-        _candidate(model, is_answer, tokens[i], log_probs[i], attention[i]) for i in best_first
+        _candidate(model, is_answer, tokens[i], log_probs[i], attention[i], likely)
+        for i in best_first
     ]
+    concepts = concepts or ()
     if model.calibration is None:
         return Caption(*candidates[0], candidates, None, concepts)
     if not is_answer:
@@ -58,13 +62,15 @@ def _candidate(
     tokens: np.ndarray,
     log_probs: np.ndarray,
     attention: np.ndarray,
+    likely: set[str] | None,
 ) -> Candidate:
+    texts = model.vocabulary.decode(tokens)
+    if likely is not None:
+        texts = neutral(texts, model.config.concepts, likely)
     words = [
         # A copy, because a view keeps the attention of the whole batch in memory.
         Word(word, float(np.exp(log_prob)), weights.reshape(model.grid).copy())
-        for word, log_prob, weights in zip(
-            model.vocabulary.decode(tokens), log_probs, attention, strict=False
-        )
+        for word, log_prob, weights in zip(texts, log_probs, attention, strict=False)
     ]
     score = float(log_probs[tokens != PAD].mean())
-    return Candidate(model.detokenize([word.word for word in words], is_answer), score, words)
+    return Candidate(model.detokenize(texts, is_answer), score, words)

@@ -2,6 +2,7 @@
 
 import * as ort from "./onnxruntime/ort.wasm.bundle.min.js";
 import { confidence, photographProbability } from "./confidence.js";
+import { neutralWords } from "./gender.js";
 import { Prose } from "./prose.js";
 import { ranked } from "./reranking.js";
 import { hasWords, tokenize } from "./tokenizer.js";
@@ -25,6 +26,7 @@ const MOST_THREADS = 4;
  * @property {{ padding: number, end: number, unknown: number }} tokens
  * @property {number} likely the probability from which on a concept counts
  * @property {import("./prose.js").Tables} prose
+ * @property {import("./gender.js").Gender} gender
  * @property {import("./confidence.js").Calibration} calibration
  */
 
@@ -119,9 +121,10 @@ export class Model {
    */
   captionOf(found, asked, photograph) {
     const { beams, calibration } = this.settings;
-    const likeliest = Array.from({ length: beams }, (_, beam) => this.candidate(found, beam, asked));
-    likeliest.sort((one, other) => other.score - one.score);
     const concepts = this.concepts(found);
+    const likely = !asked && found.concepts ? new Set(concepts.map(({ word }) => word)) : null;
+    const likeliest = Array.from({ length: beams }, (_, beam) => this.candidate(found, beam, asked, likely));
+    likeliest.sort((one, other) => other.score - one.score);
     const candidates = asked ? likeliest : ranked(likeliest, concepts, calibration);
     const caption = { ...candidates[0], candidates, concepts };
     return { ...caption, confidence: confidence(caption, asked, photograph, calibration) };
@@ -131,26 +134,26 @@ export class Model {
    * @param {Record<string, ort.Tensor>} found
    * @param {number} beam
    * @param {boolean} asked
+   * @param {Set<string> | null} likely concepts of the photograph, of a caption
    * @returns {Candidate}
    */
-  candidate(found, beam, asked) {
-    const { steps, tokens, vocabulary, about } = this.settings;
+  candidate(found, beam, asked, likely) {
+    const { steps, tokens, vocabulary, about, gender } = this.settings;
     const ids = row(found.tokens, beam, steps);
     const logProbs = row(found.log_probs, beam, steps);
     const written = ids.filter((id) => id !== tokens.padding).length;
     const regions = about.grid[0] * about.grid[1];
     const attention = row(found.attention, beam, steps * regions);
-    const words = [];
-    for (let i = 0; i < written && ids[i] !== tokens.end; i++) {
-      words.push({
-        word: vocabulary[ids[i]],
-        probability: Math.exp(logProbs[i]),
-        attention: attention.slice(i * regions, (i + 1) * regions),
-      });
-    }
+    const sentence = ids.slice(0, written).filter((id) => id !== tokens.end);
+    const named = Array.from(sentence, (id) => vocabulary[id]);
+    const texts = likely ? neutralWords(named, likely, gender) : named;
+    const words = texts.map((word, i) => ({
+      word,
+      probability: Math.exp(logProbs[i]),
+      attention: attention.slice(i * regions, (i + 1) * regions),
+    }));
     const score = logProbs.slice(0, written).reduce((sum, value) => sum + value, 0) / written;
-    const text = this.prose.textOf(words.map(({ word }) => word), asked);
-    return { text, score, words };
+    return { text: this.prose.textOf(texts, asked), score, words };
   }
 
   /**
