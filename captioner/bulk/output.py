@@ -30,7 +30,7 @@ class Tally(NamedTuple):
 class Output:
     """An output folder on any file system of fsspec.
 
-    A file gets its final name when it is complete. A part that is written again replaces the first one.
+    A file gets its final name when it is complete. A rewritten part replaces the old one.
 
     Args:
         folder: a path or a URL.

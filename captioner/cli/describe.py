@@ -1,4 +1,4 @@
-"""`captioner describe`: captions written into photographs, for other programs."""
+"""`captioner describe`: captions in the metadata of photographs."""
 
 import contextlib
 import warnings
@@ -55,7 +55,7 @@ def add(subcommands: Subcommands) -> None:
 
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
-    """Refuse what the parser let pass."""
+    """Check combinations of arguments."""
     others = (args.overwrite, args.names, args.dry_run, args.min_confidence is not None)
     if args.undo and any(others):
         parser.error("--undo goes with --sidecar alone")
@@ -64,7 +64,7 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Describe photograph after photograph; 1 if some failed."""
+    """Describe the photographs; 1 if some failed."""
     from captioner.data.images import ImageError
     from captioner.describe.errors import DescriptionError
     from captioner.describe.plan import Outcome, plan, plan_undo
@@ -78,7 +78,7 @@ def run(args: Namespace) -> int:
         bar = stack.enter_context(progress(len(items), "photo", several=len(items) > 1))
 
         def done(item: Item, caption: "Caption | Exception | None") -> str | None:
-            """What stdout shows of an item, if anything."""
+            """Write the caption of an item; the line for stdout, or None."""
             if isinstance(caption, Exception):
                 raise caption
             path = Path(str(item.source))
@@ -116,7 +116,7 @@ def run(args: Namespace) -> int:
 def _found(
     items: list[Item], args: Namespace
 ) -> "Iterator[tuple[Item, Caption | Exception | None]]":
-    """The items with what is to be written, if anything is."""
+    """The items with their captions or errors; None for --undo."""
     sound = [item for item in items if item.error is None]
     yield from ((item, item.error) for item in items if item.error is not None)
     if args.undo:
