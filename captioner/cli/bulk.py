@@ -91,10 +91,10 @@ def run(args: Namespace) -> int:
         kinds = ", ".join(f"{kind} {count}" for kind, count in passed_over.items())
         report(f"{args.source}: files skipped: {sum(passed_over.values())} ({kinds})")
     output = Output(args.output, args.format, "caption" if args.question is None else "answer")
-    found = output.begin(_manifest(args, preset, names))
+    finished = output.begin(_manifest(args, preset, names))
     job = Job(output, args.question, args.top)
-    tallies = list(found.values())
-    parts = [p for p in parts_of(names, args.part_size) if p.number not in found]
+    tallies = list(finished.values())
+    parts = [p for p in parts_of(names, args.part_size) if p.number not in finished]
     if args.engine == "ray":
         written = engines.on_ray(job, parts, functools.partial(_load, args.weights))
     else:

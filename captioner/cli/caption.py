@@ -206,9 +206,9 @@ def _write(
         assert item.source is not None
         return load_or_error(item.source, model.config.image_size)
 
-    groups, ahead, asked = itertools.tee(_groups(items), 3)
-    questions = ([item.question for item in group] for group in asked)
-    rows = zip(map_ahead(load, ahead), questions, strict=True)
+    groups, to_load, to_ask = itertools.tee(_groups(items), 3)
+    questions = ([item.question for item in group] for group in to_ask)
+    rows = zip(map_ahead(load, to_load), questions, strict=True)
     return zip(groups, stream(model, rows, sampler=Beam(beam_width)), strict=True)
 
 

@@ -97,7 +97,7 @@ def run(args: Namespace) -> int:
             text = next(text for text in planned.texts.values() if isinstance(text, str))
             return f"{printable(item.label or '')}\t{printable(text)}"
 
-        for item, caption in _found(items, args):
+        for item, caption in _captioned(items, args):
             try:
                 line, problem = done(item, caption), None
             except (OSError, ImageError, DescriptionError) as error:
@@ -113,7 +113,7 @@ def run(args: Namespace) -> int:
     return int(failed)
 
 
-def _found(
+def _captioned(
     items: list[Item], args: Namespace
 ) -> "Iterator[tuple[Item, Caption | Exception | None]]":
     """The items with their captions or errors; None for --undo."""

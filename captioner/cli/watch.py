@@ -105,13 +105,13 @@ def run(args: Namespace) -> int:
         preset, model = load_captioner(args.weights)
         check_questions(model, preset, [args.question] if args.question else [])
         changes = Changes(place.agreeing)
-        for photograph, caption in _looks(place, model, args.question, args.every):
+        for photograph, caption in _captions(place, model, args.question, args.every):
             if changes.is_new(caption.text):
-                _tell(photograph, caption, args.question, publish)
+                _report_change(photograph, caption, args.question, publish)
     return 0
 
 
-def _looks(
+def _captions(
     place: "Place", model: "CaptionModel", question: str | None, every: float
 ) -> "Iterator[tuple[Photograph, Caption]]":
     """Caption the photographs forever. A lasting error is reported once."""
@@ -138,7 +138,7 @@ def _looks(
         time.sleep(every)
 
 
-def _tell(
+def _report_change(
     photograph: "Photograph", caption: "Caption", question: str | None, publish: "Publish | None"
 ) -> None:
     """Print a change and publish it."""
@@ -147,8 +147,8 @@ def _tell(
     sure = "-" if caption.confidence is None else f"{caption.confidence:.2f}"
     print(*map(printable, (now, *path, caption.text, sure)), sep="\t", flush=True)
     if publish is not None:
-        asked = {"caption": caption.text}
+        fields = {"caption": caption.text}
         if question is not None:
-            asked = {"question": question, "answer": caption.text}
+            fields = {"question": question, "answer": caption.text}
         image = {"image": path[0]} if path else {}
-        publish({"time": now, **image, **asked, "confidence": caption.confidence})
+        publish({"time": now, **image, **fields, "confidence": caption.confidence})
