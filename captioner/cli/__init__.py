@@ -21,6 +21,18 @@ from captioner.cli import (
 )
 from captioner.cli.console import report
 
+SUBCOMMANDS = {
+    "caption": caption,
+    "describe": describe,
+    "alt": alt,
+    "serve": serve,
+    "watch": watch,
+    "bulk": bulk,
+    "train": train,
+    "evaluate": evaluate,
+    "calibrate": calibrate,
+    "export": export,
+}
 # The extra of this package that installs a module.
 EXTRAS = {
     "cachetools": "web",
@@ -99,19 +111,7 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
     )
     parser.add_argument("--version", action="version", version=f"captioner {__version__}")
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    every = (
-        caption,
-        describe,
-        alt,
-        serve,
-        watch,
-        bulk,
-        train,
-        evaluate,
-        calibrate,
-        export,
-    )
-    for subcommand in every:
+    for subcommand in SUBCOMMANDS.values():
         subcommand.add(subcommands)
     return parser, subcommands.choices
 
@@ -130,16 +130,7 @@ def parse_arguments(argv: Sequence[str]) -> Namespace:
         unknown = [*rest, *names]
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    modules = {
-        "bulk": bulk,
-        "calibrate": calibrate,
-        "caption": caption,
-        "describe": describe,
-        "evaluate": evaluate,
-        "export": export,
-        "train": train,
-        "watch": watch,
-    }
-    if args.command in modules:
-        modules[args.command].check(parsers[args.command], args)
+    subcommand = SUBCOMMANDS[args.command]
+    if hasattr(subcommand, "check"):
+        subcommand.check(parsers[args.command], args)
     return args
