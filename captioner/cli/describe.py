@@ -58,7 +58,7 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
     """Check combinations of arguments."""
     others = (args.overwrite, args.names, args.dry_run, args.min_confidence is not None)
     if args.undo and any(others):
-        parser.error("--undo goes with --sidecar alone")
+        parser.error("--undo allows only --sidecar")
     if "-" in args.photos:
         parser.error("stdin has no file to write to")
 
