@@ -1,1 +1,1 @@
-"""Captions of a million photographs: read in parts, written in parts, on one machine or on many."""
+"""Captions of very many photographs, on one machine or a cluster."""

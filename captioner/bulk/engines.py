@@ -1,4 +1,4 @@
-"""What runs the parts: this process, or Ray on the machines it has."""
+"""Engines that caption the parts: this process, or a Ray cluster."""
 
 import contextlib
 import logging
@@ -20,35 +20,34 @@ if TYPE_CHECKING:
 
     from captioner.generation.model import CaptionModel
 
-LOCAL = "local"  # what Ray calls a new cluster on this machine
-PATIENCE = 10.0  # seconds that a cluster may take to answer
+LOCAL = "local"  # address that starts a new cluster on this machine
+TIMEOUT = 10.0  # seconds for the connection to a cluster
 
 
 def embedded(job: Job, parts: list[Part], model: "CaptionModel") -> Iterator[Tally]:
-    """Caption parts one after the other in this process, on all its cores."""
+    """Caption the parts in order in this process, on all cores."""
     worker = Worker(job, model)
-    # Pillow warns of damaged metadata that do a photograph no harm.
+    # Pillow warns of damaged metadata, which do not affect the pixels.
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         yield from map(worker, parts)
 
 
 def on_ray(job: Job, parts: list[Part], load: "Callable[[], CaptionModel]") -> Iterator[Tally]:
-    """Caption parts on Ray Data, with an actor on each core that holds a model.
+    """Caption the parts with Ray Data, with one actor and one model per core.
 
-    The cluster is that of `RAY_ADDRESS`, or this machine. What a lost machine was about to caption
-    is captioned by others.
+    `RAY_ADDRESS` gives the cluster; the default is this machine. If a machine fails, other machines
+    take over its unfinished parts.
 
     Raises:
-        ConnectionError: nothing answers at that address, Ray does not start, or the cluster has no
-            processors.
+        ConnectionError: the cluster does not answer, does not start, or has no CPUs.
         OSError: a part cannot be written.
     """
     if not parts:
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
     address = os.environ.get("RAY_ADDRESS", LOCAL)
     if address == LOCAL:
-        # The secret of its processes, which Ray would otherwise write into the home folder.
+        # Without a token, Ray writes one into the home folder.
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     else:
         require_cluster(address)
@@ -57,7 +56,7 @@ def on_ray(job: Job, parts: list[Part], load: "Callable[[], CaptionModel]") -> I
     if not ray.is_initialized():
         try:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-        except Exception as error:  # Ray has many
+        except Exception as error:  # Ray raises many types
             message = f"Ray does not start ({reason(error)})"
             raise ConnectionError(f"RAY_ADDRESS {address}: {message}") from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -66,7 +65,7 @@ def on_ray(job: Job, parts: list[Part], load: "Callable[[], CaptionModel]") -> I
     actors = min(len(parts), int(ray.cluster_resources().get("CPU", 0)))
     if not actors:
         raise ConnectionError(f"RAY_ADDRESS {address}: the cluster has no CPUs; add machines to it")
-    # Pickled: names need not be text. A block for each part: a block is what is done again.
+    # Pickled: paths can contain invalid UTF-8. One block per part: Ray repeats whole blocks.
     rows = [{"part": pickle.dumps(part)} for part in parts]
     outcomes = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         _Actor,
@@ -83,32 +82,32 @@ def on_ray(job: Job, parts: list[Part], load: "Callable[[], CaptionModel]") -> I
 
 
 def require_cluster(address: str) -> None:
-    """Refuse an address at which nothing listens: Ray would try for minutes.
+    """Check that the cluster answers, because Ray itself would try for minutes.
 
     Raises:
-        ConnectionError: it is one.
+        ConnectionError: it does not answer.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdecimal():
-        return  # "auto", which Ray looks for
+        return  # "auto": Ray finds the cluster
     try:
-        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+        socket.create_connection((host.strip("[]"), int(port)), TIMEOUT).close()
     except (OSError, OverflowError) as error:
         message = f"nothing answers there ({getattr(error, 'strerror', None) or error})"
         raise ConnectionError(f"RAY_ADDRESS {address}: {message}; start the cluster") from error
 
 
 class _Actor:
-    """A worker on some machine of the cluster."""
+    """A worker on a machine of the cluster."""
 
     def __init__(self, job: Job, load: "Callable[[], CaptionModel]", folder: str) -> None:
         warnings.filterwarnings("ignore", category=UserWarning)
-        with contextlib.suppress(FileNotFoundError):  # where all paths are URLs it is not missed
+        with contextlib.suppress(FileNotFoundError):  # not needed if all paths are URLs
             os.chdir(folder)
         self._worker = Worker(job, load())
 
     def __call__(self, batch: "dict[str, np.ndarray]") -> dict[str, list[bytes]]:
-        """The tally of a part, or why it cannot be written, which Ray would hide in its own."""
+        """The tally of a part, or its OSError, which Ray would wrap in another error."""
         (part,) = batch["part"]
         outcome: Tally | OSError
         try:

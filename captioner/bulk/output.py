@@ -1,4 +1,4 @@
-"""The folder that is written: a manifest that says what is asked, and a file for each part."""
+"""The output folder: a manifest of the arguments, and one file per part."""
 
 import json
 import os
@@ -12,30 +12,30 @@ from pyarrow import parquet
 from captioner.bulk.sources import file_system
 from captioner.data.records import DatasetError
 
-MANIFEST = "_manifest.json"  # what begins so is not read with a folder of tables
+MANIFEST = "_manifest.json"  # readers of a folder of tables skip names with an underscore
 FORMATS = ("parquet", "jsonl")
-# Of a part of JSON lines. Readers pass over the space, without which a part is cut short.
+# The end of a complete JSON Lines file. Readers ignore the space.
 END = b" \n"
 
-Record = dict[str, Any]  # of one photograph
+Record = dict[str, Any]  # one photograph
 
 
 class Tally(NamedTuple):
-    """How many photographs a part is about, and how many of them are broken."""
+    """The numbers of photographs and of broken photographs in a part."""
 
     photographs: int
     broken: int
 
 
 class Output:
-    """A folder of parts, on any file system of fsspec.
+    """An output folder on any file system of fsspec.
 
-    A file gets its name when it is whole; what is written twice is written over by the same.
+    A file gets its final name when it is complete. A rewritten part replaces the old one.
 
     Args:
         folder: a path or a URL.
-        form: of the parts, one of `FORMATS`.
-        kind: what is written of a photograph, "caption" or "answer".
+        form: file format of the parts, one of `FORMATS`.
+        kind: "caption" or "answer".
     """
 
     def __init__(self, folder: str, form: str, kind: str) -> None:
@@ -43,13 +43,13 @@ class Output:
         self._system, self._root = file_system(folder)
 
     def begin(self, manifest: dict[str, Any]) -> dict[int, Tally]:
-        """The parts that are there already, and what is in them.
+        """Write or compare the manifest, and return the tallies of the finished parts by number.
 
         Args:
-            manifest: all that decides what the parts hold.
+            manifest: the arguments that determine the content of the parts.
 
         Raises:
-            DatasetError: the folder holds something else.
+            DatasetError: the folder contains other files, or parts for other arguments.
         """
         self._system.invalidate_cache()
         self._system.makedirs(self._root, exist_ok=True)
@@ -66,7 +66,7 @@ class Output:
         return {number: tally for number, tally in found.items() if tally is not None}
 
     def write(self, number: int, records: list[Record]) -> Tally:
-        """Write a part, whole or not at all."""
+        """Write a part atomically."""
         if self.form == "jsonl":
             lines = "\n".join(json.dumps(record, ensure_ascii=False) for record in records)
             self._put(self._name(number), lines.encode() + END if records else b"")
@@ -77,7 +77,7 @@ class Output:
         return _count(records)
 
     def finish(self) -> None:
-        """Remove what processes that were killed have left."""
+        """Remove the unfinished files of killed processes."""
         for path in self._system.ls(self._root, detail=False):
             if path.rsplit("/", 1)[-1].startswith(".unfinished-"):
                 self._system.rm_file(path)
@@ -97,7 +97,7 @@ class Output:
             )
 
     def _tally(self, number: int) -> Tally | None:
-        """What is in a part; None if it is damaged."""
+        """The tally of a part; None if its file is damaged."""
         try:
             data = self._system.cat_file(f"{self._root}/{self._name(number)}")
             if self.form == "jsonl":
@@ -105,14 +105,14 @@ class Output:
                 return _count([json.loads(line) for line in lines])
             reader = pyarrow.BufferReader(data)
             return _count(parquet.read_table(reader, columns=["error"]).to_pylist())
-        except (ValueError, OSError):  # pyarrow's are among them
+        except (ValueError, OSError):  # includes the errors of pyarrow
             return None
 
     def _put(self, name: str, data: bytes) -> None:
         unfinished = f"{self._root}/.unfinished-{uuid.uuid4().hex}"
         with self._system.open(unfinished, "wb") as file:
             file.write(data)
-            if isinstance(self._system, LocalFileSystem):  # or its name may outlive a power failure
+            if isinstance(self._system, LocalFileSystem):  # against power failures
                 file.flush()
                 os.fsync(file.fileno())
         self._system.mv(unfinished, f"{self._root}/{name}")

@@ -1,4 +1,4 @@
-"""Shards: files that hold many photographs, tar files of WebDataset and tables of Parquet."""
+"""Shards: tar files of WebDataset and Parquet tables, with many photographs each."""
 
 import contextlib
 import gzip
@@ -14,18 +14,18 @@ import fsspec
 from captioner.data.images import SUFFIXES, ImageError
 
 TARS = (".tar", ".tar.gz", ".tgz")
-# A column with photographs in it: this, its name, "::" and the table.
+# Prefix of a column with photographs: `column://NAME::TABLE`.
 COLUMN = "column://"
-FIELDS = ("bytes", "path")  # of a value of such a column; either may be missing
+FIELDS = ("bytes", "path")  # fields of a value in such a column; one may be missing
 GZIP = b"\x1f\x8b"
-ROWS = 32  # of a table, in memory at once
-# Bytes of a member, which is read as a whole: a few kilobytes of gzip can announce any number.
+ROWS = 32  # rows of a table in memory
+# Largest member in bytes: a small gzip file can announce any size.
 LARGEST = 2**30
 
 
 @dataclass(frozen=True)
 class Row:
-    """A photograph of the source, or of a shard: its path, and its bytes or an error if known."""
+    """A photograph of the source or of a shard, with its bytes or error if known."""
 
     row: int
     path: str
@@ -34,45 +34,45 @@ class Row:
 
 
 def is_shard(name: str) -> bool:
-    """Whether a name is that of a shard."""
-    is_tar = name.endswith(TARS) and not name.startswith("tar://")  # which is a member of one
+    """Whether a name denotes a shard."""
+    is_tar = name.endswith(TARS) and not name.startswith("tar://")  # a member of a tar file
     return is_tar or name.startswith(COLUMN)
 
 
 def file_of(name: str) -> str:
-    """The file that a name stands for: of a column, that of its table."""
+    """The file of a name; for a column, its table."""
     return name.partition("::")[2] if name.startswith(COLUMN) else name
 
 
 def is_photograph(name: str) -> bool:
-    """Whether a name is that of a photograph."""
+    """Whether a name denotes a photograph."""
     path = PurePosixPath(name)
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def rows_of_shard(shard: str) -> Iterator[Row]:
-    """The photographs of a shard, as it streams by; an error is the last row."""
+    """Stream the photographs of a shard; an error becomes the last row."""
     row = 0
     try:
         for path, data, problem in _column(shard) if shard.startswith(COLUMN) else _members(shard):
             error = ImageError(f"{path}: {problem}") if problem else None
             yield Row(row, path, data, error)
             row += 1
-    except Exception as error:  # of the file system, of the compression or of the shard
+    except Exception as error:  # file systems and decompressors raise many types
         message = f"cannot be read to its end ({reason(error)}); get the file again"
         yield Row(row, file_of(shard), error=ImageError(f"{file_of(shard)}: {message}"))
 
 
 def reason(error: Exception) -> str:
-    """An error of a file system or a format, in one line that does not name the file."""
-    if isinstance(error, FileNotFoundError):  # of which fsspec says no more than the name
+    """The text of an error in one line, without the name of the file."""
+    if isinstance(error, FileNotFoundError):  # fsspec gives only the name
         return "no such file"
     strerror = error.strerror if isinstance(error, OSError) else None
     return strerror or " ".join(str(error).split()) or type(error).__name__
 
 
 class _Member(tarfile.TarInfo):
-    """The header of a member. To `tarfile` one that is damaged or cut off is the end."""
+    """A header that reports damage, which `tarfile` would treat as the end of the file."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -80,12 +80,12 @@ class _Member(tarfile.TarInfo):
             return super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
             if len(buf) == tarfile.BLOCKSIZE and not any(buf):
-                raise  # the end
+                raise  # the regular end
             raise tarfile.ReadError(f"{error} in the place of a member") from error
 
 
 def _members(shard: str) -> Iterator[tuple[str, bytes | None, str | None]]:
-    """The path of each photograph in a tar file, and its bytes or what is wrong."""
+    """The path of each photograph in a tar file, with its bytes or an error text."""
     with fsspec.open(shard, "rb") as file, _unpacked(file) as plain:
         with tarfile.open(fileobj=plain, mode="r|*", tarinfo=_Member) as tar:
             for member in tar:
@@ -96,11 +96,11 @@ def _members(shard: str) -> Iterator[tuple[str, bytes | None, str | None]]:
                     yield path, None, f"larger than {LARGEST // 2**20:,} MiB"
                 elif member.isfile():
                     content = tar.extractfile(member)
-                    assert content is not None  # for it is a file
+                    assert content is not None  # because it is a file
                     yield path, content.read(), None
                 else:
                     yield path, None, "a link or a device, and no file; pack the file itself"
-            # To the end: a checksum stands there, or members behind a hole.
+            # Read to the end, to verify the checksum of gzip and to find members after a gap.
             while block := tar.fileobj.read(tarfile.RECORDSIZE):
                 if any(block):
                     raise tarfile.ReadError("data behind the end")
@@ -108,7 +108,7 @@ def _members(shard: str) -> Iterator[tuple[str, bytes | None, str | None]]:
 
 @contextlib.contextmanager
 def _unpacked(file: IO[bytes]) -> Iterator[IO[bytes] | gzip.GzipFile]:
-    """A file, decompressed if gzip has packed it: `tarfile` itself does not check the checksum."""
+    """The decompressed file. Unlike `tarfile`, this verifies the checksum of gzip."""
     packed = file.read(len(GZIP)) == GZIP
     file.seek(0)
     if packed:
@@ -119,7 +119,7 @@ def _unpacked(file: IO[bytes]) -> Iterator[IO[bytes] | gzip.GzipFile]:
 
 
 def _column(shard: str) -> Iterator[tuple[str, bytes | None, str | None]]:
-    """The path of each photograph in a column of a table, and its bytes or what is wrong."""
+    """The path of each photograph in a column, with its bytes or an error text."""
     from pyarrow import parquet
 
     column, table = shard.removeprefix(COLUMN).partition("::")[0], file_of(shard)
@@ -128,7 +128,7 @@ def _column(shard: str) -> Iterator[tuple[str, bytes | None, str | None]]:
         values = itertools.chain.from_iterable(batch.column(0).to_pylist() for batch in batches)
         for row, value in enumerate(values):
             data, path = ((value or {}).get(name) for name in FIELDS)
-            if path and data is None:  # it lies elsewhere
+            if path and data is None:  # in another file
                 yield path, None, None
             else:
                 yield f"{table}#{row}", data, None if data else "no photograph in this row"

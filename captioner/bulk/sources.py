@@ -1,4 +1,4 @@
-"""What there is to caption: names out of folders, lists, tables and shards, and what they name."""
+"""Sources of photographs: folders, lists, tables and shards."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -28,23 +28,23 @@ from captioner.generation.batching import batched
 
 @dataclass(frozen=True)
 class Part:
-    """What one file of the output is about: some photographs of the source, or one shard."""
+    """The input of one output file: some photographs, or one shard."""
 
-    number: int  # which names the file
-    first: int  # the row of the source that the first name stands in
+    number: int  # part of the file name
+    first: int  # row of the first name in the source
     names: list[str]
 
 
 def list_source(source: str, column: str) -> tuple[list[str], dict[str, int]]:
-    """The names in a source, in an order that stays, and the number of other files by suffix.
+    """The names in a source in a stable order, and the number of skipped files by suffix.
 
     Args:
-        source: a path or a URL of fsspec: of a folder, a photograph, a shard, a table `.csv` or
-            `.parquet`, a list with a name a line, or a pattern of all these but a folder.
-        column: the column of a table that holds the names, or the photographs themselves.
+        source: path or fsspec URL of a folder, a photograph, a shard, a table `.csv` or `.parquet`,
+            or a list with one name per line; or a pattern of files.
+        column: the column of a table with the names or the photographs.
 
     Raises:
-        DatasetError: nothing is there, or a table or a list cannot be read.
+        DatasetError: there are no photographs, or a table or list cannot be read.
     """
     system, path = file_system(source)
     if system.isdir(path):
@@ -55,7 +55,7 @@ def list_source(source: str, column: str) -> tuple[list[str], dict[str, int]]:
     if not files:
         raise DatasetError(f"{source}: no such file or folder")
     names = [name for file in files for name in _names_in(file, column)]
-    # A package that is missing is told now, not in the place of every photograph.
+    # Report a missing package once, not for every photograph.
     files = [file_of(name) for name in names]
     for name in {name.split("://")[0]: name for name in files if "://" in name}.values():
         file_system(name)
@@ -65,7 +65,7 @@ def list_source(source: str, column: str) -> tuple[list[str], dict[str, int]]:
 
 
 def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system of a path or a URL, and the path in it, or a DatasetError that names it."""
+    """The file system of a path or a URL, and the path in it. Raises DatasetError."""
     try:
         return fsspec.url_to_fs(url)
     except (ImportError, ValueError) as error:
@@ -73,7 +73,7 @@ def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
 
 
 def parts_of(names: Iterable[str], size: int) -> Iterator[Part]:
-    """Parts of `size` names, in order; a shard is a part of its own."""
+    """Parts of `size` names, in order; each shard is a separate part."""
     number = first = 0
     for alone, neighbours in groupby(names, is_shard):
         for some in batched(neighbours, 1 if alone else size):
@@ -82,7 +82,7 @@ def parts_of(names: Iterable[str], size: int) -> Iterator[Part]:
 
 
 def rows_of(part: Part) -> Iterator[Row]:
-    """The photographs of a part; those of a shard with their bytes."""
+    """The photographs of a part; a shard also gives their bytes."""
     if is_shard(part.names[0]):
         yield from rows_of_shard(part.names[0])
     else:
@@ -90,11 +90,11 @@ def rows_of(part: Part) -> Iterator[Row]:
 
 
 def read(name: str) -> bytes:
-    """The bytes of a photograph on any file system, or the ImageError that says what is wrong."""
+    """The bytes of a photograph on any file system. Raises ImageError."""
     try:
         system, path = file_system(name)
         return system.cat_file(path)
-    except Exception as error:  # every file system has its own
+    except Exception as error:  # file systems raise many types
         raise ImageError(f"{name}: cannot be read ({reason(error)})") from error
 
 
@@ -102,7 +102,7 @@ def _list_folder(source: str) -> tuple[list[str], dict[str, int]]:
     system, path = file_system(source)
     if isinstance(system, LocalFileSystem):
         found = walk(source.removeprefix("file://"))
-        # What may not be read becomes an error in its own name: nothing is lost in silence.
+        # Unreadable folders stay in the list and become error rows.
         unreadable = [str(error).rpartition(": cannot")[0] for error in found.unreadable]
         names, passed_over = [*map(str, found.images), *unreadable], found.passed_over
     else:
@@ -116,7 +116,7 @@ def _list_folder(source: str) -> tuple[list[str], dict[str, int]]:
 
 
 def _names_in(file: str, column: str) -> Iterator[str]:
-    """The names that a file gives: its own, or those it lists."""
+    """The name of a photograph or a shard, or the names that a list or table contains."""
     if is_photograph(file) or is_shard(file):
         yield file
         return
@@ -132,9 +132,9 @@ def _names_in(file: str, column: str) -> Iterator[str]:
             else:
                 what = "not a list with a path a line"
                 yield from filter(None, (line.strip() for line in text))
-    except (OSError, ValueError, csv.Error) as error:  # also what pyarrow raises
+    except (OSError, ValueError, csv.Error) as error:  # includes the errors of pyarrow
         if getattr(error, "filename", None) is not None:
-            raise  # of the file system, which names the file
+            raise  # an error of the file system names the file
         raise DatasetError(f"{file}: {what} ({reason(error)})") from error
 
 
@@ -145,7 +145,7 @@ def _csv_column(text: IO[str], column: str) -> Iterator[str]:
 
 
 def _parquet_column(file: str, column: str) -> Iterator[str]:
-    """The names in a column, or the column itself, as a shard, if it holds photographs."""
+    """The names in a column; a column with photographs is itself a shard."""
     import pyarrow
     from pyarrow import parquet
 
@@ -170,5 +170,5 @@ def _require(column: str, columns: Iterable[str]) -> None:
 
 
 def _name(system: fsspec.AbstractFileSystem, path: str) -> str:
-    """What a path in a file system is called outside of it."""
+    """The path or URL of a path in a file system."""
     return path if isinstance(system, LocalFileSystem) else system.unstrip_protocol(path)

@@ -1,4 +1,4 @@
-"""What every engine runs: a model that captions one part of the source."""
+"""The worker that captions one part of the source, for every engine."""
 
 import itertools
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from captioner.generation.model import CaptionModel
     from captioner.generation.results import Caption
 
-THREADS = 8  # that read and decode: more than a worker has cores, for they wait for a network
+THREADS = 8  # more than cores, because they wait for the network
 
-LEFT_OUT = {"words", "concepts"}  # of what JSON tells of a caption: the greater part of it
+OMITTED = {"words", "concepts"}  # the largest fields of a caption in JSON
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done with every photograph."""
+    """The task for every photograph."""
 
     output: Output
     question: str | None  # None for captions
-    top: int  # candidates to write
+    top: int  # number of candidates
 
 
 class Worker:
@@ -38,7 +38,7 @@ class Worker:
         self.job, self.model = job, model
 
     def __call__(self, part: Part) -> Tally:
-        """Caption a part and write it. The next photographs are read and decoded meanwhile."""
+        """Caption a part and write it, while threads read and decode the next photographs."""
         from captioner.generation.batching import stream
         from captioner.generation.samplers import Beam
 
@@ -49,7 +49,7 @@ class Worker:
         return self.job.output.write(part.number, records)
 
     def _load(self, row: Row) -> np.ndarray | ImageError:
-        """The pixels of a photograph `uint8[S, S, 3]`, wherever it lies, or its error."""
+        """The pixels of a photograph `uint8[S, S, 3]`, or its error."""
         size = self.model.config.image_size
         try:
             if row.error is not None:
@@ -73,9 +73,9 @@ class Worker:
         (caption,) = result
         caption = caption._replace(candidates=caption.candidates[: self.job.top])
         fields = record_of(caption, self.job.output.kind)
-        return record | {name: fields[name] for name in fields if name not in LEFT_OUT}
+        return record | {name: fields[name] for name in fields if name not in OMITTED}
 
 
 def _text(path: str) -> str:
-    """A path as text: what is no UTF-8 is escaped."""
+    """A path as text, with invalid UTF-8 escaped."""
     return path.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""The command line: a module for each subcommand; here what they share from start to exit code."""
+"""The command line: the parser, the errors and the exit codes of all subcommands."""
 
 import os
 import signal
@@ -21,7 +21,19 @@ from captioner.cli import (
 )
 from captioner.cli.console import report
 
-# The extra of this package that brings a module.
+SUBCOMMANDS = {
+    "caption": caption,
+    "describe": describe,
+    "alt": alt,
+    "serve": serve,
+    "watch": watch,
+    "bulk": bulk,
+    "train": train,
+    "evaluate": evaluate,
+    "calibrate": calibrate,
+    "export": export,
+}
+# The extra of this package that installs a module.
 EXTRAS = {
     "cachetools": "web",
     "fsspec": "bulk",
@@ -48,22 +60,22 @@ EXTRAS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand: 0 all well, 1 something failed, 2 a wrong call, 130 interrupted."""
-    if sys.stderr is None:  # closed by the caller; print would turn to stdout instead
+    """Run a subcommand: 0 success, 1 failure, 2 wrong arguments, 130 interrupted."""
+    if sys.stderr is None:  # closed by the caller; print would write to stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         sys.stderr = open(2, "w", closefd=False)
     argv = sys.argv[1:] if argv is None else argv
-    if not argv:  # what to do, but as for any wrong call: a script that forgets all must fail
+    if not argv:  # help, but an error: a script without arguments must fail
         build_parser()[0].print_help(sys.stderr)
         return 2
     args = parse_arguments(argv)
     try:
         return args.run(args)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second one prints nothing either
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C prints no traceback
         return 130
     except BrokenPipeError:
-        # The reader has seen enough. The interpreter will flush stdout again when it exits.
+        # The reader has closed the pipe. The interpreter flushes stdout again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ModuleNotFoundError as error:
@@ -78,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:
-    """What the caller can mend; anything else is a defect and keeps its traceback."""
+    """Errors that the user can correct; other errors are defects and keep their traceback."""
     from captioner.data.images import ImageError
     from captioner.data.records import DatasetError
     from captioner.presets import PresetError
@@ -87,7 +99,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
 
 
 def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
-    """The parser of the command line, and those of the subcommands by their names."""
+    """The parser of the command line, and the parsers of the subcommands by name."""
     parser = ArgumentParser(
         prog="captioner",
         formatter_class=RawDescriptionHelpFormatter,
@@ -99,47 +111,26 @@ def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:
     )
     parser.add_argument("--version", action="version", version=f"captioner {__version__}")
     subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    every = (
-        caption,
-        describe,
-        alt,
-        serve,
-        watch,
-        bulk,
-        train,
-        evaluate,
-        calibrate,
-        export,
-    )
-    for subcommand in every:
+    for subcommand in SUBCOMMANDS.values():
         subcommand.add(subcommands)
     return parser, subcommands.choices
 
 
 def parse_arguments(argv: Sequence[str]) -> Namespace:
-    """The arguments of a subcommand, which is their attribute `run`; a wrong call exits with 2."""
+    """Parse the arguments; `run` is the subcommand. Wrong arguments exit with 2."""
     parser, parsers = build_parser()
     end = argv.index("--") if "--" in argv else len(argv)
     args, rest = parser.parse_known_args(argv[:end])
     names = argv[end + 1 :]
     if args.command == "caption":
-        # By itself argparse refuses photographs that follow an option that follows photographs.
+        # argparse refuses photographs after an option that follows other photographs.
         unknown = [word for word in rest if word.startswith("-") and word != "-"]
         args.photos = [*args.photos, *rest, *names]
     else:
         unknown = [*rest, *names]
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    modules = {
-        "bulk": bulk,
-        "calibrate": calibrate,
-        "caption": caption,
-        "describe": describe,
-        "evaluate": evaluate,
-        "export": export,
-        "train": train,
-        "watch": watch,
-    }
-    if args.command in modules:
-        modules[args.command].check(parsers[args.command], args)
+    subcommand = SUBCOMMANDS[args.command]
+    if hasattr(subcommand, "check"):
+        subcommand.check(parsers[args.command], args)
     return args

@@ -54,7 +54,7 @@ def add(subcommands: Subcommands) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Fill or check page after page; 1 if some page or image failed, or a text has a fault."""
+    """Fill or check the pages; 1 if a page or image failed, or a text has a fault."""
     from captioner.cli.models import load_calibrated
     from captioner.describe.pages import PageError
 
@@ -75,7 +75,7 @@ def run(args: Namespace) -> int:
 
 
 def _fill(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[str]) -> bool:
-    """Fill a page; whether all its images could be read."""
+    """Fill a page; whether all images were readable."""
     from captioner.cli.models import captions
     from captioner.describe.alt import filled, gaps_of
     from captioner.describe.files import replace_file
@@ -108,7 +108,7 @@ def _fill(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[st
 
 
 def _check(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[str]) -> bool:
-    """Print the faults of the texts of a page; whether there are none, and all could be read."""
+    """Print the faults of a page; whether it has none and all images were readable."""
     from captioner.cli.models import captions
     from captioner.describe.alt import images_of
     from captioner.describe.pages import read_page
@@ -136,7 +136,7 @@ def _check(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[s
 def _photographs(
     images: "Iterable[PageImage]", page: Path, root: Path | None, counts: Counter[str]
 ) -> "Iterator[tuple[PageImage, Path]]":
-    """The images whose photograph is on this computer, with its file. The others are counted."""
+    """The images with a file on this computer. Other images are counted."""
     for image in images:
         file = image.file(page, root)
         if image.path is None:

@@ -1,4 +1,4 @@
-"""Arguments that several subcommands have."""
+"""Arguments of several subcommands."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-# What a subcommand adds itself to.
 Subcommands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 
 
 def add_dataset(parser: ArgumentParser, action: str = "store", required: bool = True) -> None:
-    """Add --dataset and --root; with the action "append" each may be given several times."""
+    """Add --dataset and --root; the action "append" lets users repeat them."""
     parser.add_argument(
         "--dataset",
         action=action,
@@ -31,7 +30,7 @@ def add_dataset(parser: ArgumentParser, action: str = "store", required: bool = 
 
 
 def add_weights(parser: ArgumentParser, required: bool = False) -> None:
-    """Add --weights, which a subcommand requires that writes into the preset."""
+    """Add --weights; subcommands that write into the preset require it."""
     parser.add_argument(
         "--weights",
         type=named,
@@ -42,7 +41,7 @@ def add_weights(parser: ArgumentParser, required: bool = False) -> None:
 
 
 def named(text: str) -> str:
-    """The type of an argument that is a name, which is not empty."""
+    """Parse a name, which must not be empty."""
     if not text.strip():
         raise ArgumentTypeError("is empty; name a preset or its folder")
     return text
@@ -67,7 +66,7 @@ def check_question(parser: ArgumentParser, question: str) -> None:
 
 
 def share(text: str) -> float:
-    """The type of an argument that is a number from 0 to 1."""
+    """Parse a number from 0 to 1."""
     try:
         number = float(text)
     except ValueError:
@@ -78,7 +77,7 @@ def share(text: str) -> float:
 
 
 def positive(text: str) -> int:
-    """The type of an argument that is a whole number from 1 up."""
+    """Parse a whole number from 1 up."""
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise ArgumentTypeError(f"must be a whole number from 1 up, not {text!r}")

@@ -70,13 +70,13 @@ def add(subcommands: Subcommands) -> None:
 
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
-    """Refuse what the parser let pass."""
+    """Check combinations of arguments."""
     if args.question is not None:
         check_question(parser, args.question)
 
 
 def run(args: Namespace) -> int:
-    """Caption what is not yet captioned; 1 if some photographs failed."""
+    """Caption the remaining parts; 1 if some photographs failed."""
     from captioner.bulk import engines
     from captioner.bulk.output import Output
     from captioner.bulk.sources import list_source, parts_of
@@ -91,10 +91,10 @@ def run(args: Namespace) -> int:
         kinds = ", ".join(f"{kind} {count}" for kind, count in passed_over.items())
         report(f"{args.source}: files skipped: {sum(passed_over.values())} ({kinds})")
     output = Output(args.output, args.format, "caption" if args.question is None else "answer")
-    found = output.begin(_manifest(args, preset, names))
+    finished = output.begin(_manifest(args, preset, names))
     job = Job(output, args.question, args.top)
-    tallies = list(found.values())
-    parts = [p for p in parts_of(names, args.part_size) if p.number not in found]
+    tallies = list(finished.values())
+    parts = [p for p in parts_of(names, args.part_size) if p.number not in finished]
     if args.engine == "ray":
         written = engines.on_ray(job, parts, functools.partial(_load, args.weights))
     else:
@@ -111,14 +111,14 @@ def run(args: Namespace) -> int:
 
 
 def _load(weights: str | None) -> "CaptionModel":
-    """The model of an actor, which has one core."""
+    """The model of an actor, on one core."""
     from captioner.cli.models import load_captioner
 
     return load_captioner(weights, threads=1)[1]
 
 
 def _manifest(args: Namespace, preset: str, names: list[str]) -> dict[str, Any]:
-    """All that decides what the parts hold."""
+    """The arguments that determine the content of the parts."""
     from captioner.presets import WEIGHTS, find, sha256
 
     listed = hashlib.sha256()

@@ -23,13 +23,13 @@ def add(subcommands: Subcommands) -> None:
 
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
-    """Refuse what the parser let pass."""
+    """Check combinations of arguments."""
     if len(args.dataset) != len(args.root):
         parser.error("every --dataset needs its --root, in the same order")
 
 
 def run(args: Namespace) -> int:
-    """Calibrate, and print how far the confidence is off."""
+    """Calibrate, and print the errors of the confidence."""
     with quiet_import():
         from captioner.evaluation.calibration import calibrate
     datasets = list(zip(args.dataset, args.root, strict=True))

@@ -1,4 +1,4 @@
-"""`captioner caption`, which also answers questions."""
+"""`captioner caption`: captions, and answers to questions."""
 
 import contextlib
 import itertools
@@ -103,7 +103,7 @@ def add(subcommands: Subcommands) -> None:
 
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
-    """Refuse what the parser let pass."""
+    """Check combinations of arguments."""
     if not (args.photos or args.requests or args.example):
         parser.error("no photograph given: name a PHOTO, --requests or --example")
     if [*args.photos, args.requests].count("-") > 1:
@@ -152,7 +152,7 @@ def run(args: Namespace) -> int:
     prepare_stdout(args.json)
     failed = False
     with contextlib.ExitStack() as stack:
-        # Pillow warns of damaged metadata that do a photograph no harm.
+        # Pillow warns of damaged metadata, which do not affect the pixels.
         stack.enter_context(warnings.catch_warnings(action="ignore", category=UserWarning))
         photographs = [item for photo in args.photos for item in photographs_of(photo)]
         if args.example:
@@ -174,7 +174,7 @@ def run(args: Namespace) -> int:
         total = None if file is not None else len(photographs) * max(1, len(args.questions))
         unit = "question" if args.questions else "photo"
         bar = stack.enter_context(progress(total, unit, several=is_several(args)))
-        # Whoever waits for an answer before the next line must get it without that line.
+        # A program can wait for the answer before it writes the next line.
         for chunk in as_they_come(items) if args.requests == "-" else [items]:
             for group, results in _write(model, chunk, args.beam):
                 failed |= not _show(group, results, args)
@@ -183,7 +183,7 @@ def run(args: Namespace) -> int:
 
 
 def _load_model(args: Namespace) -> "tuple[str, CaptionModel]":
-    """The name of the preset and its model, which can answer the questions, if there are any."""
+    """The name of the preset and its model; check that it can answer the questions."""
     from captioner.cli.models import load_calibrated
 
     preset, model = load_calibrated(args.weights, args.min_confidence)
@@ -194,8 +194,7 @@ def _load_model(args: Namespace) -> "tuple[str, CaptionModel]":
 def _write(
     model: "CaptionModel", items: Iterable[Item], beam_width: int
 ) -> "Iterator[tuple[list[Item], list[Caption] | Exception]]":
-    """Neighbours about the same photograph together, with what is written for each of them, or the
-    error of all of them."""
+    """Groups of consecutive items about one photograph, with their captions or their error."""
     from captioner.data.images import load_or_error, map_ahead
     from captioner.generation.batching import stream
     from captioner.generation.samplers import Beam
@@ -207,14 +206,14 @@ def _write(
         assert item.source is not None
         return load_or_error(item.source, model.config.image_size)
 
-    groups, ahead, asked = itertools.tee(_groups(items), 3)
-    questions = ([item.question for item in group] for group in asked)
-    rows = zip(map_ahead(load, ahead), questions, strict=True)
+    groups, to_load, to_ask = itertools.tee(_groups(items), 3)
+    questions = ([item.question for item in group] for group in to_ask)
+    rows = zip(map_ahead(load, to_load), questions, strict=True)
     return zip(groups, stream(model, rows, sampler=Beam(beam_width)), strict=True)
 
 
 def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Items in their order, neighbours about the same photograph, up to a number, together."""
+    """Group consecutive items about one photograph, up to `GROUPS` items."""
     from captioner.generation.batching import GROUPS
 
     for _, neighbours in itertools.groupby(items, key=lambda item: item.error or item.source):
@@ -223,8 +222,7 @@ def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def _show(group: list[Item], results: "list[Caption] | Exception", args: Namespace) -> bool:
-    """Print and draw what was written about a photograph, or report its error; whether all went
-    well."""
+    """Print and draw the captions of a photograph, or report its error; whether all succeeded."""
     written: list[tuple[Item, Caption]] = []
     with apart_from_the_bar():
         if isinstance(results, Exception):

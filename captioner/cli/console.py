@@ -1,4 +1,4 @@
-"""The terminal: stdout that lets every file name pass, one line on stderr for each error."""
+"""The terminal: stdout for any file name, and one line on stderr for each error."""
 
 import contextlib
 import io
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 
 def prepare_stdout(as_json: bool) -> None:
-    """Let file names that are no text pass: as their own bytes, or as the escapes of JSON."""
+    """Let stdout print file names in invalid UTF-8: as raw bytes, or as JSON escapes."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         if as_json:
-            # A lone surrogate becomes \udcXX, which JSON reads back as that surrogate.
+            # A lone surrogate becomes \udcXX, which JSON decodes to the same surrogate.
             sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         else:
             encoding = sys.getfilesystemencoding()
@@ -21,7 +21,7 @@ def prepare_stdout(as_json: bool) -> None:
 
 
 def report(error: Exception | str) -> None:
-    """Tell of an error, or of what should be known, in one line on stderr."""
+    """Print an error or a note in one line on stderr."""
     if isinstance(error, OSError) and error.filename is not None:
         message = f"{error.filename}: {error.strerror}"
     else:
@@ -30,7 +30,7 @@ def report(error: Exception | str) -> None:
 
 
 def printable(text: str) -> str:
-    """A text, as of a file's name, that neither ends a line, nor a field, nor moves the cursor."""
+    """A text with control characters and line separators escaped."""
     return "".join(
         ascii(c)[1:-1] if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text
     )
@@ -38,10 +38,10 @@ def printable(text: str) -> str:
 
 @contextlib.contextmanager
 def quiet_import() -> Iterator[None]:
-    """Import TensorFlow within it, and stderr stays clean then and later.
+    """Silence TensorFlow during its import in this context, and later.
 
-    TensorFlow's libraries log while they are loaded, before they heed TF_CPP_MIN_LOG_LEVEL, so
-    for that time the file descriptor itself leads nowhere; setting the level to 0 shows all.
+    The libraries of TensorFlow log before they read TF_CPP_MIN_LOG_LEVEL, so stderr itself is
+    redirected to the null device. TF_CPP_MIN_LOG_LEVEL=0 shows all messages.
     """
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "0":
         yield
@@ -55,5 +55,5 @@ def quiet_import() -> Iterator[None]:
         os.dup2(stderr, 2)
         os.close(stderr)
         os.close(nowhere)
-    # Only now: while it is imported into an interactive session, TensorFlow sets another level.
+    # After the import, because TensorFlow sets another level in interactive sessions.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

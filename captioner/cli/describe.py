@@ -1,4 +1,4 @@
-"""`captioner describe`: captions written into photographs, for other programs."""
+"""`captioner describe`: captions in the metadata of photographs."""
 
 import contextlib
 import warnings
@@ -55,16 +55,16 @@ def add(subcommands: Subcommands) -> None:
 
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
-    """Refuse what the parser let pass."""
+    """Check combinations of arguments."""
     others = (args.overwrite, args.names, args.dry_run, args.min_confidence is not None)
     if args.undo and any(others):
-        parser.error("--undo goes with --sidecar alone")
+        parser.error("--undo allows only --sidecar")
     if "-" in args.photos:
         parser.error("stdin has no file to write to")
 
 
 def run(args: Namespace) -> int:
-    """Describe photograph after photograph; 1 if some failed."""
+    """Describe the photographs; 1 if some failed."""
     from captioner.data.images import ImageError
     from captioner.describe.errors import DescriptionError
     from captioner.describe.plan import Outcome, plan, plan_undo
@@ -78,7 +78,7 @@ def run(args: Namespace) -> int:
         bar = stack.enter_context(progress(len(items), "photo", several=len(items) > 1))
 
         def done(item: Item, caption: "Caption | Exception | None") -> str | None:
-            """What stdout shows of an item, if anything."""
+            """Write the caption of an item; the line for stdout, or None."""
             if isinstance(caption, Exception):
                 raise caption
             path = Path(str(item.source))
@@ -97,7 +97,7 @@ def run(args: Namespace) -> int:
             text = next(text for text in planned.texts.values() if isinstance(text, str))
             return f"{printable(item.label or '')}\t{printable(text)}"
 
-        for item, caption in _found(items, args):
+        for item, caption in _captioned(items, args):
             try:
                 line, problem = done(item, caption), None
             except (OSError, ImageError, DescriptionError) as error:
@@ -113,10 +113,10 @@ def run(args: Namespace) -> int:
     return int(failed)
 
 
-def _found(
+def _captioned(
     items: list[Item], args: Namespace
 ) -> "Iterator[tuple[Item, Caption | Exception | None]]":
-    """The items with what is to be written, if anything is."""
+    """The items with their captions or errors; None for --undo."""
     sound = [item for item in items if item.error is None]
     yield from ((item, item.error) for item in items if item.error is not None)
     if args.undo:

@@ -43,13 +43,13 @@ def add(subcommands: Subcommands) -> None:
 
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
-    """Refuse what the parser let pass."""
+    """Check combinations of arguments."""
     if args.record and args.weights is None:
         parser.error("--record writes into a preset; give --weights")
 
 
 def run(args: Namespace) -> int:
-    """Score a model on a split of a dataset, as tables on stdout."""
+    """Score a model and print the tables."""
     with quiet_import():
         from captioner.evaluation import evaluate
     from captioner.presets import DEFAULT_PRESET

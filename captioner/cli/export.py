@@ -29,7 +29,7 @@ def add(subcommands: Subcommands) -> None:
 
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
-    """Refuse what the parser let pass."""
+    """Check combinations of arguments."""
     if args.output is None and args.format != "onnx":
         parser.error(f"--format {args.format} needs --output DIR")
     if args.output is None and args.weights is None:
@@ -37,7 +37,7 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Export, and say how far it is from the Keras model."""
+    """Export, and print the difference to the Keras model."""
     from captioner.presets import DEFAULT_PRESET
 
     preset = args.weights or DEFAULT_PRESET

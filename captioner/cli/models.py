@@ -1,4 +1,4 @@
-"""The model that a subcommand writes with."""
+"""Loading of the model of a subcommand."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 def load_captioner(
     weights: str | None, threads: int | None = None
 ) -> "tuple[str, OnnxCaptioner | Captioner]":
-    """The name of a preset and its model: its graphs where they can run, or else Keras.
+    """The name of a preset and its model: the ONNX graphs if they can run, otherwise Keras.
 
     Args:
-        weights: a preset by name or folder; None for the one that ships.
-        threads: that its graphs run on; by default one for each processor.
+        weights: name or folder of a preset; None for the shipped one.
+        threads: threads of the graphs; by default one per processor.
 
     Raises:
         PresetError: the preset cannot be read, or needs Keras, which is not installed.
@@ -46,10 +46,10 @@ def load_captioner(
 def load_calibrated(
     weights: str | None, least: float | None
 ) -> "tuple[str, OnnxCaptioner | Captioner]":
-    """`load_captioner`, of a model whose confidence was measured if a least one is asked for.
+    """`load_captioner`, with a check of the calibration if there is a minimum confidence.
 
     Raises:
-        PresetError: also where it was not.
+        PresetError: also if the model has no calibration.
     """
     preset, model = load_captioner(weights)
     if least is not None and model.calibration is None:

@@ -1,4 +1,4 @@
-"""What `captioner caption` shows: lines of text or JSON, and overlays."""
+"""The output of `captioner caption`: lines of text or JSON, and overlays."""
 
 import itertools
 import json
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from captioner.cli.console import printable, report
 from captioner.cli.requests import Item
 
-MOST_NAMED = 5  # concepts in the place of a caption
+MOST_NAMED = 5  # concepts instead of a caption
 
 if TYPE_CHECKING:
     from captioner.generation.results import Caption
 
 
 def is_several(args: Namespace) -> bool:
-    """Whether photographs are told apart, by their paths on stdout and as files of a folder."""
+    """Whether there can be several photographs, so that the output needs their paths."""
     return (
         args.requests is not None
         or len(args.photos) + args.example > 1
@@ -27,20 +27,20 @@ def is_several(args: Namespace) -> bool:
 
 
 def draws_several(args: Namespace) -> bool:
-    """Whether there may be several overlays, so that they are files of a folder."""
+    """Whether there can be several overlays, which need a folder."""
     return is_several(args) or len(args.questions) > 1
 
 
 def draw(item: Item, caption: "Caption", target: Path) -> bool:
-    """Draw where the words of a caption or answer looked; an error is reported, and False."""
+    """Draw the attention of the words; report an error and return False."""
     from captioner import overlay
     from captioner.data.images import ImageError
 
-    assert item.label is not None and item.source is not None  # or nothing was written about it
+    assert item.label is not None and item.source is not None  # because it has a caption
     if target.is_dir():
         stem = "stdin" if item.label == "-" else Path(item.label).stem
         names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
-        # A name may be taken by a photograph: nothing that is there already is written over.
+        # Never overwrite existing files, such as photographs.
         paths = (target / f"{name}.png" for name in names)
         target = next(path for path in paths if not os.path.lexists(path))
     try:
@@ -52,7 +52,7 @@ def draw(item: Item, caption: "Caption", target: Path) -> bool:
 
 
 def lines(item: Item, result: "Caption | Exception", args: Namespace) -> list[str]:
-    """What stdout shows of an item."""
+    """The lines of an item for stdout."""
     if args.json:
         return [json.dumps(_record(item, result, args), ensure_ascii=False)]
     if isinstance(result, Exception):
@@ -70,12 +70,12 @@ def lines(item: Item, result: "Caption | Exception", args: Namespace) -> list[st
 
 
 def is_unsure(caption: "Caption", least: float | None) -> bool:
-    """Whether the confidence of a caption is known, and less than it must be."""
+    """Whether the confidence of a caption is known and below the minimum."""
     return least is not None and caption.confidence is not None and caption.confidence < least
 
 
 def withheld(item: Item, result: "Caption", args: Namespace) -> str | None:
-    """Why a caption or an answer is not shown, if it is not."""
+    """The reason for withholding a caption or answer, or None."""
     if not is_unsure(result, args.min_confidence):
         return None
     kind = "caption" if item.question is None else "answer"
@@ -83,19 +83,19 @@ def withheld(item: Item, result: "Caption", args: Namespace) -> str | None:
 
 
 def _probably(result: "Caption") -> list[str]:
-    """The likeliest things to be there."""
+    """The most probable concepts."""
     return [concept.word for concept in result.concepts[:MOST_NAMED]]
 
 
 def _one_line(question: str) -> str:
-    """A question as a field of a line; what stdout cannot encode is escaped."""
+    """A question as a field of a line, with unencodable characters escaped."""
     encoding = sys.getfilesystemencoding()
     line = printable(" ".join(question.split()))
     return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _record(item: Item, result: "Caption | Exception", args: Namespace) -> dict:
-    """What JSON tells of an item."""
+    """The JSON object of an item."""
     record: dict = {"image": item.label}
     if item.question is not None:
         record["question"] = item.question

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 
 def progress(total: int | None, unit: str, several: bool = True) -> "AbstractContextManager[Any]":
-    """A bar with the rate and the time that remains, to be updated with the number of what is done.
+    """A progress bar with the rate and the remaining time.
 
     Args:
-        total: how many there are, if that is known.
-        unit: what there are, in the singular.
-        several: whether there are several; without, and where stderr is no terminal, nothing shows.
+        total: the number of units, if known.
+        unit: name of the unit, singular.
+        several: whether to show the bar if stderr is a terminal.
     """
     if not (several and sys.stderr.isatty()):
         return contextlib.nullcontext(Silent())
@@ -24,13 +24,13 @@ def progress(total: int | None, unit: str, several: bool = True) -> "AbstractCon
 
 
 class Silent:
-    """In the place of a progress bar."""
+    """A progress bar that shows nothing."""
 
     def update(self, count: int) -> None:
-        """Show nothing."""
+        """Do nothing."""
 
 
 def apart_from_the_bar() -> "AbstractContextManager[None]":
-    """Lines are written above the progress bar, if there is one."""
-    tqdm = sys.modules.get("tqdm")  # imported where there is
+    """Print lines above the progress bar, if there is one."""
+    tqdm = sys.modules.get("tqdm")  # imported only with a bar
     return contextlib.nullcontext() if tqdm is None else tqdm.tqdm.external_write_mode()

@@ -1,4 +1,4 @@
-"""What `captioner caption` is asked for: photographs and folders, and lines of requests."""
+"""The input of `captioner caption`: photographs, folders and lines of requests."""
 
 import errno
 import importlib.util
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Item:
-    """A photograph to caption, a question about one, or the error that stands in its place."""
+    """A photograph, perhaps with a question, or an error."""
 
-    label: str | None  # None for a request that names no image
+    label: str | None  # None for a request without an image
     source: "Source | None" = None
     question: str | None = None
-    note: str | None = None  # what the reader of the answer should know
+    note: str | None = None  # warning for the reader of the answer
     error: Exception | None = None
 
 
@@ -38,7 +38,7 @@ def photographs_of(photo: str) -> Iterator[Item]:
     from captioner.data.images import SUFFIXES, ImageError
 
     if photo == "-":
-        # Read here: a thread that waits for stdin would not let an interrupted program end.
+        # Read here: a thread that waits for stdin would block the end of the program.
         with stdin() as file:
             stream = io.BytesIO(file.read())
         stream.name = "<stdin>"  # for messages
@@ -60,7 +60,7 @@ def photographs_of(photo: str) -> Iterator[Item]:
 
 def example() -> Item:
     """The portrait of Grace Hopper that Matplotlib ships."""
-    # To ask Matplotlib itself would take as long as to caption it.
+    # The import of Matplotlib would be slow.
     package = importlib.util.find_spec("matplotlib")
     if package is None or package.origin is None:
         raise FileNotFoundError(
@@ -71,12 +71,12 @@ def example() -> Item:
 
 
 def stdin() -> BinaryIO:
-    """Standard input, to be closed.
+    """A copy of standard input; the caller closes it.
 
-    Not the interpreter's own object, which it could not close at its end while a thread reads.
+    The interpreter cannot close its own object at exit while a thread reads.
 
     Raises:
-        OSError: there is none.
+        OSError: standard input is closed.
     """
     if sys.stdin is None:
         raise OSError(errno.EBADF, "is closed; give a file", "<stdin>")
@@ -84,7 +84,7 @@ def stdin() -> BinaryIO:
 
 
 def as_they_come(items: Iterator[Item]) -> Iterator[list[Item]]:
-    """Lists of the items that have come while the ones before were written about."""
+    """Lists of the items that arrived during the work on the previous list."""
     from captioner.generation.batching import GROUPS as most
 
     arrived: Queue[Item | Exception | None] = Queue(most)
@@ -116,7 +116,7 @@ def as_they_come(items: Iterator[Item]) -> Iterator[list[Item]]:
 def requests_of(file: BinaryIO, name: str, model: "CaptionModel", preset: str) -> Iterator[Item]:
     """The items of JSON lines `{"image": path}` or `{"image": path, "question": text}` in a file.
 
-    It closes the file at its end: nobody else can while a thread waits for a line.
+    It closes the file, because no other thread can while this one waits for a line.
     """
     name = "<stdin>" if name == "-" else name
     with file:
@@ -144,7 +144,7 @@ def requests_of(file: BinaryIO, name: str, model: "CaptionModel", preset: str) -
 
 
 def _check_request(fields: dict, model: "CaptionModel", preset: str) -> None:
-    """Raises ValueError for a request that cannot be answered, whatever its photograph is."""
+    """Raise ValueError for an invalid request or question."""
     from captioner.data.tokenizer import has_words
     from captioner.presets import check_answers
 
@@ -161,7 +161,7 @@ def _check_request(fields: dict, model: "CaptionModel", preset: str) -> None:
 
 
 def check_questions(model: "CaptionModel", preset: str, questions: Sequence[str]) -> None:
-    """Refuse questions that a model cannot be asked; report what their answers will leave out.
+    """Check that a model can answer questions; report their ignored words.
 
     Raises:
         PresetError: the model of the preset was trained without questions.
@@ -175,7 +175,7 @@ def check_questions(model: "CaptionModel", preset: str, questions: Sequence[str]
 
 
 def note_about(model: "CaptionModel", question: str) -> str | None:
-    """What the answer to a question leaves out, if anything."""
+    """A warning about ignored words of a question, or None."""
     from captioner.data.vocabulary import UNKNOWN
 
     ids, most = model.vocabulary.ids(question), model.config.max_question_words
@@ -190,5 +190,5 @@ def note_about(model: "CaptionModel", question: str) -> str | None:
 
 
 def _quoted(question: str) -> str:
-    """The beginning of a question, for a message of one line."""
+    """The start of a question, for a message."""
     return repr(textwrap.shorten(question, 60, placeholder=" ..."))

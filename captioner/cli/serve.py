@@ -10,7 +10,7 @@ from captioner.cli.console import report
 from captioner.cli.requests import example
 
 HOST, PORT = "127.0.0.1", 8000
-LOCAL = ("127.0.0.1", "localhost", "[::1]")  # names that any computer has for itself
+LOCAL = ("127.0.0.1", "localhost", "[::1]")  # names of the local computer
 
 
 def add(subcommands: Subcommands) -> None:
@@ -33,7 +33,7 @@ def add(subcommands: Subcommands) -> None:
 
 
 def host(text: str) -> str:
-    """The type of an argument that is an address, or a name of one."""
+    """Parse an address or a host name."""
     try:
         if text.encode("idna"):
             return text
@@ -43,7 +43,7 @@ def host(text: str) -> str:
 
 
 def port(text: str) -> int:
-    """The type of an argument that is a port."""
+    """Parse a port."""
     number = int(text) if text.isdecimal() else -1
     if not 0 <= number < 2**16:
         raise ArgumentTypeError(f"must be a number from 0 to 65535, not {text!r}")
@@ -51,14 +51,13 @@ def port(text: str) -> int:
 
 
 def hosts_of(name: str, address: str) -> list[str]:
-    """The names by which requests may address the server, as their Host header has them.
+    """The allowed values of the Host header of requests.
 
-    A server that other computers cannot reach answers to the names of this one alone. So no page of
-    the web can reach it under a name of its own.
+    A server on a loopback address accepts only local names, against DNS rebinding by web pages.
 
     Args:
-        name: that it was told to listen on.
-        address: that it listens on.
+        name: the --host argument.
+        address: the address of the socket.
     """
     number = ipaddress.ip_address(address.partition("%")[0])
     if not (getattr(number, "ipv4_mapped", None) or number).is_loopback:

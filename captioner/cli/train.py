@@ -61,7 +61,7 @@ def add(subcommands: Subcommands) -> None:
 
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
-    """Refuse options that do not fit together."""
+    """Check combinations of arguments."""
     datasets, roots = getattr(args, "dataset", []), getattr(args, "root", [])
     if len(datasets) != len(roots) or not (datasets or "config" in args):
         parser.error("give --config, or --dataset with its --root, in the same order")
@@ -80,7 +80,7 @@ def run(args: Namespace) -> int:
     if "set" in options:
         options["changes"] = options.pop("set")
     try:
-        # Before Keras is imported: the user sees a mistake in the recipe at once.
+        # Before the slow import of Keras, so that errors in the recipe appear at once.
         recipe = Recipe.from_options(datasets, **options)
     except RecipeError as error:
         report(error)

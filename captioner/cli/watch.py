@@ -1,4 +1,4 @@
-"""`captioner watch`: a camera or a folder, and a line for each change."""
+"""`captioner watch`: print a line for each change of a camera or a folder."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ def add(subcommands: Subcommands) -> None:
     """Add the subcommand to the command line."""
     parser = subcommands.add_parser(
         "watch",
-        help="watch a camera or a folder, and tell when the caption or an answer changes",
+        help="watch a camera or a folder, and print changes of the caption or an answer",
         description="Watch a camera, or the new photographs of a folder, until Ctrl-C. Print a "
         "line when the caption, or with --question the answer, changes: the time, the "
         "path of a photograph in a folder, the text, and its confidence.",
@@ -59,7 +59,7 @@ def add(subcommands: Subcommands) -> None:
 
 
 def duration(text: str) -> float:
-    """The type of an argument that is a time: its seconds."""
+    """Parse a time; its seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text, re.ASCII)
     seconds = float(match[1]) * UNITS[match[2]] if match else 0.0
     if not 0 < seconds < 2**31:
@@ -68,7 +68,7 @@ def duration(text: str) -> float:
 
 
 def topic(text: str) -> Topic:
-    """The type of an argument that is a topic of MQTT."""
+    """Parse a topic of MQTT."""
     try:
         return topic_of(text)
     except ValueError as error:
@@ -76,7 +76,7 @@ def topic(text: str) -> Topic:
 
 
 def check(parser: ArgumentParser, args: Namespace) -> None:
-    """Refuse what the parser let pass."""
+    """Check combinations of arguments."""
     if args.question is not None:
         check_question(parser, args.question)
     if is_url(args.source):
@@ -105,16 +105,16 @@ def run(args: Namespace) -> int:
         preset, model = load_captioner(args.weights)
         check_questions(model, preset, [args.question] if args.question else [])
         changes = Changes(place.agreeing)
-        for photograph, caption in _looks(place, model, args.question, args.every):
+        for photograph, caption in _captions(place, model, args.question, args.every):
             if changes.is_new(caption.text):
-                _tell(photograph, caption, args.question, publish)
+                _report_change(photograph, caption, args.question, publish)
     return 0
 
 
-def _looks(
+def _captions(
     place: "Place", model: "CaptionModel", question: str | None, every: float
 ) -> "Iterator[tuple[Photograph, Caption]]":
-    """What is said about each photograph, without end. An error is reported once until it ends."""
+    """Caption the photographs forever. A lasting error is reported once."""
     from captioner.data.images import ImageError, load_image
     from captioner.generation.batching import stream
     from captioner.generation.samplers import Beam
@@ -138,7 +138,7 @@ def _looks(
         time.sleep(every)
 
 
-def _tell(
+def _report_change(
     photograph: "Photograph", caption: "Caption", question: str | None, publish: "Publish | None"
 ) -> None:
     """Print a change and publish it."""
@@ -147,8 +147,8 @@ def _tell(
     sure = "-" if caption.confidence is None else f"{caption.confidence:.2f}"
     print(*map(printable, (now, *path, caption.text, sure)), sep="\t", flush=True)
     if publish is not None:
-        asked = {"caption": caption.text}
+        fields = {"caption": caption.text}
         if question is not None:
-            asked = {"question": question, "answer": caption.text}
+            fields = {"question": question, "answer": caption.text}
         image = {"image": path[0]} if path else {}
-        publish({"time": now, **image, **asked, "confidence": caption.confidence})
+        publish({"time": now, **image, **fields, "confidence": caption.confidence})

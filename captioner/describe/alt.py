@@ -1,7 +1,7 @@
-"""The images of pages in HTML and Markdown, and pages in which each has an alternative text.
+"""Alternative texts of the images in HTML and Markdown pages.
 
-Texts are inserted; nothing is written anew. A page is rendered before and after: if anything but
-the texts and their marks differs, it is refused.
+Texts are inserted into the original bytes. The page is rendered before and after the change; if
+anything except the texts and their marks differs, the change is refused.
 """
 
 import html
@@ -32,11 +32,11 @@ class PageImage:
 
     Attributes:
         source: the URL of the image, as in the page.
-        base: the URL that `<base>` gives; empty without one.
-        text: what a screen reader calls it: empty for decoration, None if nothing is given.
-        place: where in the page it is.
-        line: of the file, from 1.
-        column: in the line, in characters from 1.
+        base: the URL in `<base>`; empty without one.
+        text: the accessible name: empty for decoration, None if missing.
+        place: its place in the page.
+        line: line in the file, from 1.
+        column: character in the line, from 1.
     """
 
     source: str
@@ -77,7 +77,7 @@ class PageImage:
 
 
 def images_of(page: Page) -> list[PageImage]:
-    """The images of a page in their order, but for hidden ones and those that a program sets."""
+    """The images of a page in order, without hidden images and images set by programs."""
     places = places_of(page.body, page.is_markdown)
     signs = [
         (place.text, probe(number, place.is_markdown).encode())
@@ -101,24 +101,23 @@ def images_of(page: Page) -> list[PageImage]:
 
 
 def gaps_of(page: Page) -> list[PageImage]:
-    """The images of a page that lack an alternative text, in their order.
+    """The images of a page without an alternative text, in order.
 
-    An empty one (`alt=""`) says that an image is decoration, and is left alone. Markdown has no
-    such sign: `![](image.png)` lacks its text.
+    In HTML, `alt=""` marks decoration and is not a gap. In Markdown, `![](image.png)` is a gap.
     """
     return [image for image in images_of(page) if image.text is None]
 
 
 def filled(page: Page, captions: Sequence[tuple[PageImage, str]], mark: bool = True) -> Page:
-    """A page in which images have captions as their alternative texts.
+    """Fill captions into a page as alternative texts.
 
     Args:
         page: the page.
-        captions: images without text, and the text of each.
-        mark: whether each gets a mark for the person who reviews it.
+        captions: images without text, each with its new text.
+        mark: whether to mark each text for review.
 
     Raises:
-        PageError: this would change more than the images.
+        PageError: the change would affect more than the images.
     """
     insertions = []
     for image, text in captions:
@@ -135,5 +134,5 @@ def filled(page: Page, captions: Sequence[tuple[PageImage, str]], mark: bool = T
 
 
 def _escaped(text: str) -> str:
-    """Text whose signs mean nothing in Markdown and its extensions."""
+    """Text with the special characters of Markdown and its extensions escaped."""
     return re.sub(r"([\\\[\]`*_<>&|~${}])", r"\\\1", text)

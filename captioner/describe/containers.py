@@ -1,4 +1,4 @@
-"""Image files as places of an XMP packet."""
+"""File formats that can contain an XMP packet."""
 
 from captioner.data.metadata import pages_of
 from captioner.describe.errors import Refused
@@ -11,7 +11,7 @@ from captioner.describe.xmp import EMPTY, Packet
 
 
 class Sidecar:
-    """A file that is a packet."""
+    """A file that consists of a packet."""
 
     def read(self, content: bytes) -> bytes | None:
         """The content itself; an empty file has no packet."""
@@ -22,18 +22,18 @@ class Sidecar:
         return packet or b""
 
     def is_same(self, before: bytes, after: bytes) -> bool:
-        """There is nothing else."""
+        """Always true, because a sidecar contains only the packet."""
         return True
 
 
-Container = Parts | Tiff | Sidecar  # what holds a packet
+Container = Parts | Tiff | Sidecar
 
 
 def container_of(content: bytes) -> Container:
-    """The kind of an image file.
+    """The container for the format of an image file.
 
     Raises:
-        Refused: it is of a kind that holds no packet.
+        Refused: the format cannot contain XMP.
     """
     if content.startswith(b"\xff\xd8\xff"):
         return Jpeg()
@@ -47,15 +47,15 @@ def container_of(content: bytes) -> Container:
 
 
 def verify(container: Container, before: bytes, after: bytes) -> None:
-    """Check that a change touched nothing but our own properties.
+    """Check that a change affects only the captions of this program.
 
     Args:
-        container: the kind of the file.
-        before: the content.
-        after: the content with the change.
+        container: the format of the file.
+        before: the old content.
+        after: the new content.
 
     Raises:
-        Refused: it did.
+        Refused: other data would change.
     """
     old, new = container.read(before) or EMPTY, container.read(after) or EMPTY
     if not container.is_same(before, after):

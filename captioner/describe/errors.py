@@ -1,4 +1,4 @@
-"""Errors of files that are left as they are."""
+"""Errors of files that cannot be changed."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,18 @@ SIGNED = "it is signed with Content Credentials"
 
 
 class Refused(ValueError):
-    """Content that cannot be read or changed safely: says why, and names no file."""
+    """Content that cannot be changed safely; the text is the reason, without the file."""
 
 
 class DescriptionError(ValueError):
-    """A file that no description can be written to: names it and what to do."""
+    """A file that cannot get a description; the text names the file and the remedy."""
 
 
 def only(packets: Sequence[bytes]) -> bytes | None:
-    """The packet of a file, if it has one.
+    """The packet of a file, or None.
 
     Raises:
-        Refused: it has several.
+        Refused: there are several.
     """
     if len(packets) > 1:
         raise Refused(f"its XMP is broken ({len(packets)} packets)")

@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole or not at all."""
+"""Atomic replacement of files."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ def check_replaceable(path: Path) -> None:
     """Check that a file may be replaced.
 
     Raises:
-        OSError: it is read-only, no regular file, or another name leads to it too.
+        OSError: it is read-only, not a regular file, or has several hard links.
     """
     status = path.stat()
     name = os.fspath(path)
@@ -32,17 +32,17 @@ def replace_file(
     mode_of: Path | None = None,
     keep_time: bool = False,
 ) -> None:
-    """Replace a file; owner, permissions and extended attributes stay.
+    """Replace a file atomically; keep its owner, permissions and extended attributes.
 
     Args:
-        path: the file; where it is a link, what that leads to.
-        content: the new content; a file without any is removed.
-        before: the content that was read; empty if there was no file.
-        mode_of: for a file that is not there yet, the file whose permissions it gets.
-        keep_time: whether the time of the last modification stays as well.
+        path: the file; a symbolic link is followed.
+        content: the new content; if empty, the file is removed.
+        before: the expected old content; empty for no file.
+        mode_of: a file whose permissions a new file gets.
+        keep_time: whether to keep the modification time.
 
     Raises:
-        OSError: the file may not be replaced, cannot be, or has changed since it was read.
+        OSError: the file cannot be replaced, or has changed since it was read.
     """
     place = Path(os.path.realpath(path))
     exists = place.exists()
@@ -71,7 +71,7 @@ def replace_file(
 
 
 def _take_over(place: Path, copy: Path, keep_time: bool) -> None:
-    """Give a copy of a file its owner, permissions, times and extended attributes."""
+    """Copy the owner, permissions, times and extended attributes of a file."""
     before, after = place.stat(), copy.stat()
     if (before.st_uid, before.st_gid) != (after.st_uid, after.st_gid):
         try:
@@ -88,6 +88,6 @@ def _take_over(place: Path, copy: Path, keep_time: bool) -> None:
 
 
 def _attributes(path: Path) -> dict[str, bytes]:
-    """The extended attributes of a file, but for those that the system gives."""
+    """The extended attributes of a file, except those of the system."""
     names = os.listxattr(path) if hasattr(os, "listxattr") else []
     return {name: os.getxattr(path, name) for name in names if not name.startswith("security.")}

@@ -1,7 +1,7 @@
-"""The XMP of a JPEG: one segment. No other byte changes but offsets of MPF.
+"""The XMP of a JPEG: one segment. Only this segment and the offsets in MPF change.
 
-MPF (Multi-Picture Format) lists pictures that lie after the first one, such as gain maps and depth,
-by their distance from a header. Where the segment moves them, the list is corrected.
+MPF (Multi-Picture Format) lists further pictures, such as gain maps and depth maps, by their
+distance from a header. If the new segment moves them, the list is corrected.
 """
 
 import re
@@ -14,7 +14,7 @@ from captioner.describe.parts import Parts
 XMP, EXTENSION = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 EXIF, JFIF, MPF = b"Exif\0\0", (b"JFIF\0", b"JFXX\0"), b"MPF\0"
 APP0, APP1, APP2, APP11, SOS = 0xE0, 0xE1, 0xE2, 0xEB, 0xDA
-LARGEST = 0xFFFF - 2  # of what a segment holds
+LARGEST = 0xFFFF - 2  # bytes of data in a segment
 MP_ENTRY = 0xB002
 
 
@@ -45,7 +45,7 @@ class Jpeg(Parts):
         return struct.pack(">BBH", 0xFF, APP1, 2 + len(XMP) + len(packet)) + XMP + packet
 
     def place_for_packet(self, parts: list[bytes]) -> int:
-        """After JFIF and EXIF, which readers expect first, and before MPF, which stays right."""
+        """After JFIF and EXIF, which readers expect first, and before MPF."""
         place = 1
         for number, part in enumerate(parts):
             if _is(part, APP2, MPF):
@@ -60,9 +60,9 @@ class Jpeg(Parts):
         return _is(part, APP11, b"") and b"c2pa" in part
 
     def read(self, content: bytes) -> bytes | None:
-        """As for any format; also refused where another part of the XMP holds captions."""
+        """Also refuse captions in extended XMP."""
         parts, _ = self.split(content)
-        # After its hash, length and place.
+        # The data follow a hash, a length and an offset.
         pieces = [
             _data(part)[len(EXTENSION) + 40 :] for part in parts if _is(part, APP1, EXTENSION)
         ]
@@ -72,7 +72,7 @@ class Jpeg(Parts):
         return super().read(content)
 
     def write(self, content: bytes, packet: bytes | None) -> bytes:
-        """As for any format; also refused where maker notes would lose a picture."""
+        """Also correct MPF, and refuse to move pictures that maker notes refer to."""
         changed = bytearray(super().write(content, packet))
         (before, rest), (after, _) = self.split(content), self.split(bytes(changed))
         moved = len(changed) - len(content)
@@ -83,14 +83,14 @@ class Jpeg(Parts):
             number = struct.Struct(_order(content, old) + "I")
             for entry, size, distance in _entries(content, old, end):
                 place = entry + new - old
-                if distance == 0:  # the picture that the segments belong to
+                if distance == 0:  # the first picture
                     number.pack_into(changed, place + 4, size + moved)
                 elif old + distance >= len(content) - len(rest):
                     number.pack_into(changed, place + 8, distance + moved - (new - old))
         return bytes(changed)
 
     def others(self, content: bytes) -> list[bytes]:
-        """Everything but the packet and MPF, and the pictures that MPF lists."""
+        """Everything except the packet and MPF, plus the pictures in MPF."""
         parts, _ = self.split(content)
         pictures = [
             content[header + distance : header + distance + size]
@@ -110,14 +110,14 @@ def _data(part: bytes) -> bytes:
 
 
 def _is(part: bytes, marker: int, *prefixes: bytes) -> bool:
-    """Whether a part is a segment with a marker whose data begin with one of the prefixes."""
+    """Whether a segment has this marker and one of these prefixes."""
     return _marker(part) == marker and _data(part).startswith(prefixes)
 
 
 def _bodies(parts: list[bytes], prefix: bytes) -> Iterator[tuple[int, int]]:
-    """For each segment of EXIF or MPF, where its data after the prefix begin and end in the file.
+    """The start and end of the data after the prefix, for each segment of EXIF or MPF.
 
-    The offsets in these data count from there.
+    Offsets in these data count from the start.
     """
     end = 0
     for part in parts:
@@ -127,7 +127,7 @@ def _bodies(parts: list[bytes], prefix: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _entries(content: bytes, header: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """For each picture that MPF lists and that is there, its entry, its size and its distance."""
+    """The entry, size and distance of each picture in MPF that the file contains."""
     order = _order(content, header)
     try:
         directory = header + struct.unpack_from(order + "I", content, header + 4)[0]
@@ -150,9 +150,9 @@ def _order(content: bytes, header: int) -> str:
 
 
 def _check_maker_notes(exif: bytes, header: int, content: bytes, scan: int) -> None:
-    """Refuse a JPEG whose EXIF data hold the offset of a picture that would move.
+    """Refuse a JPEG if its EXIF data contain the offset of a picture that would move.
 
-    Some cameras put a preview after the end of the picture, and its offset into their own notes.
+    Some cameras write a preview after the picture, and its offset into the maker notes.
     """
     for found in re.finditer(rb"\xff\xd9(?=\xff\xd8\xff)", content[scan:]):
         offset = scan + found.end() - header

@@ -1,4 +1,4 @@
-"""Names of people: read from the regions of their faces, and written into a caption."""
+"""Names of people, read from face regions and inserted into a caption."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from captioner.describe.xmp import RDF, Packet
 # The schema of the Metadata Working Group: digiKam, Lightroom, Picasa.
 MWG = "{http://www.metadataworkinggroup.com/schemas/regions/}"
 AREA = "{http://ns.adobe.com/xmp/sType/Area#}"
-# That of Microsoft.
+# The schema of Microsoft.
 MPRI = "{http://ns.microsoft.com/photo/1.2/t/RegionInfo#}"
 MPREG = "{http://ns.microsoft.com/photo/1.2/t/Region#}"
 
@@ -24,13 +24,13 @@ _PEOPLE = re.compile(rf"\b(?:{'|'.join([*_PLURALS, *_PLURALS.values()])})\b", re
 _ONE, _SEVERAL = ("|".join(map(nouns, PEOPLE - _GROUPS)) for nouns in (str, _PLURALS.__getitem__))
 _AGE = "(?:(?:young|older|old|elderly|little|small) )?"
 _PERSON = rf"(?:(?:an?|the|one) )?{_AGE}(?:{_ONE})|(?:{'|'.join(NUMBERS[2:])}) {_AGE}(?:{_SEVERAL})"
-# The word after it shows that the noun ends here: "a baby is", but not "a baby elephant".
+# The next word shows that the noun ends here: "a baby is", but not "a baby elephant".
 _AFTER = r"(?=[.,']| (?:and|are|at|by|in|near|next|on|who|with|\w+ing|\w+s)\b)"
 _SUBJECT = re.compile(rf"(?:{_PERSON})(?: and (?:{_PERSON}))?{_AFTER}", re.IGNORECASE)
 
 
 class Face(NamedTuple):
-    """A face in a photograph: the name of the person, empty if unknown, and the centre, 0 to 1."""
+    """A face: the name of the person (empty if unknown) and the centre, from 0 to 1."""
 
     name: str
     x: float
@@ -38,7 +38,7 @@ class Face(NamedTuple):
 
 
 def faces_of(packet: Packet) -> list[Face]:
-    """The faces that a packet marks. If two schemas list them, the first one counts."""
+    """The marked faces of a packet. The schema of the Metadata Working Group has priority."""
     regions = [_mwg_face(item) for item in _items(packet, f"{MWG}RegionList")]
     regions = regions or [_microsoft_face(item) for item in _items(packet, f"{MPRI}Regions")]
     return [face for face in regions if face is not None]
@@ -48,8 +48,8 @@ def names_in_order(faces: list[Face], orientation: int) -> list[str]:
     """The names from left to right; empty for unknown people.
 
     Args:
-        faces: in the photograph as it is stored.
-        orientation: of its EXIF data, 1 to 8.
+        faces: positions in the stored photograph.
+        orientation: EXIF orientation, 1 to 8.
     """
 
     def shown(face: Face) -> float:
@@ -62,9 +62,9 @@ def names_in_order(faces: list[Face], orientation: int) -> list[str]:
 def with_names(caption: str, names: list[str]) -> str:
     """A caption with the names of the people in the photograph.
 
-    They take the place of the subject if it is all the people of the caption, and as many as the
-    names, none of which is unknown. Otherwise they follow in brackets. A caption without people
-    stays as it is.
+    The names replace the subject if it contains all people of the caption and their number is equal
+    to that of the names, all known. Otherwise they follow in brackets. A caption without people
+    does not change.
 
     Args:
         caption: a sentence.
@@ -83,7 +83,7 @@ def with_names(caption: str, names: list[str]) -> str:
 
 
 def _items(packet: Packet, name: str) -> Iterator[_Element]:
-    """The items of a list, wherever it is in the packet."""
+    """The items of the lists with a name, anywhere in the packet."""
     for regions in packet.elements(name):
         yield from regions.iter(f"{{{RDF}}}li")
 
@@ -95,7 +95,7 @@ def _mwg_face(item: _Element) -> Face | None:
 
 
 def _microsoft_face(item: _Element) -> Face | None:
-    """A rectangle is the text "left, top, width, height"."""
+    """The face of a rectangle "left, top, width, height"."""
     try:
         left, top, width, height = map(float, _value(item, f"{MPREG}Rectangle").split(","))
     except ValueError:
@@ -111,7 +111,7 @@ def _face(name: str, x: str | float, y: str | float) -> Face | None:
 
 
 def _value(item: _Element, name: str) -> str:
-    """A field of a structure, which programs write as an attribute or as an element."""
+    """A field of a structure; some programs write an attribute, others an element."""
     for element in item.iter("*"):
         if name in element.attrib:
             return element.get(name, "")
@@ -121,6 +121,6 @@ def _value(item: _Element, name: str) -> str:
 
 
 def _count(people: str) -> int:
-    """The number of people of a phrase, such as "two men" or "a man"."""
+    """The number of people in a phrase such as "two men" or "a man"."""
     number = people.split()[0]
     return NUMBERS.index(number) if number in NUMBERS else 1

@@ -1,4 +1,4 @@
-"""Pages as files: their encoding and their front matter."""
+"""Page files: encoding and front matter."""
 
 import re
 import stat
@@ -16,7 +16,7 @@ _HEAD = re.compile(
 
 
 class PageError(ValueError):
-    """A page that cannot be read, or cannot be changed safely. Names the file and the reason."""
+    """A page that cannot be read or changed safely; the text names the file."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Page:
     r"""A page in HTML or Markdown.
 
     Attributes:
-        path: of the file.
-        content: of the file.
-        head: its byte order mark and front matter, in UTF-8. They are never changed.
-        body: the rest, in UTF-8, with "\n" for a lone "\r", which some parsers do not know.
-        encoding: of the file, "utf-8" or "latin-1". The latter also stands for other encodings that
-            extend ASCII, because every byte is a character in it.
+        path: the file.
+        content: the bytes of the file.
+        head: the byte order mark and front matter, in UTF-8; never changed.
+        body: the rest, in UTF-8, with "\n" for a lone "\r", which some parsers do not support.
+        encoding: "utf-8", or "latin-1" for any other extension of ASCII, because latin-1 decodes
+            every byte.
     """
 
     path: Path
@@ -58,7 +58,7 @@ class Page:
         """The page with ASCII inserted.
 
         Args:
-            insertions: offsets in the body, and what is inserted there.
+            insertions: offsets in the body, each with its text.
         """
         text = bytearray(self.text.encode())
         for place, words in sorted(insertions, reverse=True):
@@ -70,7 +70,7 @@ def read_page(path: Path) -> Page:
     """Read a page.
 
     Raises:
-        PageError: another kind of file, or an encoding that does not extend ASCII.
+        PageError: the suffix or the encoding is not supported.
         OSError: it cannot be read.
     """
     if path.suffix.lower() not in EXTENSIONS:
@@ -81,7 +81,7 @@ def read_page(path: Path) -> Page:
 
 
 def parse_page(path: Path, content: bytes) -> Page:
-    """The page that a file of this content is.
+    """Parse the content of a page.
 
     Raises:
         PageError: its encoding does not extend ASCII.

@@ -1,4 +1,4 @@
-"""Image files that consist of parts, chunks or segments, of which one may be an XMP packet."""
+"""Image files that consist of parts (chunks or segments); one part can be an XMP packet."""
 
 from abc import ABC, abstractmethod
 
@@ -6,11 +6,11 @@ from captioner.describe.errors import SIGNED, Refused, only
 
 
 class Parts(ABC):
-    """A format of such files."""
+    """A file format that consists of parts."""
 
     @abstractmethod
     def split(self, content: bytes) -> tuple[list[bytes], bytes]:
-        """The parts of a file, and the bytes after them, which are never changed.
+        """The parts of a file, and the bytes after them.
 
         Raises:
             Refused: the file is damaged.
@@ -18,26 +18,26 @@ class Parts(ABC):
 
     @abstractmethod
     def packet_of(self, part: bytes) -> bytes | None:
-        """The packet that a part is, if it is one."""
+        """The packet in a part, or None."""
 
     @abstractmethod
     def part_of(self, packet: bytes) -> bytes:
-        """The part that is a packet."""
+        """The part with a packet."""
 
     @abstractmethod
     def place_for_packet(self, parts: list[bytes]) -> int:
-        """Where a packet is inserted into parts that have none."""
+        """The index for a new packet."""
 
     @abstractmethod
     def is_signed(self, part: bytes) -> bool:
-        """Whether a part is a signature of all others."""
+        """Whether a part is a signature of the file."""
 
     def join(self, parts: list[bytes], rest: bytes) -> bytes:
-        """The file that consists of parts and of the bytes after them."""
+        """The file with these parts, and the bytes after them."""
         return b"".join([*parts, rest])
 
     def read(self, content: bytes) -> bytes | None:
-        """The XMP packet of a file, if it has one.
+        """The XMP packet of a file, or None.
 
         Raises:
             Refused: the file or its XMP is damaged.
@@ -46,7 +46,7 @@ class Parts(ABC):
         return only([packet for packet in map(self.packet_of, parts) if packet is not None])
 
     def write(self, content: bytes, packet: bytes | None) -> bytes:
-        """A file with another packet; None for none.
+        """The file with a new packet; None removes it.
 
         Raises:
             Refused: the file is damaged or signed, or has no room for the packet.
@@ -60,7 +60,7 @@ class Parts(ABC):
         return self.join(parts, rest)
 
     def is_same(self, before: bytes, after: bytes) -> bool:
-        """Whether two files differ in nothing but their packets."""
+        """Whether two files differ only in their packets."""
         return self.others(before) == self.others(after)
 
     def others(self, content: bytes) -> list[bytes]:

@@ -1,7 +1,7 @@
-"""Places in a page where images are, and where their alternative texts go.
+"""Places of images and of their alternative texts in a page.
 
-tree-sitter gives the range of bytes of each image. Its grammars tolerate errors and do not read
-everything as a browser does, so that a place is a proposal: `rendering` decides.
+tree-sitter gives the byte range of each image. Its grammars tolerate errors and can differ from
+browsers, so these places are candidates; `rendering` verifies them.
 """
 
 import functools
@@ -13,11 +13,11 @@ import tree_sitter_html
 import tree_sitter_markdown
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
-# What template engines replace: Jinja, Liquid, Vue, ERB, PHP, JavaScript; and CDATA of XHTML.
+# Code of template engines: Jinja, Liquid, Vue, ERB, PHP, JavaScript; and CDATA of XHTML.
 _OPENINGS = b"{{ {% {# <% <? ${ <![CDATA[".split()
 _CLOSINGS = b"}} %} #} %> ?> } ]]>".split()
 _TEMPLATE_STRING = re.compile(rb"[=(,:?]\s*`[^`]*`")
-# A sign that a browser shows, and that the grammar takes for the start of a tag.
+# A "<" that browsers show, but the grammar parses as the start of a tag.
 _NO_TAG = re.compile(rb"<(?![A-Za-z/!?])")
 # Attributes after an image, in the syntax of pandoc and kramdown: `{width=50%}`, `{: .class}`.
 _ATTRIBUTES = re.compile(rb"""\{(?!%)(?:"[^"]*"|'[^']*'|[^{}"'])*\}""")
@@ -29,10 +29,10 @@ class Place:
     """The place of an image.
 
     Attributes:
-        start: where it begins, an offset in the body of the page.
-        text: where an alternative text goes, or is continued.
-        end: where the image and its attributes end.
-        is_markdown: whether the text goes between brackets; otherwise it becomes an attribute.
+        start: its start, an offset in the body of the page.
+        text: the offset for inserted text.
+        end: the end of the image and its attributes.
+        is_markdown: whether the text is in brackets rather than in an attribute.
     """
 
     start: int
@@ -42,7 +42,7 @@ class Place:
 
 
 def places_of(body: bytes, is_markdown: bool) -> list[Place]:
-    """The places of the images in the body of a page, in their order."""
+    """The places of the images in the body of a page, in order."""
     places = set(_markdown_places(body) if is_markdown else _html_places(body))
     code = list(_code(body))
     return sorted(
@@ -52,7 +52,7 @@ def places_of(body: bytes, is_markdown: bool) -> list[Place]:
 
 
 def _code(body: bytes) -> Iterator[tuple[int, int]]:
-    """The ranges that are code of templates."""
+    """The ranges of template code."""
     for opening, closing in zip(_OPENINGS, _CLOSINGS, strict=True):
         start = body.find(opening)
         while start >= 0 and (end := body.find(closing, start)) >= 0:
@@ -80,7 +80,7 @@ def _nodes(grammar: str, query: str, text: bytes) -> dict[str, list[Node]]:
 
 
 def _html_places(text: bytes, offset: int = 0) -> Iterator[Place]:
-    """Those in HTML that begins at an offset in the body of the page."""
+    """The places in HTML at an offset in the body of the page."""
     text = _NO_TAG.sub(b" ", text)
     for tag in _nodes("html", "[(start_tag) (self_closing_tag)] @tag", text).get("tag", []):
         parts = [child for child in tag.children if child.type in ("tag_name", "attribute")]
@@ -100,7 +100,7 @@ def _markdown_places(body: bytes) -> Iterator[Place]:
 
 
 def _text(block: Node, body: bytes) -> bytes:
-    """The text of a block, with spaces for the signs of quotations and lists that it is in."""
+    """The text of a block, with spaces for the markers of surrounding quotations and lists."""
     text = bytearray(body[block.start_byte : block.end_byte])
     for sign in (child for child in block.children if child.type == "block_continuation"):
         start, end = sign.start_byte - block.start_byte, sign.end_byte - block.start_byte
@@ -109,7 +109,7 @@ def _text(block: Node, body: bytes) -> bytes:
 
 
 def _inline_places(text: bytes, offset: int) -> Iterator[Place]:
-    """Those in the text of a paragraph that begins at an offset in the body of the page."""
+    """The places in a paragraph at an offset in the body of the page."""
     found = _nodes("inline", "(image) @image (html_tag) @html", text)
     for tag in found.get("html", []):
         yield from _html_places(text[tag.start_byte : tag.end_byte], offset + tag.start_byte)
@@ -117,7 +117,7 @@ def _inline_places(text: bytes, offset: int) -> Iterator[Place]:
         parts = {child.type: child for child in reversed(image.children)}  # the first of each type
         bracket = parts["]"]
         if "image_description" in parts and not {"(", "link_label"} & parts.keys():
-            continue  # its text is the name of its target too
+            continue  # its text is also the label of a reference
         attributes = _ATTRIBUTES.match(text, image.end_byte)
         if attributes is None or not _NAMED.search(attributes[0]):
             end = attributes.end() if attributes else image.end_byte

@@ -1,4 +1,4 @@
-"""Plans of descriptions: the change of each property and its reason, before anything is written."""
+"""Plans of descriptions: the change of each property, before anything is written."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,7 +13,7 @@ from captioner.describe.xmp import CAPTIONS, DEFAULT, DESCRIPTION, EMPTY, FROM_E
 
 
 class Skipped(Enum):
-    """Why a property gets no text."""
+    """The reason for skipping a property."""
 
     SAME = "it has this text already"
     PERSON = "a person has written it"
@@ -33,15 +33,15 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Plan:
-    """The change of a photograph or its sidecar, which is verified and not yet made.
+    """A verified change of a photograph or its sidecar, not yet made.
 
     Attributes:
         photograph: the file.
         place: the file that changes: the photograph or its sidecar.
         outcome: the effect.
         texts: for each property its text, or the reason for skipping it.
-        content: the new content of the place, empty if it is removed; None for no change.
-        before: the content of the place that was read; empty for no file.
+        content: the new content; empty to remove the file, None for no change.
+        before: the old content; empty for no file.
     """
 
     photograph: Path
@@ -54,13 +54,12 @@ class Plan:
     def carry_out(self) -> None:
         """Make the change.
 
-        The file is replaced as a whole. A photograph keeps the time of its last modification, by
-        which albums are sorted. A sidecar does not: darktable and others see by it that they must
-        read it again.
+        The file is replaced atomically. A photograph keeps its modification time, because albums
+        are sorted by it. A sidecar gets a new one, because darktable and other programs then read
+        it again.
 
         Raises:
-            OSError: it cannot be written, or another program has changed it since it was read;
-                everything is as it was.
+            OSError: the file cannot be written, or has changed since it was read.
         """
         if self.content is not None:
             keep_time = self.place == self.photograph
@@ -68,7 +67,7 @@ class Plan:
 
 
 def sidecar_of(photograph: Path) -> Path:
-    """The sidecar that is written for a photograph: dog.jpg.xmp, as dog.png may lie beside it."""
+    """The sidecar of a photograph: dog.jpg.xmp, because dog.png can be in the same folder."""
     places = [photograph.with_name(f"{photograph.name}{suffix}") for suffix in (".xmp", ".XMP")]
     return next(filter(Path.exists, places), places[0])
 
@@ -85,13 +84,13 @@ def plan(
     Args:
         photograph: the file.
         text: the description.
-        sidecar: whether it goes into a file beside it.
-        overwrite: whether it replaces a person's text.
-        names: whether it gets the names of people whose faces the XMP marks.
+        sidecar: whether to write into a separate file.
+        overwrite: whether to replace a person's text.
+        names: whether to add the names of people whose faces are marked in the XMP.
 
     Raises:
-        DescriptionError: the file cannot hold a description, or cannot be changed safely.
-        OSError: it cannot be read, or may not be replaced.
+        DescriptionError: the file cannot be changed safely.
+        OSError: it cannot be read or replaced.
     """
     target = _Target(photograph, sidecar)
     packets = [target.packet]
@@ -120,9 +119,9 @@ def plan(
 
 
 def plan_undo(photograph: Path, sidecar: bool = False) -> Plan:
-    """Plan to take out what was written here, but not what a person has changed since.
+    """Plan to remove the texts of this program, except those that a person has changed.
 
-    A sidecar that was made here and then holds nothing is removed. For the errors see `plan`.
+    A sidecar of this program is removed if it becomes empty. For the errors see `plan`.
     """
     target = _Target(photograph, sidecar)
     if target.packet.written is None:
@@ -134,13 +133,13 @@ def plan_undo(photograph: Path, sidecar: bool = False) -> Plan:
 
 
 class _Target:
-    """The file that a description goes into.
+    """The file that gets a description.
 
     Attributes:
         photograph: the photograph.
-        place: itself or its sidecar.
-        packet: its XMP, to be changed.
-        before: the content of the place; empty if there is none.
+        place: the photograph or its sidecar.
+        packet: the XMP, to be changed.
+        before: the content of the place; empty for no file.
     """
 
     def __init__(self, photograph: Path, sidecar: bool) -> None:
@@ -158,7 +157,7 @@ class _Target:
             raise self._refusal(error) from error
 
     def changed(self) -> bytes:
-        """The content of the file with the packet as it is now; it may be replaced."""
+        """The content of the file with the current packet, verified."""
         if self.place.exists():
             check_replaceable(self.place)
         empty = self.packet.is_empty()
@@ -176,11 +175,11 @@ class _Target:
 
 
 def _skipped(target: _Target, packets: list[Packet]) -> dict[str, Skipped]:
-    """The properties that a person has written, in the XMP or elsewhere."""
+    """The properties with a person's text, in the XMP or elsewhere."""
     ours = {packet.written for packet in packets} - {None}
 
     def is_a_persons(name: str) -> bool:
-        """Whether a property is a person's, or was changed by one."""
+        """Whether a person has written or changed a property."""
         found = (packet.texts(name) for packet in packets)
         return any(texts and texts.get(DEFAULT) not in ours for texts in found)
 
@@ -191,7 +190,7 @@ def _skipped(target: _Target, packets: list[Packet]) -> dict[str, Skipped]:
 
 
 def _other_packets(target: _Target) -> list[Packet]:
-    """The XMP of the photograph and its sidecars, of the names that other programs give them."""
+    """The XMP of the photograph, and of its sidecars with the names of other programs."""
     photograph = target.photograph
     names = [f"{base}{s}" for base in (photograph.name, photograph.stem) for s in (".xmp", ".XMP")]
     packets = []

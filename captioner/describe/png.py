@@ -8,8 +8,8 @@ from captioner.describe.parts import Parts
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KEYWORD = b"XML:com.adobe.xmp\0"
-LARGEST = 1 << 24  # of a packet that was compressed
-# Other kinds of chunk in which programs have put XMP.
+LARGEST = 1 << 24  # bytes of a decompressed packet
+# Keywords of other chunks with XMP.
 ELSEWHERE = (KEYWORD, b"Raw profile type xmp\0")
 
 
@@ -35,7 +35,7 @@ class Png(Parts):
         return None
 
     def part_of(self, packet: bytes) -> bytes:
-        data = b"iTXt" + KEYWORD + bytes(4) + packet  # neither compressed, nor translated
+        data = b"iTXt" + KEYWORD + bytes(4) + packet  # not compressed, no language
         return struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
 
     def place_for_packet(self, parts: list[bytes]) -> int:
@@ -49,7 +49,7 @@ class Png(Parts):
 
 
 def _unpacked(data: bytes) -> bytes:
-    """The packet in the data of a chunk after the keyword."""
+    """The packet in the data after the keyword of a chunk."""
     *names, text = data[2:].split(b"\0", 2)  # the language and the translated keyword
     if len(names) != 2:
         raise Refused("its XMP is broken (its chunk is too short)")

@@ -1,7 +1,7 @@
-"""What a browser makes of a page: its images, and whether two pages differ in nothing else.
+"""Pages as in a browser: their images, and a comparison of two pages.
 
-Markdown is rendered by markdown-it, which conforms to CommonMark. HTML is parsed by Lexbor, which
-conforms to the HTML standard. Neither knows where in the file something is.
+markdown-it renders Markdown (CommonMark). Lexbor parses HTML (HTML standard). Neither gives
+positions in the file.
 """
 
 import re
@@ -14,18 +14,18 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from captioner.describe.pages import Page
 
-MARK = "captioner"  # the author of a text, for the person who reviews it
+MARK = "captioner"  # author of a text, for reviewers
 MARK_COMMENT = f"<!-- alt by {MARK} -->"
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-# Attributes that a program binds (`:alt`, `[src]`, `data-src`), or that a template writes.
+# Attributes that a program or a template sets: `:alt`, `[src]`, `data-src`.
 _BOUND = re.compile(r"\b(alt|src)\b|bind|[{}<>%]")
-_SIGN = f"probe-{uuid.uuid4().hex}"  # which no page contains
+_SIGN = f"probe-{uuid.uuid4().hex}"  # unique
 _PROBE = re.compile(rf"\s*{_SIGN}-(\d+)")
 _TEMPLATE = re.compile(r"\{\{|\{%|<%|<\?|\$\{|^\{")
 
 
 def rendered(page: Page) -> LexborHTMLParser:
-    """The document that a browser shows."""
+    """The document of a page."""
     body = page.body.decode()
     if page.is_markdown:
         body = MarkdownIt("commonmark").enable("table").render(body)
@@ -33,15 +33,15 @@ def rendered(page: Page) -> LexborHTMLParser:
 
 
 def probe(number: int, is_markdown: bool) -> str:
-    """A sign at the place of an image, by which the image is known when the page is rendered."""
+    """A marker that identifies an image in the rendered page."""
     return f" {_SIGN}-{number}" if is_markdown else f' {_SIGN}="{number}"'
 
 
 def probed(document: LexborHTMLParser) -> dict[int, LexborNode]:
-    """The images that have a probe, by its number."""
+    """The images with a probe, by its number."""
     images = {}
     for image in document.css("img"):
-        numbers = _PROBE.findall(image.attributes.get("alt") or "")  # images inside of a text first
+        numbers = _PROBE.findall(image.attributes.get("alt") or "")  # nested images come first
         number = numbers[-1] if numbers else image.attributes.get(_SIGN)
         if number:
             images[int(number)] = image
@@ -54,17 +54,17 @@ def alternative(image: LexborNode) -> str:
 
 
 def name_of(image: LexborNode, is_markdown: bool) -> str | None:
-    """What a screen reader calls an image: empty for decoration, None if it has no name.
+    """The accessible name of an image: empty for decoration, None if missing.
 
     Args:
         image: the image.
-        is_markdown: whether its syntax is that of Markdown, which gives every image an `alt`.
+        is_markdown: whether it is a Markdown image, which always has an `alt`.
     """
     given = image.attributes
     if not {"none", "presentation"}.isdisjoint((given.get("role") or "").split()):
         return ""
     if given.get("aria-labelledby"):
-        return ""  # an element that has a text of its own
+        return ""  # the other element has its own text
     if given.get("aria-label"):
         return given["aria-label"]
     if is_markdown:
@@ -73,7 +73,7 @@ def name_of(image: LexborNode, is_markdown: bool) -> str | None:
 
 
 def is_shown(image: LexborNode, is_markdown: bool) -> bool:
-    """Whether an image is visible, and no program sets its attributes."""
+    """Whether an image is visible and its attributes are static."""
     given = image.attributes
     source = unquote(given.get("src") or "")
     names = given.keys() - {"alt", "src", "data-alt-by"}
@@ -83,7 +83,7 @@ def is_shown(image: LexborNode, is_markdown: bool) -> bool:
 
 
 def _is_hidden(node: LexborNode | None) -> bool:
-    """Whether an element, or one around it, is hidden."""
+    """Whether an element or one of its ancestors is hidden."""
     while node is not None:
         given = node.attributes
         hidden = "hidden" in given or given.get("aria-hidden") == "true"
@@ -94,7 +94,7 @@ def _is_hidden(node: LexborNode | None) -> bool:
 
 
 def differ_only_in(old: Page, new: Page, texts: Sequence[str]) -> bool:
-    """Whether a new page is an old one with these alternative texts, and marks, in addition."""
+    """Whether two pages differ only in these new alternative texts and their marks."""
     before, after = rendered(old), rendered(new)
     written = []
     images = before.css("img"), after.css("img")

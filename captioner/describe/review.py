@@ -1,4 +1,4 @@
-"""Faults of alternative texts that a program can find."""
+"""Automatic review of alternative texts."""
 
 import functools
 import re
@@ -9,9 +9,9 @@ from nltk.stem import PorterStemmer
 from captioner.data.function_words import FUNCTION_WORDS
 from captioner.data.tokenizer import tokenize
 
-MIN_CONFIDENCE = 0.4  # of a caption that a text is compared with
+MIN_CONFIDENCE = 0.4  # of a caption for comparison with a text
 LONGEST = 150  # characters, because screen readers cannot pause within a text
-COMPARABLE = 2  # words of a text that the model must know
+COMPARABLE = 2  # minimum of known words in a text
 _stem = functools.cache(PorterStemmer().stem)
 _FILE_NAME = re.compile(
     r"\S*\.(?:jpe?g|png|gif|webp|avif|heic|tiff?|bmp|svg)|(?:img|dsc|dscn|pxl)[-_]?\d\S*", re.I
@@ -26,7 +26,7 @@ class Reviewer:
     """Finds faults of alternative texts.
 
     Args:
-        vocabulary: the words that the model knows.
+        vocabulary: the words of the model.
     """
 
     def __init__(self, vocabulary: Iterable[str]) -> None:
@@ -36,9 +36,8 @@ class Reviewer:
         """The faults of the text of an image, each with its remedy.
 
         Args:
-            text: None if there is none.
-            seen: sentences and words of the model about the photograph, the best first; empty if
-                they are not known, or not likely to be right.
+            text: the alternative text, or None.
+            seen: captions and concepts of the photograph, best first; empty if unknown or unsure.
         """
         perhaps = f'; perhaps "{seen[0]}"' if seen else ""
         if text is None:
@@ -61,6 +60,6 @@ class Reviewer:
 
 
 def _content(*texts: str) -> set[str]:
-    """The stems of the words that name something."""
+    """The stems of the content words."""
     words = {word for text in texts for word in tokenize(text)} - FUNCTION_WORDS
     return {_stem(word) for word in words if word.isalpha() and len(word) > 2}

@@ -1,7 +1,7 @@
-"""The XMP of a TIFF: a tag of its first page. Nothing that is in the file moves.
+"""The XMP of a TIFF: a tag of its first page. No existing data move.
 
-A packet that is larger than the one before goes to the end of the file, with a copy of the first
-directory that refers to it. All other pages, pictures and tags stay at their places.
+A packet of another size goes to the end of the file, with a new first directory that refers to
+it.
 """
 
 import struct
@@ -16,14 +16,14 @@ class _Directory:
     """The first directory of a TIFF.
 
     Attributes:
-        number: the format of a place in the file.
-        entry: the format of a tag: its number, type, length and place.
-        reference: where the place of the directory is.
-        place: where the directory is.
-        end: where it ends.
-        others: its tags but for the XMP, as they are in the file.
-        spans: where each XMP begins and ends.
-        tail: the place of the second directory, as it is in the file.
+        number: the format of an offset.
+        entry: the format of a tag: number, type, length, offset.
+        reference: the position of the offset of the directory.
+        place: the start of the directory.
+        end: its end.
+        others: its raw tags except XMP.
+        spans: start and end of each XMP.
+        tail: the raw offset of the second directory.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -53,7 +53,7 @@ class _Directory:
         return int(self.entry.unpack(entry)[0])
 
     def with_tags(self, *more: bytes) -> bytes:
-        """The directory with other tags in the place of the XMP."""
+        """The directory with other tags instead of the XMP."""
         entries = sorted([*self.others, *more], key=self.tag)
         return self._count.pack(len(entries)) + b"".join(entries) + self.tail
 
@@ -68,7 +68,7 @@ class Tiff:
     """TIFF and BigTIFF: directories of tags."""
 
     def read(self, content: bytes) -> bytes | None:
-        """The XMP packet of a TIFF, if it has one.
+        """The XMP packet of a TIFF, or None.
 
         Raises:
             Refused: the TIFF is damaged.
@@ -79,7 +79,7 @@ class Tiff:
         return only([content[start:end] for start, end in spans])
 
     def write(self, content: bytes, packet: bytes | None) -> bytes:
-        """A TIFF with another packet; None for none.
+        """The TIFF with a new packet; None removes it.
 
         Raises:
             Refused: the TIFF is signed, or would be too large for its format.
@@ -92,7 +92,7 @@ class Tiff:
             if packet is not None and end - start == len(packet):
                 changed[start:end] = packet
                 return bytes(changed)
-            changed[start:end] = bytes(end - start)  # no copy of what is taken out is left behind
+            changed[start:end] = bytes(end - start)  # erase the old packet
         if packet is None:
             shorter = directory.with_tags()
             changed[directory.place : directory.place + len(shorter)] = shorter
@@ -107,7 +107,7 @@ class Tiff:
         return bytes(changed + directory.with_tags(entry))
 
     def is_same(self, before: bytes, after: bytes) -> bool:
-        """Whether two differ in nothing but their packets, first directories and ends."""
+        """Whether two files differ only in packets, first directories and ends."""
         old, new = _Directory(before), _Directory(after)
         rests = [bytearray(before), bytearray(after[: len(before)])]
         for rest in rests:

@@ -1,4 +1,4 @@
-"""The XMP of a WebP: one chunk, and a flag that announces it."""
+"""The XMP of a WebP: one chunk, and a flag in the header."""
 
 import struct
 
@@ -6,7 +6,7 @@ from captioner.describe.errors import Refused
 from captioner.describe.parts import Parts
 
 HEADER = 12  # bytes: "RIFF", the length, "WEBP"
-LEAST = {b"VP8X": 10, b"VP8 ": 10, b"VP8L": 5}  # bytes of the chunks that may come first
+LEAST = {b"VP8X": 10, b"VP8 ": 10, b"VP8L": 5}  # minimum bytes of the first chunk
 ALPHA, XMP = 0x10, 0x04  # flags of VP8X
 
 
@@ -14,7 +14,7 @@ class WebP(Parts):
     """WebP: chunks with a kind, a length and data."""
 
     def split(self, content: bytes) -> tuple[list[bytes], bytes]:
-        """The first chunk is always VP8X, without the flag of XMP."""
+        """Split; the first part is always VP8X, with the XMP flag cleared."""
         end = 8 + int.from_bytes(content[4:8], "little")
         parts, place = list[bytes](), HEADER
         while place < end:
@@ -27,7 +27,7 @@ class WebP(Parts):
             place += len(parts[-1])
         if end > len(content) or not parts:
             raise Refused("it is damaged or cut short")
-        if not parts[0].startswith(b"VP8X"):  # without which a WebP has no metadata
+        if not parts[0].startswith(b"VP8X"):  # required for metadata
             parts.insert(0, _extended(parts[0][:4], parts[0][8:]))
         parts[0] = _flagged(parts[0], False)
         return parts, content[end:]
@@ -52,18 +52,18 @@ class WebP(Parts):
 
 
 def _flagged(header: bytes, has_packet: bool) -> bytes:
-    """A chunk VP8X that says whether there is XMP."""
+    """A chunk VP8X with the XMP flag set or cleared."""
     flags = header[8] | XMP if has_packet else header[8] & ~XMP
     return header[:8] + bytes([flags]) + header[9:]
 
 
 def _extended(kind: bytes, data: bytes) -> bytes:
-    """The chunk VP8X of a picture that has none."""
+    """A new chunk VP8X for a picture."""
     flags = 0
     if kind == b"VP8L":
         bits = int.from_bytes(data[1:5], "little")
         flags = ALPHA if bits >> 28 & 1 else 0
-        sides = [bits & 0x3FFF, bits >> 14 & 0x3FFF]  # both less 1
+        sides = [bits & 0x3FFF, bits >> 14 & 0x3FFF]  # width and height, minus 1
     else:
         sides = [(side & 0x3FFF) - 1 for side in struct.unpack_from("<HH", data, 6)]
     if min(sides) < 0:

@@ -1,8 +1,8 @@
-"""An XMP packet: its captions, read and changed; everything else in it stays.
+"""The captions in an XMP packet; everything else in it stays unchanged.
 
-`dc:description` is the caption that programs show, `Iptc4xmpCore:AltTextAccessibility` (of 2021) is
-the text for screen readers. A property of our own, `captioner:written`, holds the text that was
-written here. So it is told from a person's text, and can be taken out again.
+Photo programs show `dc:description`; screen readers read `Iptc4xmpCore:AltTextAccessibility`. The
+own property `captioner:written` contains the text of this program. It distinguishes this text from
+a person's text, and lets the program remove it.
 """
 
 import re
@@ -23,7 +23,7 @@ LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 DESCRIPTION, ALT = f"{{{DC}}}description", f"{{{IPTC}}}AltTextAccessibility"
 CAPTIONS = {DESCRIPTION: "dc:description", ALT: "AltTextAccessibility"}
 WRITTEN = f"{{{OURS}}}written"
-# Where a caption stands in XMP that was made from EXIF.
+# Captions in XMP that was converted from EXIF.
 FROM_EXIF = (f"{{{TIFF}}}ImageDescription", f"{{{EXIF}}}UserComment")
 DEFAULT = "x-default"
 _ALTERNATIVES, _ITEM = f"{{{RDF}}}Alt", f"{{{RDF}}}li"
@@ -45,15 +45,15 @@ class Packet:
     """The properties of an XMP packet.
 
     Args:
-        content: of the packet, or of a sidecar.
+        content: a packet or a sidecar.
 
     Raises:
-        Refused: it is not well-formed XMP in UTF-8. Such XMP may hold a person's work, so it is
-            never taken for empty.
+        Refused: it is not well-formed XMP in UTF-8. It may contain a person's text, so it is not
+            treated as empty.
     """
 
     def __init__(self, content: bytes) -> None:
-        content = content.rstrip(b"\0")  # which some cameras write after it
+        content = content.rstrip(b"\0")  # padding of some cameras
         encoding = _ENCODING.match(content)
         if b"<!DOCTYPE" in content or (encoding and encoding[1].lower() != b"utf-8"):
             raise Refused("its XMP has a DTD, or is not in UTF-8")
@@ -86,23 +86,23 @@ class Packet:
         return {language: text.strip() for language, text in texts.items() if text.strip()}
 
     def elements(self, name: str) -> Iterator[_Element]:
-        """The elements of a name, wherever they are."""
+        """The elements with a name, at any depth."""
         return self._rdf.iter(name)
 
     @property
     def written(self) -> str | None:
-        """The text that was written here, if any."""
+        """The text of this program, or None."""
         return self.texts(WRITTEN).get(DEFAULT)
 
     def is_ours(self, name: str) -> bool:
-        """Whether the text of a property in the default language is the one written here."""
+        """Whether the default text of a property is the text of this program."""
         return self.written is not None and self.texts(name).get(DEFAULT) == self.written
 
     def put(self, name: str, text: str) -> None:
-        """Set the text of a property in the default language; those in others stay."""
+        """Set the default text of a property; keep other languages."""
         alternatives = self._rdf.find(f"*/{name}/{_ALTERNATIVES}")
         if alternatives is None:
-            description = self._description()  # first, as it takes over `rdf:about`
+            description = self._description()  # before `_clear`, to copy `rdf:about`
             self._clear(name)
             alternatives = etree.SubElement(etree.SubElement(description, name), _ALTERNATIVES)
         defaults = [item for item in alternatives.findall(_ITEM) if _language(item) == DEFAULT]
@@ -114,13 +114,13 @@ class Packet:
         item.text = text
 
     def mark(self, text: str | None) -> None:
-        """Note the text that was written here; None for no text any more."""
+        """Record the text of this program; None removes the record."""
         self._remove(WRITTEN)
         if text is not None:
             self._description().set(WRITTEN, text)
 
     def take_out(self, name: str) -> None:
-        """Remove the text of a property in the default language; those in others stay."""
+        """Remove the default text of a property; keep other languages."""
         lists = self._rdf.findall(f"*/{name}/*")
         if all(_language(item) == DEFAULT for found in lists for item in found.findall(_ITEM)):
             self._remove(name)
@@ -130,12 +130,12 @@ class Packet:
                     found.remove(item)
 
     def is_empty(self) -> bool:
-        """Whether there is no property, and the packet was made here."""
+        """Whether this program made the packet, and it has no properties."""
         made_here = any(TOOLKIT == value for value in self._root.attrib.values())
         return made_here and len(self._rdf) == 0
 
     def others(self) -> bytes:
-        """Everything but what is written here, in canonical XML."""
+        """Everything except the texts of this program, in canonical XML."""
         copy = Packet(self.to_bytes())
         for name in CAPTIONS:
             copy.take_out(name)
@@ -143,7 +143,7 @@ class Packet:
         return etree.tostring(copy._root, method="c14n2", with_comments=False, strip_text=True)
 
     def to_bytes(self, at_least: int = 0) -> bytes:
-        """The packet in UTF-8, with spaces at its end up to a number of bytes."""
+        """The packet in UTF-8, padded with spaces to a number of bytes."""
         tree = self._root.getroottree()
         content = etree.tostring(tree, encoding="UTF-8", xml_declaration=self._declared)
         end = content.rfind(b"<?xpacket end")
@@ -151,28 +151,27 @@ class Packet:
         return content[:place] + b" " * (at_least - len(content)) + content[place:]
 
     def _places(self, name: str) -> Iterator[tuple[_Element, _Element | None]]:
-        """The descriptions that hold a property, each with its element; None for an attribute."""
+        """The descriptions with a property, each with its element; None for an attribute."""
         for description in self._rdf.iterchildren("*"):
             if name in description.attrib:
                 yield description, None
             yield from ((description, element) for element in description.findall(name))
 
     def _description(self) -> _Element:
-        """The element that holds what is written here."""
+        """The element for the properties of this program."""
         for description in self._rdf.iterchildren("*"):
             if description.nsmap.get(TOOLKIT) == OURS:
                 return description
         about = [d.get(f"{{{RDF}}}about") or d.get("about") for d in self._rdf.iterchildren("*")]
-        description = etree.SubElement(
+        return etree.SubElement(
             self._rdf,
             f"{{{RDF}}}Description",
             {f"{{{RDF}}}about": (about[0] if about else None) or ""},
             {TOOLKIT: OURS, "dc": DC, "Iptc4xmpCore": IPTC},
         )
-        return description
 
     def _clear(self, name: str) -> list[_Element]:
-        """Remove a property; the description that held it, if any."""
+        """Remove a property; return the descriptions that contained it."""
         places = list(self._places(name))
         for owner, element in places:
             if element is None:
@@ -182,7 +181,7 @@ class Packet:
         return [owner for owner, _ in places]
 
     def _remove(self, name: str) -> None:
-        """Remove a property, and the description that then holds nothing."""
+        """Remove a property, and its description if that becomes empty."""
         for owner in self._clear(name):
             if not len(owner) and not {*owner.attrib} - {f"{{{RDF}}}about", "about"}:
                 self._rdf.remove(owner)

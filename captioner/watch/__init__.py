@@ -1,1 +1,1 @@
-"""Photographs that arrive one after the other, and the changes that they show."""
+"""Watch a camera or a folder and report changed captions."""

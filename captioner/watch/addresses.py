@@ -1,6 +1,6 @@
-"""Addresses of cameras and of MQTT brokers, checked before anything connects.
+"""Checks of the addresses of cameras and MQTT brokers, before any connection.
 
-No message repeats an address, because it may contain a password.
+Error messages never repeat an address, because it may contain a password.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ PASSWORD = "CAPTIONER_MQTT_PASSWORD"  # the environment variable
 
 
 class Topic(NamedTuple):
-    """A topic at an MQTT broker, and the user who may publish it, if it needs one."""
+    """A topic at an MQTT broker, with the user if the broker needs one."""
 
     host: str
     port: int
@@ -20,7 +20,7 @@ class Topic(NamedTuple):
 
 
 def is_url(text: str) -> bool:
-    """Whether a source is a URL, and not a folder."""
+    """Whether a source is a URL rather than a folder."""
     return "://" in text
 
 
@@ -28,17 +28,17 @@ def check_camera(url: str) -> None:
     """Check the URL of a camera.
 
     Raises:
-        ValueError: it is not one of HTTP.
+        ValueError: its scheme is not HTTP or HTTPS.
     """
     if _split(url).scheme not in ("http", "https"):
         raise ValueError("must be a folder, or begin with http:// or https://")
 
 
 def topic_of(text: str) -> Topic:
-    """The topic `HOST[:PORT]/TOPIC`, or `mqtt://[USER@]HOST[:PORT]/TOPIC`.
+    """Parse `HOST[:PORT]/TOPIC` or `mqtt://[USER@]HOST[:PORT]/TOPIC`.
 
     Raises:
-        ValueError: it is neither, or has a password.
+        ValueError: the text has another form, or contains a password.
     """
     parts = _split(text if is_url(text) else f"mqtt://{text}")
     name = unquote(parts.path[1:])
@@ -55,7 +55,7 @@ def topic_of(text: str) -> Topic:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        # These raise errors: a port that is no number, a host that is no name.
+        # An invalid port or host name raises an error.
         if parts.port != 0 and (parts.hostname or "").encode("idna"):
             return parts
     except ValueError:

@@ -1,14 +1,14 @@
-"""Changes of a text, told from flicker."""
+"""Detection of changes in a sequence of texts, without flicker."""
 
 
 class Changes:
-    """Decides which texts of a sequence are changes.
+    """Detects changes in a sequence of texts.
 
-    The first text counts at once. A later one counts if it differs from the last one that counted
-    and has come several times in a row.
+    The first text is a change. A later text is a change if it differs from the last change and has
+    appeared `agreeing` times in a row.
 
     Args:
-        agreeing: the number of times in a row.
+        agreeing: required number of equal texts in a row.
     """
 
     def __init__(self, agreeing: int) -> None:
@@ -18,7 +18,7 @@ class Changes:
         self._times = 0
 
     def is_new(self, text: str) -> bool:
-        """Whether the next text of the sequence is a change."""
+        """Add the next text; whether it is a change."""
         self._times = self._times + 1 if text == self._last else 1
         self._last = text
         flickers = self._counted is not None and self._times < self._agreeing

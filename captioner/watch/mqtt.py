@@ -1,4 +1,4 @@
-"""Changes published by MQTT, for home automation."""
+"""Publication of changes by MQTT, for home automation."""
 
 import contextlib
 import json
@@ -17,16 +17,15 @@ Publish = Callable[[dict[str, Any]], None]
 def publisher(
     topic: Topic, password: str | None, report: Callable[[str], None]
 ) -> Iterator[Publish]:
-    """A function that publishes JSON, within a connection that is made again whenever it breaks.
+    """Connect to a broker and yield a function that publishes JSON.
 
-    The broker keeps the last message for programs that subscribe later. Messages that are published
-    without a connection are sent by the next one.
+    A lost connection is opened again, and then sends the waiting messages. The broker keeps the
+    last message for later subscribers.
 
     Args:
-        topic: what is published.
-        password: of the user of the topic.
-        report: called from another thread with one line if the broker cannot be reached, once until
-            it can.
+        topic: the topic and its broker.
+        password: password of `topic.user`.
+        report: called from another thread with one line, once for each loss of the connection.
     """
     client = Client(CallbackAPIVersion.VERSION2)
     if topic.user is not None:

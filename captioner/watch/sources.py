@@ -1,4 +1,4 @@
-"""Sources of photographs: a camera, and a folder that other programs write to."""
+"""Sources of photographs: a camera or a folder."""
 
 import contextlib
 import io
@@ -20,40 +20,40 @@ from urllib.request import (
 from captioner.data.folders import walk
 from captioner.data.images import ImageError
 
-MOST_BYTES = 32 * 2**20  # of a picture of a camera
-SECONDS = 10.0  # that a camera may be silent, and that its picture may take
+MOST_BYTES = 32 * 2**20  # largest picture of a camera
+SECONDS = 10.0  # longest silence of a camera, and longest download of a picture
 Photograph = io.BytesIO | Path
 Stamp = tuple[int, int, int]  # time of the last change in ns, size, inode
 
 
 class Place(Protocol):
-    """What photographs come from.
+    """A source of photographs.
 
     Attributes:
-        agreeing: looks in a row that must agree before a change counts.
+        agreeing: number of equal captions in a row that make a change.
     """
 
     agreeing: int
 
     def look(self) -> Iterator[Photograph | ImageError]:
-        """The photographs that there are now, and the errors in the place of others."""
+        """The current photographs, with errors in place of unreadable ones."""
 
 
 class Camera:
-    """A camera that answers a request with its picture of the moment.
+    """A camera that answers a request with its current picture.
 
     Args:
-        url: of the picture, perhaps with a user and a password. Of these, the camera gets what it
-            asks for: Basic or Digest.
+        url: URL of the picture. It may contain a user and a password, for HTTP Basic or Digest
+            authentication.
     """
 
-    agreeing = 2  # the scene stays, so that an answer can flicker
+    agreeing = 2  # captions of one scene can flicker
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         place = parts.netloc.rpartition("@")[2]
         self._url = parts._replace(netloc=place).geturl()
-        self.name = f"{parts.scheme}://{place}"  # the rest may contain a password
+        self.name = f"{parts.scheme}://{place}"  # the full URL may contain a password
         handlers: list[BaseHandler] = []
         if parts.username is not None:
             passwords = HTTPPasswordMgrWithDefaultRealm()
@@ -63,7 +63,7 @@ class Camera:
         self._opener = build_opener(*handlers)
 
     def look(self) -> Iterator[io.BytesIO | ImageError]:
-        """The picture of the moment, or why there is none."""
+        """The current picture, or an error."""
         try:
             with self._opener.open(self._url, timeout=SECONDS) as response:
                 picture = _content(response)
@@ -80,13 +80,13 @@ class Camera:
 
 
 class Folder:
-    """The photographs that are written into a folder after its first look.
+    """The photographs that other programs write into a folder from now on.
 
     Args:
-        path: of the folder. Folders in it count, hidden files do not.
+        path: the folder. Subfolders are included, hidden files are not.
 
     Raises:
-        NotADirectoryError: it is no folder.
+        NotADirectoryError: the path is not a folder.
     """
 
     agreeing = 1  # each photograph comes once
@@ -98,9 +98,9 @@ class Folder:
         self._before: dict[Path, Stamp] = {}
 
     def look(self) -> Iterator[Path | ImageError]:
-        """The photographs that are new or changed, and have stayed the same since the last look.
+        """The new and changed photographs, oldest first.
 
-        So none is read while it is written. The one that changed last comes last.
+        A photograph is complete once it is the same in two looks. Incomplete ones are not read.
         """
         now, errors = self._stamps()
         complete = now.items() & self._before.items() - self._seen.items()
@@ -112,7 +112,7 @@ class Folder:
         yield from errors
 
     def _stamps(self) -> tuple[dict[Path, Stamp], list[ImageError]]:
-        """What tells a change of each photograph, and the errors of unreadable folders."""
+        """The stamp of each photograph, and the errors of unreadable folders."""
         found = walk(self._path)
         stamps = {}
         for path in found.images:
@@ -134,7 +134,7 @@ def _content(response: HTTPResponse) -> io.BytesIO | None:
 
 
 def _reason(error: Exception) -> str:
-    """Why a request failed, without the text of the error, which may repeat the URL."""
+    """The reason of a failed request, without the URL that the text of the error may contain."""
     if isinstance(error, HTTPError):
         error.close()
         return f"status {error.code}"
