@@ -18,7 +18,7 @@ from captioner.evaluation.calibration import SEED, THRESHOLD, is_right, lost
 from captioner.evaluation.drawings import drawings
 from captioner.generation.batching import stream
 from captioner.generation.samplers import Beam
-from captioner.runtime.captioner import OnnxCaptioner
+from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 COUNT = 300
 # scikit-image's that come with it and are no photographs, or photographs of nothing but text.

@@ -19,13 +19,13 @@ from pyarrow import parquet
 from skimage import data
 from speed import ENVIRONMENT, photographs
 
-from captioner.bulk.output import Output
+from captioner.bulk.parts import Output
 from captioner.bulk.sources import parts_of
 from captioner.bulk.worker import Job, Worker
 from captioner.data.images import load_image
 from captioner.generation.batching import BATCH, stream
 from captioner.generation.samplers import Beam
-from captioner.runtime.captioner import OnnxCaptioner
+from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 BULK = [sys.executable, "-m", "captioner", "bulk"]
 # Its workers would give way to whatever else runs on the machine.

@@ -20,7 +20,7 @@ import keras
 
 from captioner import presets
 from captioner.cli.arguments import positive
-from captioner.data.check import Checks
+from captioner.data.image_checks import Checks
 from captioner.data.readers import load_dataset
 from captioner.data.records import DatasetError
 from captioner.data.vocabulary import Vocabulary

@@ -14,7 +14,7 @@ from captioner.data.records import Example
 from captioner.evaluation.caption_metrics import CaptionScorer
 from captioner.evaluation.intervals import Bootstrap, Interval
 from captioner.export.web import add_graphs, with_graphs
-from captioner.runtime.captioner import OnnxCaptioner
+from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 MEASURES = {"cider": "CIDEr", "bleu4": "BLEU-4"}
 

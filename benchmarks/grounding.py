@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from benchmarks.instances import Box, Located, read_instances
 from captioner import presets
-from captioner.data.check import check_images
+from captioner.data.image_checks import check_images
 from captioner.data.images import ImageError, open_image
 from captioner.data.records import DatasetError, Example
 from captioner.generation.batching import batched

@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 # Public name -> its module. Imported at first use, so that `--help` does not wait for TensorFlow.
 _PUBLIC = {
     "Captioner": "captioner.models.captioner",
-    "OnnxCaptioner": "captioner.runtime.captioner",
+    "OnnxCaptioner": "captioner.runtime.onnx_captioner",
     "Vocabulary": "captioner.data.vocabulary",
     "load_dataset": "captioner.data.readers",
     "train": "captioner.training.train",

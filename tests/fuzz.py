@@ -35,7 +35,7 @@ from captioner import presets
 from captioner.bulk.shards import is_shard, rows_of_shard
 from captioner.bulk.sources import list_source
 from captioner.cli.requests import requests_of
-from captioner.data.check import check_images
+from captioner.data.image_checks import check_images
 from captioner.data.images import ImageError, load_image
 from captioner.data.metadata import pages_of
 from captioner.data.readers import READERS

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from captioner.bulk.output import Tally
+from captioner.bulk.parts import Tally
 from captioner.bulk.shards import reason
 from captioner.bulk.sources import Part
 from captioner.bulk.worker import Job, Worker

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from captioner.bulk.output import Output, Record, Tally
+from captioner.bulk.parts import Output, Record, Tally
 from captioner.bulk.shards import Row
 from captioner.bulk.sources import Part, read, rows_of
 from captioner.data.images import ImageError, load_image, map_ahead

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.cli.arguments import Subcommands, add_least, add_weights
+from captioner.cli.caption_output import is_unsure
 from captioner.cli.console import prepare_stdout, printable, report
-from captioner.cli.output import is_unsure
 
 if TYPE_CHECKING:
     from captioner.describe.alt import PageImage

@@ -78,7 +78,7 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
 def run(args: Namespace) -> int:
     """Caption the remaining parts; 1 if some photographs failed."""
     from captioner.bulk import engines
-    from captioner.bulk.output import Output
+    from captioner.bulk.parts import Output
     from captioner.bulk.sources import list_source, parts_of
     from captioner.bulk.worker import Job
     from captioner.cli.models import load_captioner

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.cli.arguments import Subcommands, add_weights, check_question, positive, share
+from captioner.cli.caption_output import draw, draws_several, is_several, lines, withheld
 from captioner.cli.console import prepare_stdout, report
-from captioner.cli.output import draw, draws_several, is_several, lines, withheld
 from captioner.cli.progress import apart_from_the_bar, progress
 from captioner.cli.requests import (
     Item,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.cli.arguments import Subcommands, add_least, add_weights
+from captioner.cli.caption_output import is_unsure
 from captioner.cli.console import prepare_stdout, printable, report
-from captioner.cli.output import is_unsure
 from captioner.cli.progress import apart_from_the_bar, progress
 from captioner.cli.requests import Item, photographs_of
 

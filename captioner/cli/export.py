@@ -45,7 +45,7 @@ def run(args: Namespace) -> int:
         return _run_web(preset, args.output)
     with quiet_import():
         from captioner.export import formats
-        from captioner.export.check import ExportError
+        from captioner.export.equality import ExportError
         from captioner.export.preset import add_graphs
     try:
         if args.output is None:
@@ -60,7 +60,7 @@ def run(args: Namespace) -> int:
 
 
 def _run_web(preset: str, output: Path) -> int:
-    from captioner.export.check import ExportError
+    from captioner.export.equality import ExportError
     from captioner.export.web import export_site
 
     try:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from captioner.generation.model import CaptionModel
     from captioner.generation.results import Caption
     from captioner.models.captioner import Captioner
-    from captioner.runtime.captioner import OnnxCaptioner
+    from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 
 def load_captioner(
@@ -34,7 +34,7 @@ def load_captioner(
     if importlib.util.find_spec("onnxruntime") is None:
         lacks.append("onnxruntime is not installed")
     if not lacks:
-        from captioner.runtime.captioner import OnnxCaptioner
+        from captioner.runtime.onnx_captioner import OnnxCaptioner
 
         return preset, OnnxCaptioner.from_preset(preset, threads)
     report(f"{preset}: uses Keras, which starts slowly: {' and '.join(lacks)}")

@@ -19,8 +19,8 @@ from captioner.watch.changes import Changes
 if TYPE_CHECKING:
     from captioner.generation.model import CaptionModel
     from captioner.generation.results import Caption
+    from captioner.watch.cameras import Photograph, Place
     from captioner.watch.mqtt import Publish
-    from captioner.watch.sources import Photograph, Place
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}  # seconds
 
@@ -90,7 +90,7 @@ def run(args: Namespace) -> int:
     """Watch until interrupted."""
     from captioner.cli.models import load_captioner
     from captioner.cli.requests import check_questions
-    from captioner.watch.sources import Camera, Folder
+    from captioner.watch.cameras import Camera, Folder
 
     prepare_stdout(as_json=False)
     with contextlib.ExitStack() as stack:

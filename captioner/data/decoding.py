@@ -11,7 +11,7 @@ import pi_heif
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from captioner.data import repair, tiff
+from captioner.data import repair, tiff_decoding
 from captioner.data.limits import Limits, TooLarge
 from captioner.data.tones import in_bands, reduction, scaling_of_bands
 
@@ -69,7 +69,7 @@ def decode(file: BinaryIO, at_least: int | None, limits: Limits) -> Image.Image:
             continue
         try:
             return _decode_as(name, opener, file, at_least, limits)
-        except (TooLarge, MemoryError, tiff.UnsupportedTiff):
+        except (TooLarge, MemoryError, tiff_decoding.UnsupportedTiff):
             raise
         except Exception as error:  # formats can share their first bytes, such as AVIF and HEIC
             damage = error
@@ -82,7 +82,7 @@ def _decode_as(
     """Decode one of `FORMATS`, even if data outside the pixels are damaged."""
     try:
         return _load(opener, file, at_least, limits)
-    except (TooLarge, tiff.UnsupportedTiff):
+    except (TooLarge, tiff_decoding.UnsupportedTiff):
         raise
     except Exception:
         file.seek(0)
@@ -109,7 +109,7 @@ def _load(opener: Opener, file: BinaryIO, at_least: int | None, limits: Limits) 
     whole = image.size
     limits.check(*whole)
     if (tags := tags_of(image)) is not None:
-        tiff.check(tags)
+        tiff_decoding.check(tags)
     if at_least is not None:
         image.draft(None, (at_least, at_least))
     factor = reduction(image.size, at_least)
@@ -127,7 +127,7 @@ def needed(image: Image.Image, whole: tuple[int, int], factor: int) -> int:
     name = image.format or ""
     each = CHANNEL[name] * len(image.getbands()) if name in CHANNEL else DECODING.get(name, 4)
     if (tags := tags_of(image)) is not None:
-        each += tiff.bytes_per_pixel(tags)
+        each += tiff_decoding.bytes_per_pixel(tags)
     total = (each + 8 / factor**2) * pixels  # 8: as RGB, twice for the rotation
     return round(total) + COEFFICIENTS.get(name, 0) * whole[0] * whole[1]
 

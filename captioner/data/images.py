@@ -16,7 +16,7 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 from PIL import Image
 
-from captioner.data import tiff
+from captioner.data import tiff_decoding
 from captioner.data.decoding import FORMATS, Unknown, decode, finish, needed, tags_of
 from captioner.data.limits import Limits, TooLarge
 from captioner.data.tones import reduction, rgb_image
@@ -103,7 +103,7 @@ def open_image(source: Source, at_least: int | None = None, limits: Limits = LIM
                 f"{name}: cannot be read ({error.strerror}); give the path of a photograph"
             ) from error
         reason = " ".join(str(error).split()) or type(error).__name__
-        unsupported = isinstance(error, tiff.UnsupportedTiff | MemoryError)
+        unsupported = isinstance(error, tiff_decoding.UnsupportedTiff | MemoryError)
         if unsupported or reason.startswith(PILLOW_LACKS):
             raise ImageError(
                 f"{name}: of a kind that is not read ({reason}); save it as JPEG or PNG"
@@ -222,7 +222,7 @@ def _from_pillow(image: Image.Image, at_least: int | None, limits: Limits) -> Im
     with _decoding:
         limits.check(*image.size)
         if (tags := tags_of(image)) is not None:
-            tiff.check(tags)
+            tiff_decoding.check(tags)
         factor = reduction(image.size, at_least)
         with limits.reserve(needed(image, image.size, factor)):
             image.load()

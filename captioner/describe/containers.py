@@ -5,7 +5,7 @@ from captioner.describe.errors import Refused
 from captioner.describe.jpeg import Jpeg
 from captioner.describe.parts import Parts
 from captioner.describe.png import SIGNATURE, Png
-from captioner.describe.tiff import Tiff
+from captioner.describe.tiff_tags import Tiff
 from captioner.describe.webp import WebP
 from captioner.describe.xmp import EMPTY, Packet
 

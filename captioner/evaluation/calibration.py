@@ -20,7 +20,7 @@ from captioner.data.images import sound_images
 from captioner.data.readers import load_dataset
 from captioner.data.records import Example
 from captioner.data.tokenizer import tokenize
-from captioner.evaluation import reranking
+from captioner.evaluation import fit_reranking
 from captioner.evaluation.caption_metrics import Cider
 from captioner.evaluation.drawings import drawings
 from captioner.evaluation.evaluate import by_photograph, write
@@ -186,12 +186,12 @@ def calibrate(
         row: dict[str, Any] = {"task": task}
         if task == "captions":
             found = searches(captions, examples)
-            gained = reranking.gains(found)
+            gained = fit_reranking.gains(found)
             error = float(gained.std(ddof=1) / len(gained) ** 0.5)
             row["CIDEr gained by reranking"] = float(gained.mean())
             row["its standard error"] = error
             if gained.mean() > 2 * error:  # otherwise the order of the search is as good
-                fitted["ranking"] = reranking.fit(found)
+                fitted["ranking"] = fit_reranking.fit(found)
                 ranked = Calibration(ranking=fitted["ranking"])
                 captions = tuple(best(caption, ranked) for caption in captions)
         x = np.array([features(caption) for caption in captions])
@@ -237,7 +237,7 @@ def observe(
 def searches(
     captions: Sequence[Caption], examples: Sequence[Example]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The features and the CIDEr of all candidates, for `reranking.fit`."""
+    """The features and the CIDEr of all candidates, for `fit_reranking.fit`."""
     cider = Cider([[tokenize(text) for text in example.references] for example in examples])
     return [
         (

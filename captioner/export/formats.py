@@ -17,7 +17,7 @@ import onnx as onnx_format
 import tensorflow as tf
 
 from captioner.export import onnx
-from captioner.export.check import ExportError, agree
+from captioner.export.equality import ExportError, agree
 from captioner.export.functions import ENDPOINTS, functions_of
 from captioner.models.captioner import Captioner
 from captioner.runtime.graph import Graph

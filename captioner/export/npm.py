@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from captioner.export.check import ExportError
+from captioner.export.equality import ExportError
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import onnx as onnx_format
 
 from captioner import presets
 from captioner.export import onnx
-from captioner.export.check import agree
+from captioner.export.equality import agree
 from captioner.export.functions import functions_of
 from captioner.models.captioner import Captioner
-from captioner.runtime.captioner import OnnxCaptioner
+from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 
 def add_graphs(preset: str | PathLike[str]) -> float:

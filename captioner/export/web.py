@@ -24,16 +24,16 @@ from onnx import numpy_helper
 from captioner import presets
 from captioner.data.function_words import FUNCTION_WORDS
 from captioner.data.vocabulary import END, PAD, UNKNOWN
-from captioner.export.check import ExportError, photographs
+from captioner.export.equality import ExportError, photographs
 from captioner.export.npm import Package
-from captioner.export.page import SITE, about, shared_files
+from captioner.export.page_files import SITE, about, shared_files
 from captioner.export.quantize import quantize_weights
 from captioner.generation import BEAM_WIDTH, gender, prose
 from captioner.generation.confidence import Calibration
 from captioner.generation.reranking import LONGEST, UNSEEN
 from captioner.generation.results import LIKELY
-from captioner.runtime.captioner import OnnxCaptioner
 from captioner.runtime.graph import onnxruntime, read_weights  # with its telemetry off
+from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 PRIVACY = "It does not leave this device."
 FOOTER = """, with <a href="onnxruntime/LICENSE">onnxruntime</a> and its

@@ -2,7 +2,7 @@
 
 The likeliest caption is often not the best one that the search has found: another agrees with more
 of the candidates, or names more of what is surely there. A linear model scores the candidates (Och
-and Ney, 2002). `captioner.evaluation.reranking` fits its weights to CIDEr.
+and Ney, 2002). `captioner.evaluation.fit_reranking` fits its weights to CIDEr.
 """
 
 from collections import Counter

@@ -34,7 +34,7 @@ class PhotographCaption(Caption):
     def _repr_html_(self) -> str | None:
         if self.photograph is None or not self.words:
             return None
-        from captioner.overlay.page import shown
+        from captioner.overlay.html_page import shown
 
         return shown(self.photograph, self.words, self.text)
 

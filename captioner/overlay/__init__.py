@@ -45,7 +45,7 @@ def save(
     """
     from captioner.overlay.animation import animation
     from captioner.overlay.figure import figure, picture
-    from captioner.overlay.page import page
+    from captioner.overlay.html_page import page
 
     suffix, title = check_suffix(path), caption.text
     if question is not None:

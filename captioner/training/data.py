@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from captioner import presets
-from captioner.data.check import Checks
+from captioner.data.image_checks import Checks
 from captioner.data.readers import load_dataset
 from captioner.data.records import Example, NoSuchSplit
 from captioner.data.vocabulary import SPECIAL, UNKNOWN, Vocabulary

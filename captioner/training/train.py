@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 from captioner import presets
-from captioner.data.check import Checks
+from captioner.data.image_checks import Checks
 from captioner.models.captioner import Captioner
 from captioner.training.data import Data
 from captioner.training.distribution import data_parallel

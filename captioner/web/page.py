@@ -10,10 +10,10 @@ from starlette.routing import Route
 
 from captioner.data.images import Source, open_image, small_jpeg
 from captioner.data.limits import Limits
-from captioner.export.page import INDEX, about, shared_files
+from captioner.export.page_files import INDEX, about, shared_files
 from captioner.generation.model import CaptionModel
 from captioner.generation.results import Candidate, Caption
-from captioner.overlay.page import SIDE
+from captioner.overlay.html_page import SIDE
 
 HERE = Path(__file__).parent
 OWN = ("captioner.js", "service-worker.js", "openapi.json")

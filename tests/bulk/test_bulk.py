@@ -16,7 +16,7 @@ from bulk.shards import write_shard
 from cli.double import Double, command, environment, paint, put_in_place
 from pyarrow import parquet
 
-from captioner.bulk.output import Output
+from captioner.bulk.parts import Output
 from captioner.cli import main
 
 BROKEN = {3, 40, 69}
@@ -227,7 +227,9 @@ def test_a_wrong_question_is_a_wrong_call(seventy, capsys):
 
 
 def test_it_needs_neither_keras_nor_tensorflow():
-    program = "import sys, captioner.bulk.engines, captioner.runtime.captioner; print(*sys.modules)"
+    program = (
+        "import sys, captioner.bulk.engines, captioner.runtime.onnx_captioner; print(*sys.modules)"
+    )
     modules = subprocess.run(
         [sys.executable, "-c", program], env=environment(), capture_output=True, text=True
     ).stdout.split()

@@ -6,7 +6,7 @@ import logging
 import pytest
 from PIL import Image
 
-from captioner.data.check import Checks, check_images
+from captioner.data.image_checks import Checks, check_images
 from captioner.data.images import load_images
 from captioner.data.readers import load_dataset
 from captioner.data.records import DatasetError, Example
@@ -509,7 +509,7 @@ def test_what_was_decoded_is_not_decoded_again(hundred, tmp_path, caplog, monkey
         opened.extend(paths)
         return load_images(paths, size)
 
-    monkeypatch.setattr("captioner.data.check.load_images", load)
+    monkeypatch.setattr("captioner.data.image_checks.load_images", load)
     again = check_images(hundred, max_missing=0.03, checks=Checks(path))
     assert opened == [changed, gone]
     assert [e for e in kept if e.image not in opened] == again

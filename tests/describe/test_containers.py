@@ -13,7 +13,7 @@ from captioner.describe.containers import container_of, verify
 from captioner.describe.errors import Refused
 from captioner.describe.jpeg import Jpeg, _bodies, _entries
 from captioner.describe.png import Png
-from captioner.describe.tiff import Tiff
+from captioner.describe.tiff_tags import Tiff
 from captioner.describe.xmp import DESCRIPTION, WRAPPED, Packet
 
 jpegs, pngs, tiffs = Jpeg(), Png(), Tiff()

@@ -6,7 +6,7 @@ import pytest
 from pages import PATH, QUESTION, Host, Page, serve
 
 from captioner.cli.requests import example
-from captioner.runtime.captioner import OnnxCaptioner
+from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def npm_offline():
 @pytest.fixture(scope="session")
 def exported(npm_offline, tmp_path_factory):
     """A folder to serve, with the page of the weights that ship below `PATH`."""
-    from captioner.export.check import ExportError
+    from captioner.export.equality import ExportError
     from captioner.export.web import export_site
 
     folder = tmp_path_factory.mktemp("host")

@@ -9,15 +9,15 @@ import pytest
 from captioner import presets
 from captioner.cli import main
 from captioner.data.vocabulary import SPECIAL, Vocabulary
-from captioner.export import check
-from captioner.export.check import ExportError, agree
+from captioner.export import equality
+from captioner.export.equality import ExportError, agree
 from captioner.export.formats import FORMATS, export
 from captioner.export.preset import add_graphs
 from captioner.generation.confidence import Calibration
 from captioner.models.captioner import Captioner
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
-from captioner.runtime.captioner import OnnxCaptioner
+from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 SIZES = {
     **{"image_size": 64, "annotation_size": 16, "embedding_size": 16, "units": 16},
@@ -43,7 +43,7 @@ def preset(tmp_path_factory):
         vocabulary = Vocabulary([*SPECIAL, *conftest.WORDS])
         config = CaptionerConfig(encoder="toy", caption_words=12, **SIZES)
         Captioner(vocabulary, config).save_to_preset(folder, {"training": {"seed": 0}})
-        assert add_graphs(folder) < check.TOLERANCE
+        assert add_graphs(folder) < equality.TOLERANCE
         yield folder
 
 
@@ -148,7 +148,7 @@ def test_a_damaged_graph_is_refused(preset, name):
 def test_new_weights_leave_no_graph_behind(both, preset, tmp_path):
     model, _ = both
     model.save_to_preset(tmp_path / "copy")
-    assert add_graphs(tmp_path / "copy") < check.TOLERANCE
+    assert add_graphs(tmp_path / "copy") < equality.TOLERANCE
     assert presets.has_graphs(tmp_path / "copy")
     model.save_to_preset(tmp_path / "copy")  # as training does after a better epoch
     assert not presets.has_graphs(tmp_path / "copy")
@@ -174,7 +174,7 @@ def test_other_formats_need_a_folder(capsys):
 
 @pytest.mark.parametrize("name", sorted(set(FORMATS) - {"onnx"}))
 def test_every_format_agrees(preset, tmp_path, name):
-    assert export(preset, name, tmp_path / "out") < check.TOLERANCE
+    assert export(preset, name, tmp_path / "out") < equality.TOLERANCE
     assert any((tmp_path / "out").iterdir())
 
 
@@ -182,4 +182,4 @@ def test_a_transformer_is_exported_too(tmp_path, toy_encoder):
     config = CaptionerConfig(encoder="toy", decoder="transformer", layers=2, **SIZES)
     model = Captioner(Vocabulary([*SPECIAL, *conftest.WORDS]), config)
     model.save_to_preset(tmp_path / "toy")
-    assert export(tmp_path / "toy", "onnx", tmp_path / "out") < check.TOLERANCE
+    assert export(tmp_path / "toy", "onnx", tmp_path / "out") < equality.TOLERANCE

@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 
-from captioner.export.check import ExportError
+from captioner.export.equality import ExportError
 from captioner.export.npm import Package
 
 

@@ -8,10 +8,10 @@ import pytest
 from captioner import __version__, presets
 from captioner.cli import main
 from captioner.export import web
-from captioner.export.check import ExportError
+from captioner.export.equality import ExportError
 from captioner.export.web import export_site, settings
 from captioner.presets import PresetError
-from captioner.runtime.captioner import OnnxCaptioner
+from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from captioner.cli import main
 from captioner.data.vocabulary import SPECIAL
 from captioner.models.config import CaptionerConfig
 from captioner.presets import PresetError
-from captioner.runtime.captioner import OnnxCaptioner
+from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 CONFIG = CaptionerConfig(image_size=32, max_words=4, question_units=8, max_question_words=3)
 WORDS = [*SPECIAL, "dog", "cat"]

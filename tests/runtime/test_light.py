@@ -9,7 +9,7 @@ import pytest
 
 from captioner.models.captioner import Captioner
 from captioner.presets import DEFAULT_PRESET
-from captioner.runtime.captioner import OnnxCaptioner
+from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("tensorflow", "keras", "matplotlib", "nltk", "scipy", "jax")

@@ -13,14 +13,14 @@ from PIL import Image
 
 from captioner.data.images import open_image
 from captioner.presets import DEFAULT_PRESET
-from captioner.runtime.captioner import OnnxCaptioner
+from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 # A pool sends the model to its processes, and the captions back.
 PROGRAM = """
 import multiprocessing, sys
 from concurrent.futures import ProcessPoolExecutor
 import numpy as np
-from captioner.runtime.captioner import OnnxCaptioner
+from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 def in_child(photographs):
     return model.caption(photographs)  # the one that was forked

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from captioner import presets
-from captioner.data.check import Checks
+from captioner.data.image_checks import Checks
 from captioner.models.captioner import Captioner
 from captioner.training import dev_scores, phases, sequences
 from captioner.training.recipe import (

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from captioner.data.check import Checks, check_images
+from captioner.data.image_checks import Checks, check_images
 from captioner.data.readers import (
     captions_csv,
     coco,

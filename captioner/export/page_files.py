@@ -14,7 +14,7 @@ import numpy as np
 from captioner import __version__
 from captioner.data.word_lists import COLORS, NUMBERS
 from captioner.generation.model import CaptionModel
-from captioner.overlay import page
+from captioner.overlay import html_page
 from captioner.overlay.heat import COLOURS
 
 SITE = Path(__file__).with_name("site")
@@ -36,9 +36,9 @@ def shared_files(privacy: str, footer: str) -> dict[str, str]:
     index = string.Template(SITE.joinpath(INDEX).read_text(encoding="utf-8"))
     return {
         INDEX: index.substitute(privacy=privacy, version=__version__, footer=footer),
-        "look.css": page.part("look.css").template,
+        "look.css": html_page.part("look.css").template,
         # In an overlay it is a script; here it is a module.
-        "look.js": page.part("look.js").template + "\nexport { bindLook };\n",
+        "look.js": html_page.part("look.js").template + "\nexport { bindLook };\n",
         **{name: SITE.joinpath(name).read_text(encoding="utf-8") for name in SHARED},
     }
 

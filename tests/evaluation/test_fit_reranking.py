@@ -1,6 +1,6 @@
 import numpy as np
 
-from captioner.evaluation.reranking import fit, gains
+from captioner.evaluation.fit_reranking import fit, gains
 
 
 def searches(count, noise):

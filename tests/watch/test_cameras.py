@@ -11,8 +11,8 @@ import pytest
 from watch.devices import camera, picture
 
 from captioner.data.images import ImageError, load_image
-from captioner.watch import sources
-from captioner.watch.sources import Camera, Folder
+from captioner.watch import cameras
+from captioner.watch.cameras import Camera, Folder
 
 
 def only(place):
@@ -73,7 +73,7 @@ def test_another_host_does_not_get_the_password():
     ],
 )
 def test_what_is_no_picture_is_told_without_the_password(answer, message, monkeypatch):
-    monkeypatch.setattr(sources, "MOST_BYTES", 8)
+    monkeypatch.setattr(cameras, "MOST_BYTES", 8)
     with camera(lambda _: answer) as url:
         found = only(Camera(url.replace("://", "://ann:secret@") + "?password=secret"))
     assert isinstance(found, ImageError)
@@ -83,13 +83,13 @@ def test_what_is_no_picture_is_told_without_the_password(answer, message, monkey
 
 def test_a_camera_that_sends_slowly_is_left(monkeypatch):
     clock = itertools.count(step=6)  # seconds
-    monkeypatch.setattr(sources, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(cameras, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     with camera(lambda _: (200, {}, iter(lambda: b"x", None))) as url:
         assert "sends more than" in str(only(Camera(url)))
 
 
 def test_a_camera_that_is_silent_is_left(monkeypatch):
-    monkeypatch.setattr(sources, "SECONDS", 0.02)
+    monkeypatch.setattr(cameras, "SECONDS", 0.02)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         assert str(only(Camera(url))) == f"{url}: no picture (TimeoutError); trying again"

@@ -21,8 +21,8 @@ from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 
 from captioner import overlay
-from captioner.overlay.page import describe
-from captioner.overlay.page import page as page_of
+from captioner.overlay.html_page import describe
+from captioner.overlay.html_page import page as page_of
 
 
 def test_a_page_escapes_what_it_is_given():
@@ -197,7 +197,7 @@ def test_a_caption_shows_itself_in_a_notebook(toy, tmp_path):
 
 
 def test_several_captions_of_a_notebook_light_each_its_own(browser, tmp_path):
-    from captioner.overlay.page import shown
+    from captioner.overlay.html_page import shown
 
     parts = [shown(photograph(), words((0, 0), (6, 6)), name) for name in ("One.", "Two.")]
     path = tmp_path / "notebook.html"
@@ -233,7 +233,7 @@ return (Math.max(text, behind) + 0.05) / (Math.min(text, behind) + 0.05);
 @pytest.mark.parametrize("system", ["light", "dark"])
 @pytest.mark.parametrize("theme", ["#ffffff;color:rgba(0,0,0,.87)", "#111111;color:#d4d4d4"])
 def test_a_notebook_can_be_read_in_any_theme(browser, tmp_path, system, theme):
-    from captioner.overlay.page import shown
+    from captioner.overlay.html_page import shown
 
     part = shown(photograph(), words((0, 0), (6, 6)), "Two words.")
     page = f'<!DOCTYPE html><meta charset="utf-8"><body style="background:{theme}">{part}'
