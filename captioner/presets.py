@@ -3,7 +3,7 @@
 config.json         all that rebuilds the model
 vocabulary.json     the words, in the order of their ids
 model.weights.h5    the weights, as float16
-metadata.json       the SHA-256 of the other files, how they were trained, what they score
+metadata.json       the SHA-256 of the other files, their training, their scores
 calibration.json    how the confidence is calculated, where that was measured
 
 and, where it has been exported, graphs that `captioner.runtime` runs without Keras:
@@ -120,7 +120,7 @@ def verified(preset: str | PathLike[str], names: Iterable[str] = FILES) -> Path:
 
 
 def check_weights(path: Path) -> None:
-    """Refuse an HDF5 file that is more than numbers: the hashes are of whoever made the preset.
+    """Refuse an HDF5 file with anything but arrays: hashes do not protect against its author.
 
     Raises:
         PresetError: it cannot be read, points to other places or files, or announces more numbers
@@ -243,7 +243,7 @@ def replacement(folder: Path) -> Iterator[Path]:
 
 
 def finish_replacement(folder: Path) -> None:
-    """Move what an interrupted `replacement` has left to be moved, if anything."""
+    """Finish an interrupted `replacement`, if there is one."""
     if not (folder / COMPLETE).is_dir():
         return
     for path in sorted((folder / COMPLETE).iterdir()):
@@ -254,7 +254,7 @@ def finish_replacement(folder: Path) -> None:
 
 
 def require_space(folder: Path, size: int) -> None:
-    """Refuse to write what there is no space for: HDF5 may end the process when a disk is full.
+    """Refuse to write without enough space: HDF5 may end the process when a disk is full.
 
     Raises:
         OSError: there is less than `size` bytes, and a little.

@@ -1,1 +1,1 @@
-"""Photographs, words and data sets: what a model reads, before it is a tensor."""
+"""Photographs, words and data sets, before they become tensors."""

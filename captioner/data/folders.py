@@ -9,7 +9,7 @@ from captioner.data.images import SUFFIXES, ImageError
 
 
 class Folder(NamedTuple):
-    """What lies in a folder and its subfolders.
+    """The photographs in a folder and its subfolders.
 
     Attributes:
         images: the photographs, in sorted order.
@@ -23,7 +23,7 @@ class Folder(NamedTuple):
 
 
 def walk(folder: str | os.PathLike[str]) -> Folder:
-    """Looks for photographs in a folder and its subfolders; what is hidden is not looked at."""
+    """Looks for photographs in a folder and its subfolders. Hidden entries are skipped."""
     images: list[Path] = []
     passed_over: Counter[str] = Counter()
     unreadable: list[ImageError] = []
@@ -47,5 +47,5 @@ def walk(folder: str | os.PathLike[str]) -> Folder:
 def _may_be_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # nobody may look at it: whoever opens it will say so
+    except OSError:  # not readable: opening the file reports the error
         return True

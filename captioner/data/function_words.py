@@ -16,7 +16,7 @@ CANNOT_END = frozenset(
     "am is are was were be been being has have had".split()
 )
 
-# All of them: what a caption may say more than once ("a dog and a man in a hat").
+# All function words. A caption may repeat them ("a dog and a man in a hat").
 FUNCTION_WORDS = CANNOT_END | frozenset(
     "one two other another each both all it he she they him her them himself herself itself "
     "themselves there up down out off around behind above below inside outside away together next "

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class TooLarge(Exception):
-    """A photograph above the limits: says which limit."""
+    """A photograph exceeds a limit. The message names the limit."""
 
 
 class Limits:

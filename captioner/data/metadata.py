@@ -77,7 +77,7 @@ def pages_of(content: bytes) -> list[tuple[str, ...]]:
         for page in ImageSequence.Iterator(image) if image is not None else ():
             pixels = np.ascontiguousarray(page)
             pages.append((page.mode, str(pixels.shape), hashlib.sha256(pixels.data).hexdigest()))
-    except Exception as error:  # decoders raise whatever they trip over
+    except Exception as error:  # decoders raise many types
         pages.append((type(error).__name__,))
     return pages
 
@@ -95,7 +95,7 @@ def _opened(content: bytes) -> ImageFile.ImageFile | None:
 
 
 def _load_png(image: ImageFile.ImageFile) -> None:
-    """Read what a PNG may have after its pixels, unless it is damaged."""
+    """Read the chunks after the pixels of a PNG. Damaged ones are ignored."""
     if image.format == "PNG":
         with contextlib.suppress(Exception):
             image.load()

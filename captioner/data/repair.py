@@ -1,10 +1,10 @@
-"""Files that others open and Pillow does not: what is damaged lies beside the pixels."""
+"""Files that Pillow does not open although only data beside the pixels are damaged."""
 
 import struct
 import zlib
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Of the chunks that a PNG need not have, those that change what is seen.
+# The optional chunks of a PNG that change its appearance.
 PNG_SEEN = (b"tRNS", b"eXIf")
 
 END_OF_JPEG = b"\xff\xd9"
@@ -13,7 +13,7 @@ FILLINGS = (b"", bytes(range(1, 255)), bytes(range(254, 0, -3)))
 
 
 def png_of_pixels_only(data: bytes) -> bytes | None:
-    """A PNG without comments, colour profiles and other chunks that do not change what is seen.
+    """A PNG without comments, colour profiles and other chunks that do not change its appearance.
 
     Such a chunk may be too large for Pillow, or its checksum wrong. None if there are none.
     """

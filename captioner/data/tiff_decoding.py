@@ -1,4 +1,4 @@
-"""TIFFs that Pillow would show wrongly, or that would take far more memory than they say.
+"""TIFFs that Pillow decodes wrongly, or that need far more memory than their tags declare.
 
 Pillow reads 8-bit samples, 16-bit unsigned grey and colour, and grey of 32 bits, signed or float.
 It misreads others without a word; they are refused here.
@@ -24,7 +24,7 @@ DEEP_GREY = {(16, UNSIGNED), (32, SIGNED), (32, FLOAT)}
 
 
 class UnsupportedTiff(ValueError):
-    """A TIFF of a kind that is not read here: says which."""
+    """A kind of TIFF that is not supported. The message names it."""
 
 
 def check(tags: ImageFileDirectory_v2) -> None:
@@ -53,7 +53,7 @@ def check(tags: ImageFileDirectory_v2) -> None:
 
 
 def bytes_per_pixel(tags: ImageFileDirectory_v2) -> int:
-    """Bytes that a strip takes for each pixel, out of its compression."""
+    """Bytes of a decompressed strip for each pixel."""
     samples = max(_first(tags, SAMPLESPERPIXEL, 1), len(_all(tags, BITSPERSAMPLE, 1)))
     return -(-samples * max(_all(tags, BITSPERSAMPLE, 1)) // 8)
 

@@ -11,7 +11,7 @@ from typing import Any
 _PLAIN = re.compile(r" *(?:(?:[a-z0-9]+(?:-[a-z0-9]+)*[.,?]?|[.,?])(?: +|$))*")
 _NO_MARKS = str.maketrans(".,?", "   ")
 _PLAIN_WORDS = re.compile(r"[a-z0-9-]+(?: (?:'s|,))*(?: [a-z0-9-]+(?: (?:'s|,))*)*")
-# Of what NLTK takes apart, or joins: "can not", "gon na", "lem me", "more 'n".
+# Rare contractions that NLTK splits or joins: "can not", "gon na", "lem me", "more 'n".
 _CONTRACTED = frozenset("cannot gimme gonna gotta lemme wanna whatcha whaddya".split())
 _CONTRACTIBLE = frozenset("cha dd me n na not ta ya ye".split())
 # coco-caption's list. It has "-LRB-" in capitals and lowers the text before it looks, so brackets

@@ -1,4 +1,4 @@
-"""Numbers to tones: arrays of any depth as 8-bit RGB, without clipping what is light or dark."""
+"""Converts arrays of any depth to 8-bit RGB, without clipping of light or dark values."""
 
 from collections.abc import Callable, Iterable
 
@@ -15,7 +15,7 @@ BAND = 2**20  # pixels that are drawn together
 
 
 def rgb_image(values: np.ndarray, factor: int = 1) -> Image.Image:
-    """An RGB `PIL.Image` of an array of numbers; what is transparent shows white.
+    """An RGB `PIL.Image` of an array of numbers. Transparent pixels become white.
 
     Args:
         values: `[H, W]` or `[H, W, C]`: grey (C = 1), grey and alpha (2), RGB (3), RGB and alpha
@@ -60,7 +60,7 @@ def reduction(size: tuple[int, int], at_least: int | None) -> int:
 def in_bands(
     size: tuple[int, int], draw: Callable[[slice], Image.Image], factor: int = 1
 ) -> Image.Image:
-    """An RGB image drawn a band of rows at a time: what drawing takes in memory is little.
+    """An RGB image that is drawn in bands of rows, to save memory.
 
     Args:
         size: (W, H) of all that is drawn.
@@ -116,7 +116,7 @@ def _black_and_white(values: np.ndarray) -> tuple[float, float]:
     lowest, brightest = int(values.min()), int(values.max())
     if values.dtype.kind == "i":
         bits -= 1
-        # A little below zero is noise; much of it says that black is the lowest number there is.
+        # Values slightly below zero are noise. Much lower ones mean that the lowest value is black.
         if lowest < -max(brightest, 0) / 16:
             white = _white(max(brightest, -lowest - 1), bits, [level // 2 for level in CUSTOMARY])
             return -white - 1, white

@@ -171,7 +171,7 @@ class AnswerScorer:
     Args:
         references: for each question id its reference answers, one or more; an answer may be
             several items with commas between them.
-        kinds: for each question id what it asks for ("yes/no", "number", "colour").
+        kinds: the kind of each question by id ("yes/no", "number", "colour").
 
     Raises:
         ValueError: if there is no question, a question has no reference, or the ids of `kinds` are

@@ -1,7 +1,7 @@
-"""Captions scored as the field scores them, without Java.
+"""The usual scores of captions, without Java.
 
-The numbers are those of coco-caption (https://github.com/tylin/coco-caption), the code behind the
-published tables, with its quirks: a comment names each. Scores are fractions (BLEU-4 0.21).
+The scores equal those of coco-caption (https://github.com/tylin/coco-caption), the code of the
+published tables. Comments name its peculiarities. Scores are fractions (BLEU-4 0.21).
 
 - BLEU: Papineni et al., "BLEU: a Method for Automatic Evaluation of Machine Translation", 2002
 - ROUGE-L: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", 2004
@@ -54,8 +54,8 @@ def bleu(hypotheses: Sequence[Tokens], references: References) -> tuple[float, .
 
 
 def bleu_counts(tokens: Tokens, references: Sequence[Tokens]) -> list[int]:
-    """What BLEU sums over captions: of each order of n-grams how many are correct, and how many
-    there are; the caption's length and that of the reference."""
+    """The terms of BLEU for a caption: for each order the correct n-grams and all n-grams, then the
+    length of the caption and of the reference."""
     correct = [0] * _MAX_N
     most: Counter[tuple[Hashable, ...]] = Counter()
     for reference in references:
@@ -169,15 +169,15 @@ def cider(hypotheses: Sequence[Tokens], references: References) -> float:
 
 
 def entropy(attention: np.ndarray) -> float:
-    """The entropy in bits of weights `float[...]` that sum to 1: log2 of the number of regions if
-    all are looked at alike, 0 for a look at a single one."""
+    """The entropy in bits of weights `float[...]` that sum to 1: log2 of the number of regions for
+    equal weights, 0 for a single region."""
     weights = attention[attention > 0].astype(float)
     return float(-(weights * np.log2(weights)).sum())
 
 
 def attention_entropy(looks: Mapping[Hashable, Sequence[tuple[str, float]]]) -> dict[str, Measure]:
     """`attention_entropy/content` and `attention_entropy/function`: the mean `entropy`, in bits,
-    where content words looked and where function words did; without a word of either, not there.
+    of the attention of content words and of function words. Missing without such words.
 
     Args:
         looks: by the id of each caption its words, in lower case, each with the entropy of its
@@ -207,7 +207,7 @@ def wrong_gender(tokens: Tokens, references: Sequence[Tokens]) -> bool | None:
 
 
 class CaptionScorer:
-    """Scores captions of fixed images: references are tokenised and weighed once.
+    """Scores captions of fixed images. References are tokenised and weighted once.
 
     Args:
         references: for each image id its reference sentences, one or more.
@@ -235,7 +235,7 @@ class CaptionScorer:
         return scores | self.of_all(captions, java)
 
     def measures(self, captions: Mapping[Hashable, str]) -> dict[str, Measure]:
-        """What is a function of sums over captions, of those of some of the images or of all:
+        """The scores that are functions of sums over captions of some or all images:
         `bleu1` to `bleu4`, `rouge_l`, `cider`, `mean_length`, and `wrong_gender`, the rate of
         captions with a gender for which the function of this name is true.
 
@@ -260,7 +260,7 @@ class CaptionScorer:
         return measures
 
     def of_all(self, captions: Mapping[Hashable, str], java: bool = False) -> dict[str, float]:
-        """What is no such function: `distinct`, and with `java` also `meteor` and `spice`."""
+        """The other scores: `distinct`, and with `java` also `meteor` and `spice`."""
         hypotheses = {i: tokenize(captions[i]) for i in self.references}
         scores = {"distinct": len(set(map(tuple, hypotheses.values()))) / len(hypotheses)}
         if java:
@@ -282,8 +282,8 @@ def caption_scores(
     Args:
         captions: for each image id the caption.
         references: for each image id its reference sentences, one or more.
-        java: also METEOR and SPICE, where pycocoevalcap and Java are there; the log says
-            why one is left out.
+        java: also METEOR and SPICE, if pycocoevalcap and Java are installed. The log gives the
+            reason if one is skipped.
 
     Returns:
         `bleu1` to `bleu4`, `rouge_l`, `cider`, `mean_length` in words, `wrong_gender` if a caption

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 # Run in a process of its own: pycocoevalcap and the Java under it print to stdout, may download
 # models at first use (SPICE), and break in many ways, of which none may cost the other scores.
-JAVA_SECONDS = 300  # and one for each caption, or what hangs is left out
+JAVA_SECONDS = 300  # plus one for each caption; then the score is skipped
 _JAVA_SCORER = """
 import importlib, json, socket, sys
 socket.setdefaulttimeout(30)

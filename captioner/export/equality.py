@@ -1,4 +1,4 @@
-"""Whether an exported captioner writes what the Keras model writes."""
+"""Compares the captions of an exported captioner with those of the Keras model."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -11,13 +11,13 @@ from captioner.generation.samplers import Beam, Sampling
 if TYPE_CHECKING:
     from captioner.models.captioner import Captioner
 
-# In log-probability, nats: what other orders of adding up make of float32.
+# Of log-probabilities, in nats: sums of float32 in another order differ by less.
 TOLERANCE = 1e-3
 QUESTIONS = ("what color is the hat?", "how many people are there?", "what is on the table?")
 
 
 class ExportError(ValueError):
-    """An exported graph that does not do what the model does."""
+    """An exported graph does not agree with the model."""
 
 
 def photographs(size: int, count: int = 6) -> np.ndarray:

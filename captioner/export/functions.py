@@ -1,4 +1,4 @@
-"""A captioner as two functions of tensors: what encodes photographs, and what searches."""
+"""A captioner as two functions of tensors: the encoder and the search."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """ONNX: graphs that onnxruntime runs without TensorFlow.
 
-A graph of a preset holds no weights of its own, but says of each where in `model.weights.h5` it
-lies, so that a preset has one set of weights.
+The graph of a preset contains no weights. It names the place of each in `model.weights.h5`, so a
+preset has one set of weights.
 """
 
 import hashlib
@@ -109,10 +109,10 @@ def _keep(items: Any, indices: list[int]) -> None:
 def without_weights(
     model: onnx.ModelProto, path: str | PathLike[str]
 ) -> tuple[onnx.ModelProto, dict[str, Any]]:
-    """The model without what it shares with a file of weights, and where that lies.
+    """The model without the weights that are also in a file, and their places in the file.
 
     Args:
-        model: what `convert` made of a captioner that was loaded from these weights.
+        model: the result of `convert` for a captioner with these weights.
         path: the `model.weights.h5` of the captioner.
 
     Returns:
@@ -141,7 +141,7 @@ def without_weights(
         tensor.ClearField("raw_data")
         tensor.ClearField("float_data")
         tensor.data_location = onnx.TensorProto.EXTERNAL
-        # Nothing is read from there: onnxruntime is handed what the places name.
+        # onnxruntime does not read this file: it receives the weights as arrays.
         tensor.external_data.add(key="location", value=presets.WEIGHTS)
     return lean, places
 

@@ -21,7 +21,7 @@ def add_graphs(preset: str | PathLike[str]) -> float:
 
     Raises:
         PresetError: the preset cannot be read.
-        ExportError: the graphs do not do what the model does.
+        ExportError: the graphs do not agree with the model.
     """
     folder = presets.verified(preset)
     model = Captioner.from_preset(preset)

@@ -9,7 +9,7 @@ GREATEST = 127  # of int8, the same on both sides of zero
 
 
 def quantize_weights(model: onnx.ModelProto) -> None:
-    """Let a graph hold its large matrices as int8, which DequantizeLinear makes float32 again.
+    """Store the large matrices of a graph as int8. DequantizeLinear converts them to float32.
 
     Only weights of convolutions, of matrix products and of embeddings are changed.
     """
@@ -26,7 +26,7 @@ def quantize_weights(model: onnx.ModelProto) -> None:
         dequantized.append(helper.make_node("DequantizeLinear", parts, [name], axis=axis))
         tensor.CopyFrom(numpy_helper.from_array(numbers, parts[0]))
         model.graph.initializer.append(numpy_helper.from_array(scales, parts[1]))
-    nodes = [*dequantized, *model.graph.node]  # what is read comes first
+    nodes = [*dequantized, *model.graph.node]  # inputs come first
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     onnx.checker.check_model(model)
@@ -42,7 +42,7 @@ def quantize(weights: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _channel_axis(uses: set[str], rank: int) -> int | None:
-    """The axis of the output channels of a weight; None for what is no matrix."""
+    """The axis of the output channels of a weight. None if it is no matrix."""
     if rank < 2 or not uses <= {"Conv", "Gather", "MatMul", "Transpose"}:
         return None
     # An embedding has a channel for each word, also where its transpose is the last projection.

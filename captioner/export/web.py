@@ -1,8 +1,8 @@
 """A static page that captions photographs in the browser, without a server.
 
 The page and its modules lie in `site/`. Added to them are the graphs with 8-bit weights,
-onnxruntime-web, the looks of overlays, and two files that say what there is: `model.json`, which
-`model.js` reads, and `service-worker.js`, which keeps all files for use offline.
+onnxruntime-web, the style of overlays, `model.json` with the settings for `model.js`, and
+`service-worker.js`, which caches all files for use offline.
 """
 
 import copy
@@ -85,7 +85,7 @@ def export_site(preset: str | PathLike[str], output: str | PathLike[str]) -> flo
 
 
 def settings(model: OnnxCaptioner) -> dict[str, Any]:
-    """What `model.js` has to know of a model; its `Settings` say what is what."""
+    """The settings for `model.js`, whose `Settings` describes them."""
     calibration = model.calibration or Calibration()
     return {
         "about": about(model),

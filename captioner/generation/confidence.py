@@ -59,7 +59,7 @@ class Calibration:
         """In 0..1, of a caption, or of an answer if `is_answer`.
 
         Args:
-            caption: what was written.
+            caption: a `Caption` without confidence.
             is_answer: whether it answers a question.
             photograph: the probability that the picture is a photograph.
         """

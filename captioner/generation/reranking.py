@@ -1,7 +1,7 @@
 """Reranking: which candidate of a search is the best caption.
 
-The likeliest caption is often not the best one that the search has found: another agrees with more
-of the candidates, or names more of what is surely there. A linear model scores the candidates (Och
+The most probable candidate of a search is often not the best one: another agrees with more
+candidates, or names more probable concepts. A linear model scores the candidates (Och
 and Ney, 2002). `captioner.evaluation.fit_reranking` fits its weights to CIDEr.
 """
 

@@ -130,7 +130,7 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
         return self.grid[0] * self.grid[1]
 
     def features_of(self, inputs: Inputs) -> Tensor:
-        """The "features" in a dict of inputs, or the features of its "photographs"."""
+        """The "features" of a dict of inputs, or those of its "photographs"."""
         if "features" in inputs:
             return inputs["features"]
         return self.features(inputs["photographs"])
@@ -148,29 +148,27 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
         return ops.reshape(maps, (-1, self.regions, maps.shape[-1]))
 
     def annotations(self, features: Tensor, training: bool = False) -> Tensor:
-        """The annotation vectors `float[B, R, D]`: projected and layer-normalised features plus a
-        learned position vector for each region."""
+        """The annotation vectors `float[B, R, D]`: projected, layer-normalised features plus a learned
+        position vector for each region."""
         annotations = self.norm(self.project(ops.cast(features, self.compute_dtype)))
         return self.drop(annotations + self.position(ops.arange(self.regions)), training=training)
 
     def concept_logits(self, scores: Tensor) -> Tensor:
-        """The logits `float[B, C]` of all concepts, of the scores `float[B, R, C]` that the head
-        gives to regions.
+        """The logits `float[B, C]` of concepts, from the scores `float[B, R, C]` of the regions.
 
-        A region's score of a concept is the log of how strongly it speaks for it, and the regions
-        together decide (log-sum-exp pooling; Pinheiro and Collobert, 2015).
+        Log-sum-exp pooling over the regions (Pinheiro and Collobert, 2015).
         """
         return ops.logsumexp(scores, axis=1) - math.log(self.regions)
 
     def concepts(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The likeliest concepts of photographs.
+        """The most probable concepts of photographs.
 
         Args:
             features: `float[B, R, C]`.
 
         Returns:
-            The K likeliest, as indices into `config.concepts` `int[B, K]`, their logits
-            `float[B, K]`, and how much of each comes from which region, `float[B, K, R]`.
+            K indices into `config.concepts` `int[B, K]`, their logits `float[B, K]`, and the share
+            of each region in the evidence for each concept, `float[B, K, R]`.
         """
         scores = self.concept_head(ops.cast(features, self.compute_dtype))
         best, ids = ops.top_k(self.concept_logits(scores), self.config.concept_slots)
@@ -178,15 +176,15 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
         return ids, best, ops.softmax(scores, axis=-1)
 
     def memory(self, inputs: Inputs, training: bool = False) -> Memory:
-        """What the decoder reads: the `Memory` of the photographs in a dict of inputs."""
+        """The `Memory` of the photographs in a dict of inputs."""
         features = self.features_of(inputs)
         annotations, slots = self.annotations(features, training), None
         if self.config.concepts:
-            # The decoder learns to use what the head finds; the head learns from labels.
+            # The head learns from labels only, in the phase concepts.
             ids, logits, regions = map(ops.stop_gradient, self.concepts(features))
             present = ops.ones(ops.shape(ids), "bool")
             if training:
-                # The head is surer of photographs that it has learned from than of others.
+                # The logits of training photographs are more certain than those of others.
                 shape = ops.shape(logits)
                 logits = logits + CONCEPT_NOISE * keras.random.normal(
                     shape, dtype=logits.dtype, seed=self.seed
@@ -197,8 +195,8 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
         return self.decoder.memory(annotations, concepts=slots)
 
     def text_memory(self, inputs: Inputs) -> Memory:
-        """The `Memory` of sentences without a photograph: concepts alone, in a dict of inputs
-        "concepts" `int[B, K]`, words of the vocabulary or padding, and "logits" `float[B, K]`."""
+        """The `Memory` of sentences without a photograph: only concepts, from the inputs "concepts"
+        `int[B, K]`, words of the vocabulary or padding, and "logits" `float[B, K]`."""
         ids = inputs["concepts"]
         slots = self.decoder.concept_slots(ids, inputs["logits"], ids != PAD)
         return self.decoder.memory(None, concepts=slots)
@@ -223,22 +221,22 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
 
         Args:
             inputs: a dict with "photographs" `[B, S, S, 3]` in 0..255, or "features"
-                `float[B, R, C]` where the encoder has run already; for sentences without
-                photographs "concepts" and "logits", see `text_memory`. And the words before:
-                "captions" `int[B, K, T]`, "answers" `int[B, M, U]` to "questions"
-                `int[B, M, Q]`, "texts" `int[G, K, T]`. Or groups of sequences of one length:
-                "captions_12" `int[N, 12]` about the photographs "captions_12_rows" `int[N]`, and so
-                "answers_2" with "answers_2_questions" `int[N, Q]`, "texts_12", "text_answers_2".
+                `float[B, R, C]`; for sentences without photographs also "concepts" and "logits",
+                see `text_memory`. And the previous words: "captions" `int[B, K, T]`, "answers"
+                `int[B, M, U]` to "questions" `int[B, M, Q]`, "texts" `int[G, K, T]`. Or groups of
+                sequences of one length: "captions_12" `int[N, 12]` about the photographs
+                "captions_12_rows" `int[N]`; likewise "answers_2" with "answers_2_questions"
+                `int[N, Q]`, "texts_12" and "text_answers_2".
             training: whether dropout is applied, and noise on the concepts.
 
         Returns:
-            A dict with the logits of the words that follow, by the same names, of the shape of the
-            words before and V: "captions" `float[B, K, T, V]`, "captions_12" `float[N, 12, V]`.
+            A dict with the logits of the next words by the same names: "captions"
+            `float[B, K, T, V]`, "captions_12" `float[N, 12, V]`.
         """
         memory = self.memory(inputs, training)
         texts = self.text_memory(inputs) if "concepts" in inputs else memory
         logits, looks = {}, []
-        # In this order always, or runs of one seed would draw other dropout.
+        # Sorted, so that runs with one seed have the same dropout.
         for name in sorted(filter(SEQUENCES.fullmatch, inputs)):
             shape = inputs[name].shape
             tokens = ops.reshape(inputs[name], (-1, shape[-1]))
@@ -250,7 +248,7 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
             condition = self.condition(question, ops.shape(tokens)[0], read, training)
             found, attention = self.decoder(tokens, read, condition, training=training)
             logits[name] = ops.reshape(found, (-1, *shape[1:], found.shape[-1]))
-            # An answer of one word need not have looked everywhere.
+            # The penalty is for sentences: an answer of one word may attend to one region.
             if name.startswith("captions"):
                 looks.append((attention, (tokens != PAD) & (tokens != END)))  # nothing follows END
         if training and looks and self.attention_penalty:
@@ -259,19 +257,19 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
 
 
 def doubly_stochastic(looks: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """The penalty of Xu et al. (2015), eq. 14: every region should be looked at equally in all.
+    """The penalty of Xu et al. (2015), eq. 14, for regions with unequal total attention.
 
-    The paper compares a region's total attention with 1. As the totals of a sentence add up to
-    its length, whatever the weights, the constant moves the value but no gradient; here it is
-    length / R, so that even attention costs nothing.
+    The paper compares the total attention of a region with 1. Here the constant is length / R, so
+    even attention has no penalty. The totals of a sentence always add up to its length, so the
+    constant does not change the gradient.
 
     Args:
         looks: for each group of N sequences their attention `float[N, T, R]`, summing to 1 over R,
             and `bool[N, T]`, false where a sequence is padded.
 
     Returns:
-        `float[]`, in float32: the squared difference, averaged over regions and over the sequences
-        that hold words; of a photograph without captions there are none.
+        `float[]` in float32: the squared difference, averaged over regions and over the sequences
+        with words.
     """
     squares, spoken = 0.0, 0.0
     for attention, words in looks:

@@ -1,6 +1,6 @@
 """The settings of each model, which are also the schema of its `config.json`.
 
-Nothing is imported here but the standard library: whoever reads a preset need not wait for Keras.
+This module imports only the standard library, so presets can be read without importing Keras.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -12,14 +12,14 @@ CellName = Literal["rnn", "lstm", "gru", "peephole_lstm"]
 DecoderName = Literal["recurrent", "transformer"]
 FusionName = Literal["sum", "product"]
 
-FORMAT = 1  # of config.json; goes up when an older file would be misunderstood
+FORMAT = 1  # of config.json; increases with each incompatible change
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What rebuilds a model, beside its vocabulary."""
+    """The settings that rebuild a model, together with its vocabulary."""
 
-    model: ClassVar[str]  # the class that is built
+    model: ClassVar[str]  # the class of the model
 
     def to_json(self) -> dict[str, Any]:
         """The content of `config.json`."""
@@ -27,11 +27,10 @@ class Config:
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
-        """Read what `to_json` wrote; a setting that it lacks has its default.
+        """Read the output of `to_json`. A missing setting has its default.
 
         Raises:
-            ValueError: another format, another model, a setting that this one has not, or a value
-                of another type.
+            ValueError: another format or model, an unknown setting, or a value of another type.
         """
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             found = content.get("format") if isinstance(content, dict) else None

@@ -46,7 +46,7 @@ class Look:
     Attributes:
         model: the model.
         features: of the photograph, `float[R, C]`.
-        photograph: what a notebook shows of it.
+        photograph: its path or a small JPEG, for notebooks.
     """
 
     model: "PhotographMixin"
@@ -152,7 +152,7 @@ class PhotographMixin:
 
         Returns:
             A `Caption` whose text is the answer. For a list of questions a list of them, and for
-            a list of photographs a list of what there is for each.
+            a list of photographs a list of these.
 
         Raises:
             ImageError: a photograph that cannot be read.
@@ -182,14 +182,14 @@ class PhotographMixin:
         samples: int = 1,
         seed: int | None = None,
     ) -> Any:
-        """Draw captions from the model's distribution (nucleus sampling, Holtzman et al., 2020).
+        """Sample captions (nucleus sampling, Holtzman et al., 2020).
 
         Args:
             images: as for `caption`.
-            temperature: below 1 for likelier, above 1 for more surprising words.
-            top_p: draw only from the likeliest words that together reach this probability.
-            samples: number of captions drawn; the likeliest of them comes first.
-            seed: an integer for captions that repeat.
+            temperature: below 1 for more probable words, above 1 for less probable ones.
+            top_p: sample only from the most probable words that together reach this probability.
+            samples: the number of captions; the most probable one comes first.
+            seed: an integer; the same seed gives the same captions.
 
         Returns:
             A `Caption` whose candidates are the samples, or a list of them.
@@ -231,7 +231,7 @@ class PhotographMixin:
 
 
 def _load(source: Image, size: int) -> tuple[np.ndarray, Any]:
-    """What the model reads of a photograph, and what a notebook shows of it.
+    """The input of the model, and the image for notebooks.
 
     Raises:
         ImageError: it cannot be read.

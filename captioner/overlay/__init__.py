@@ -33,10 +33,10 @@ def save(
     """Write where the words of a caption looked: a figure, or an animation or a page by suffix.
 
     Args:
-        photograph: what `open_image` takes.
-        caption: what was written about it.
+        photograph: as for `open_image`.
+        caption: its caption or answer.
         path: the file.
-        question: what it answers. It is then part of the title, and the figure a single picture.
+        question: the question of an answer. It becomes part of the title of a single picture.
 
     Raises:
         ImageError: as `open_image` does.

@@ -16,7 +16,7 @@ COLOURS = "inferno"
 def heat(attention: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A map `float[h, w]` that sums to 1, smoothly enlarged to `float32[H, W]`.
 
-    Its unit is even attention: 1 is what each of the h * w regions would get if all got the same.
+    Its unit is even attention: 1 means 1 / (h * w) of the total.
 
     Args:
         attention: `float[h, w]`.

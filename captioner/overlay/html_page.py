@@ -1,4 +1,4 @@
-"""Where the model looked, as a page that a browser shows offline."""
+"""The attention for each word, as a page that a browser shows offline."""
 
 import base64
 import html
@@ -58,7 +58,7 @@ def look(
     by `look.css`, for the function `bindLook` of `look.js`.
 
     Args:
-        photograph: what `open_image` takes.
+        photograph: as for `open_image`.
         words: at least one.
         height: of the photograph, at most, in CSS.
         side: of the photograph, at most, in pixels.

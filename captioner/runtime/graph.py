@@ -1,4 +1,4 @@
-"""One exported graph, and the weights that it shares with the Keras model of its preset.
+"""An exported graph with the weights of its preset.
 
 This is the only module that imports onnxruntime.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from captioner.runtime.processes import PerProcess
 
 # Before the import: otherwise onnxruntime writes an identifier of this computer into the home
-# folder, and sends records of its use to its maker.
+# folder and sends telemetry to its maker.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime  # noqa: E402
@@ -25,19 +25,21 @@ class Graph:
 
     Args:
         path: the `.onnx` file.
-        weights: the weights that the file lacks, by their names.
+        weights: the weights that are not in the file, by name.
 
     Attributes:
-        inputs: the shape of each input, by its name; a size that is free is a text.
+        inputs: the shape of each input, by name. A dynamic size is a text.
         outputs: likewise.
     """
 
     def __init__(self, path: Path, weights: Mapping[str, np.ndarray]) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors alone
-        # A thread a photograph is faster than several threads for one, and takes less memory.
+        # One thread for each photograph is faster than several for one, and needs less memory.
         options.intra_op_num_threads = 1
-        options.enable_mem_pattern = False  # it plans for the largest batch, and keeps that
+        options.enable_mem_pattern = (
+            False  # it reserves memory for the largest batch and never frees it
+        )
         # onnxruntime does not copy them: they must live as long as the session.
         self._weights = dict(weights)
         values = map(onnxruntime.OrtValue.ortvalue_from_numpy, self._weights.values())
@@ -51,13 +53,13 @@ class Graph:
         self.outputs = {item.name: item.shape for item in session.get_outputs()}
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs by their names, of the inputs by theirs; from any thread."""
+        """Run the graph: from inputs to outputs, both by name. Safe in any thread."""
         outputs = self._session().run(list(self.outputs), dict(inputs))
         return dict(zip(self.outputs, outputs, strict=True))
 
 
 def read_weights(path: Path, places: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The weights that a graph lacks, from a `model.weights.h5`.
+    """Read the weights of a graph from a `model.weights.h5`.
 
     Args:
         path: the file.

@@ -20,18 +20,18 @@ from captioner.presets import PresetError
 from captioner.runtime.graph import Graph, read_weights
 from captioner.runtime.processes import PerProcess
 
-SEARCHED = 8  # photographs that a thread writes about together
+SEARCHED = 8  # photographs that a thread searches together
 
 
 class OnnxCaptioner(PhotographMixin):
-    """Writes what the Keras `Captioner` of the same preset writes, and is there in an instant.
+    """Writes the same captions as the Keras `Captioner` of the preset, and loads much faster.
 
-    It has the same `caption`, `answer` and `sample`; it cannot be trained.
+    It has the same `caption`, `answer` and `sample`, but cannot be trained.
 
     Args:
         folder: of a preset with graphs; see `from_preset`.
-        calibration: of its confidence, where that was measured.
-        threads: that it runs on; by default one for each processor.
+        calibration: of its confidence, if there is one.
+        threads: by default one for each processor.
 
     Examples:
         >>> model = OnnxCaptioner.from_preset("everyday")
@@ -63,11 +63,10 @@ class OnnxCaptioner(PhotographMixin):
 
     @classmethod
     def from_preset(cls, preset: str | PathLike[str], threads: int | None = None) -> Self:
-        """Load a preset, by its name or its folder, that `captioner export` has given graphs.
+        """Load a preset with graphs, by name or folder. `captioner export` adds graphs.
 
         Raises:
-            PresetError: a preset that is missing, has no graphs, or whose files are not the ones
-                that it lists.
+            PresetError: the preset is missing, has no graphs, or has files with other hashes.
         """
         if not presets.has_graphs(preset):
             raise PresetError(f"{preset}: has no graphs; `captioner export` adds them")
@@ -75,11 +74,11 @@ class OnnxCaptioner(PhotographMixin):
         return cls(folder, presets.read_calibration(preset), threads)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as the folder of its preset, which must be there where it is unpickled."""
+        """Pickle the folder of the preset, which must exist where the captioner is unpickled."""
         return type(self), self._made_of
 
     def _check(self, weights: Path) -> None:
-        """Compare what the files of the preset say with the graphs.
+        """Compare the files of the preset with the graphs.
 
         Raises:
             ValueError: they do not go together.
@@ -111,7 +110,7 @@ class OnnxCaptioner(PhotographMixin):
         return np.concatenate([outputs["features"] for outputs in encoded])
 
     def search(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """What `captioner.generation.loop.Generator` writes, of arrays as arrays."""
+        """The outputs of `captioner.generation.loop.Generator`, as arrays."""
         rows, groups = len(inputs["features"]), inputs["uniform"].shape[1]
 
         def search_part(start: int) -> dict[str, np.ndarray]:

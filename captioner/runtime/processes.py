@@ -1,4 +1,4 @@
-"""What belongs to one process."""
+"""Values that belong to one process."""
 
 import os
 from collections.abc import Callable
@@ -8,12 +8,12 @@ T = TypeVar("T")
 
 
 class PerProcess(Generic[T]):
-    """A value that each process makes for itself, because threads or locks belong to it.
+    """A value that each process creates for itself, such as threads or locks.
 
-    A forked process has none of the threads of its parent, and waits for them without end.
+    A forked process has no threads of its parent, and would wait for them forever.
 
     Args:
-        make: the value; called at once, and again at first use after a fork.
+        make: creates the value. Called at once, and at first use after a fork.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:

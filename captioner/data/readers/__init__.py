@@ -55,14 +55,14 @@ def load_dataset(
 
     Args:
         name: one of `READERS`.
-        root: the folder that holds it; each reader's module says what it looks for there.
+        root: the folder of the data set; the module of each reader describes its files.
         split: "train", "dev" or "test".
         max_missing: the fraction of photographs that may be missing or broken; they are named in
             the log.
         verify: decode every photograph to find the broken ones; without it, only whether each is
             there.
-        spoken: leave out photographs without a caption also where it is known what is in them.
-        checks: what remembers the photographs that have been decoded before.
+        spoken: leave out photographs without a caption, even if they have names of objects.
+        checks: the cache of earlier checks of photographs.
 
     Raises:
         NoSuchSplit: nothing is in the split; a `DatasetError` as well.

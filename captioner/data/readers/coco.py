@@ -4,7 +4,7 @@
                                             annotations: [{image_id, caption}]
     train2017/*.jpg                         or images/train2017/*.jpg
 
-"train" is enough where only one year is there; "train2014" says which.
+"train" is enough for a folder of one year; otherwise give the year, as in "train2014".
 """
 
 import re

@@ -33,7 +33,7 @@ def read(root: Path, split: str) -> list[Example]:
 
 
 def has_splits(root: Path) -> bool:
-    """Whether any of the official lists lies there."""
+    """Whether the folder has one of the official lists."""
     return any(any(root.glob(f"{folder}/Flickr_8k.*Images.txt")) for folder in TEXT_FOLDERS)
 
 

@@ -101,7 +101,7 @@ def _plain(split: str) -> str:
 
 
 def _example(entry: dict[str, Any], folder: Path, number: int) -> Example:
-    """What a line says, without its captions; the id is "" where it gives none."""
+    """The content of a line without its captions. The id is "" if the line has none."""
     image, image_id = folder / _text(entry["image"]), _id(entry, "image_id", "")
     if "question" not in entry:
         return Example(image, image_id, (), objects=_list(entry.get("objects", [])))

@@ -1,4 +1,4 @@
-"""Karpathy's splits of Flickr8k, Flickr30k and COCO: one JSON file says it all.
+"""Karpathy's splits of Flickr8k, Flickr30k and COCO: one JSON file with everything.
 
 The root is the folder that holds one `dataset_*.json` and the images (for COCO in `train2014/` and
 `val2014/`), or that JSON file itself where several lie side by side.
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from captioner.data.records import DatasetError, Example, References, locate, read_lists
 
-# "restval" is what was left of COCO's validation images: everybody trains on it.
+# "restval" is the rest of the validation images of COCO, commonly used for training.
 SPLITS = {"train": ("train", "restval"), "dev": ("val",), "val": ("val",), "test": ("test",)}
 IMAGE_FOLDERS = (
     "Flicker8k_Dataset",
