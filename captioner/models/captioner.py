@@ -148,7 +148,7 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
         return ops.reshape(maps, (-1, self.regions, maps.shape[-1]))
 
     def annotations(self, features: Tensor, training: bool = False) -> Tensor:
-        """The annotation vectors `float[B, R, D]`: projected, layer-normalised features plus a learned
+        """The annotation vectors `float[B, R, D]`: projected, normalised features plus a learned
         position vector for each region."""
         annotations = self.norm(self.project(ops.cast(features, self.compute_dtype)))
         return self.drop(annotations + self.position(ops.arange(self.regions)), training=training)

@@ -37,9 +37,7 @@ class Graph:
         options.log_severity_level = 3  # errors alone
         # One thread for each photograph is faster than several for one, and needs less memory.
         options.intra_op_num_threads = 1
-        options.enable_mem_pattern = (
-            False  # it reserves memory for the largest batch and never frees it
-        )
+        options.enable_mem_pattern = False  # it keeps memory for the largest batch
         # onnxruntime does not copy them: they must live as long as the session.
         self._weights = dict(weights)
         values = map(onnxruntime.OrtValue.ortvalue_from_numpy, self._weights.values())

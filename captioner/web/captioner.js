@@ -1,4 +1,4 @@
-/** Captions photographs by asking the server. The static page has another file of this name. */
+/** Captions photographs through the server. The static page has another file of this name. */
 
 import { openPhotograph } from "./photograph.js";
 import { pictureOf } from "./picture.js";
@@ -69,6 +69,6 @@ async function ask(path, fields) {
     throw new Error("The server cannot be reached; is it still running?");
   });
   if (response.ok) return response;
-  const told = await response.json().catch(() => ({})); // a proxy's page is no JSON
-  throw new Error(told.error ?? `The server says ${response.status}.`);
+  const content = await response.json().catch(() => ({})); // the page of a proxy is no JSON
+  throw new Error(content.error ?? `The server says ${response.status}.`);
 }

@@ -1,4 +1,4 @@
-/* Ends the static page that this address may have served before, and that its visitors keep. */
+/* Removes the cache of a static page that was at this address before. */
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", async () => {
   await self.registration.unregister();

@@ -10,7 +10,7 @@ import { element } from "./view.js";
  * @property {string} caption
  * @property {string[]} colours that are probably there
  * @property {string[]} counts such as "two"
- * @property {string[]} others what else is probably there or done
+ * @property {string[]} others other probable things and actions
  * @property {{ word: string, common: boolean }[][]} variations the candidates; "common" is a word of all
  */
 
@@ -34,7 +34,7 @@ export function elementsOf({ text, candidates, concepts }, { colourWords, number
 /**
  * Buttons for the elements, and the variations with their common words in bold.
  * @param {Elements} elements
- * @param {(text: string) => void} choose is told the text of a button that was pressed
+ * @param {(text: string) => void} choose receives the text of the pressed button
  * @returns {HTMLElement}
  */
 export function elementsView({ caption, colours, counts, others, variations }, choose) {

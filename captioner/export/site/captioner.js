@@ -78,7 +78,7 @@ export class Captioner {
     return captioner;
   }
 
-  /** @returns {About} what is known of the model */
+  /** @returns {About} the model */
   get about() {
     if (!this.#about) throw new Error("not loaded: use Captioner.load");
     return this.#about;
@@ -95,7 +95,7 @@ export class Captioner {
     return new Photograph(picture, (question) => this.#call("write", features, question));
   }
 
-  /** Frees the memory; what was not written yet is rejected. */
+  /** Frees the memory. Unfinished calls are rejected. */
   close() {
     this.#worker.terminate();
     this.#fail("closed");

@@ -1,4 +1,4 @@
-/** How likely a caption or an answer is to be right, as `captioner/generation/confidence.py` has it. */
+/** The probability that a caption or an answer is right. The same as `captioner/generation/confidence.py`. */
 
 import { dot, leastLikely, probabilities } from "./reranking.js";
 
@@ -9,7 +9,7 @@ import { dot, leastLikely, probabilities } from "./reranking.js";
  * @property {number[] | null} answers
  * @property {number[] | null} photograph for pictures: a constant, and C for the mean features
  * @property {number[] | null} ranking for the candidates of a caption
- * @property {number} unseen the probability of what is no concept
+ * @property {number} unseen the probability of a word that is no likely concept
  * @property {number} longest words of the longest n-grams that the ranking compares
  * @property {string[]} functionWords which name nothing
  */

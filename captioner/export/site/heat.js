@@ -1,4 +1,4 @@
-/** Attention as colour over a photograph, as `captioner/overlay/heat.py` draws it. */
+/** Attention as colour over a photograph. The same as `captioner/overlay/heat.py`. */
 
 import { bicubicTaps } from "./resize.js";
 

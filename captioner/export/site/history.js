@@ -1,4 +1,4 @@
-/** The photographs of this visit, as a row of buttons that show one again. */
+/** The photographs of this visit, as a row of buttons. */
 
 import { element } from "./view.js";
 
@@ -19,7 +19,7 @@ export class History {
 
   /**
    * @param {HTMLElement} root with a list
-   * @param {(visit: Visit) => void} show is told the one to show again
+   * @param {(visit: Visit) => void} show receives the visit to show
    */
   constructor(root, show) {
     this.root = root;

@@ -1,4 +1,4 @@
-/** The exported graphs, run by onnxruntime-web, and what they write in words. */
+/** Runs the exported graphs with onnxruntime-web, and turns their outputs into words. */
 
 import * as ort from "./onnxruntime/ort.wasm.bundle.min.js";
 import { confidence, photographProbability } from "./confidence.js";
@@ -114,7 +114,7 @@ export class Model {
   }
 
   /**
-   * @param {Record<string, ort.Tensor>} found by the search
+   * @param {Record<string, ort.Tensor>} found the outputs of the search
    * @param {boolean} asked
    * @param {number} photograph how likely the picture is to be a photograph
    * @returns {Caption}

@@ -1,4 +1,4 @@
-/** What the eight orientations of EXIF do to a picture. */
+/** The eight orientations of EXIF. */
 
 /** Orientations whose rows come from the other end. */
 export const MIRRORED = [3, 4, 7, 8];

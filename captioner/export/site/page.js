@@ -1,4 +1,4 @@
-/** The page: a photograph comes in by file, drop, paste, camera or example; captions come out. */
+/** The page: captions photographs from a file, drop, paste, camera, or the example. */
 
 import { takePhotograph } from "./camera.js";
 import { Captioner } from "./captioner.js";

@@ -1,4 +1,4 @@
-/** A photograph as the model sees it: upright, RGB on white, squashed to a square. */
+/** The input of the model: the photograph upright, in RGB on white, resized to a square. */
 
 import { takeOrientation } from "./exif.js";
 import { BACKWARDS, EXCHANGED, isTurned, MIRRORED, sides } from "./orientation.js";

@@ -1,4 +1,4 @@
-/** A photograph as people see it: upright, and small enough to be kept beside others. */
+/** The photograph for display: upright, and small, because the page keeps several. */
 
 import { BACKWARDS, isTurned, MIRRORED, sides } from "./orientation.js";
 

@@ -1,4 +1,4 @@
-/** Which candidate of a search is the best caption, as `captioner/generation/reranking.py` has it. */
+/** Ranks the candidates of a search. The same as `captioner/generation/reranking.py`. */
 
 /** @typedef {import("./captioner.js").Candidate} Candidate */
 /** @typedef {import("./captioner.js").Concept} Concept */

@@ -1,4 +1,4 @@
-/* Keeps all files of one release, so that the page works offline. The export fills in which. */
+/* Caches all files of a release, so that the page works offline. The export fills in the list. */
 "use strict";
 
 const RELEASE = "$release";

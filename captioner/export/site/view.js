@@ -1,4 +1,4 @@
-/** A caption or an answer as a part of a page: text, photograph, and words to point at. */
+/** A caption or an answer as a part of a page: text, photograph, and words with their attention. */
 
 import { describeWord, heatLayer, heatLimit } from "./heat.js";
 import { bindLook } from "./look.js";
@@ -33,7 +33,7 @@ export function captionView(caption, about, picture, question = null) {
 }
 
 /**
- * The photograph and the words, for `bindLook`: what `captioner/overlay/look.html` is.
+ * The photograph and the words, for `bindLook`: the same as `captioner/overlay/look.html`.
  * @param {import("./captioner.js").Word[]} words
  * @param {import("./captioner.js").About} about
  * @param {ImageBitmap} picture
@@ -88,7 +88,7 @@ function scaleView(colours, limit) {
 }
 
 /**
- * How likely it is right, in words; and where that is not likely, what else is known.
+ * The confidence in words. If it is low, also the likely concepts.
  * @param {import("./captioner.js").Caption} caption
  * @param {string | null} question
  */
