@@ -1,4 +1,4 @@
-"""How often a caption is shown of a picture that is no photograph."""
+"""Measures the rate of captions for pictures that are no photographs."""
 
 import argparse
 import sys

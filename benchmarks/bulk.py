@@ -1,4 +1,4 @@
-"""What `captioner bulk` loses, and how fast it is; see README.md beside it."""
+"""Measures the losses and the speed of `captioner bulk`; see README.md beside it."""
 
 import argparse
 import contextlib
@@ -133,7 +133,7 @@ def costs(folder: Path, repeats: int) -> Iterator[tuple[str, str]]:
 
 
 def workers(folder: Path, count: int, repeats: int) -> Iterator[tuple[str, str]]:
-    """What a second worker is worth."""
+    """The speed-up by a second worker."""
     paths = photographs(folder, 200)
     listed = folder / "list.txt"
     listed.write_text("\n".join((paths * (count // len(paths) + 1))[:count]))

@@ -36,7 +36,7 @@ from captioner.training.recipe import FROZEN
 from captioner.training.run import Run, TrainingError, digest
 from captioner.training.trainer import Trainer, new_optimizer
 
-# What is not named is as in the recipe: an LSTM, one layer, additive attention.
+# Other settings are those of the recipe: an LSTM, one layer, additive attention.
 VARIANTS: tuple[dict[str, Any], ...] = (
     *({"cell": cell, "layers": layers} for layers in (1, 2) for cell in CELLS),
     {"attention": "dot"},
@@ -131,7 +131,7 @@ def compare(
 def _row(
     model: Captioner, photographs: int, history: Sequence[Mapping[str, float]]
 ) -> dict[str, Any]:
-    """What a row says of a variant beside its kind, from the logs of its epochs."""
+    """The columns of a variant, from the logs of its epochs."""
     epoch, best = max(enumerate(history, start=1), key=lambda item: item[1]["val_cider"])
     return {
         "parameters": model.count_params() - model.encoder.count_params(),
@@ -151,7 +151,7 @@ def _write(path: Path, results: list[dict[str, Any]]) -> None:
 
 
 def _kind(config: CaptionerConfig) -> dict[str, Any]:
-    """What a row says of the decoder."""
+    """The columns of a decoder."""
     if config.decoder == "transformer":
         return {"cell": "transformer", "layers": config.layers, "attention": "multi-head"}
     return {"cell": config.cell, "layers": config.layers, "attention": config.attention}

@@ -1,4 +1,4 @@
-"""What 8-bit weights cost: scores of the static page's graphs beside those of full precision."""
+"""Compares the scores of the 8-bit graphs of the static page with those of full precision."""
 
 import argparse
 import sys

@@ -137,7 +137,7 @@ def start(folder: Path, shards: Sequence[Path], began: float) -> None:
 
 
 def started(folder: Path, shards: Sequence[Path] = ()) -> str:
-    """What a process prints that starts training."""
+    """The output of a process that starts training."""
     command = [sys.executable, __file__, "--began", str(time.time()), "--start", str(folder)]
     command += map(str, shards)
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout

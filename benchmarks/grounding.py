@@ -77,7 +77,7 @@ def compose(background: str, places: dict[str, tuple[float, float]]) -> Scene:
 
 
 def covered(boxes: Sequence[Box], shape: tuple[int, ...]) -> np.ndarray:
-    """How much of each region of a grid `(h, w)` lies within the union of boxes, `float[h, w]`."""
+    """The fraction of each region of a grid `(h, w)` within the union of boxes, `float[h, w]`."""
     # All edges, those of regions and of boxes, part the picture into pieces that lie within a box
     # and a region or without. So the union is exact, and what boxes share counts once.
     pieces, owners, middles = [], [], []
@@ -96,7 +96,7 @@ def covered(boxes: Sequence[Box], shape: tuple[int, ...]) -> np.ndarray:
 
 
 def share_within(attention: np.ndarray, *boxes: Box) -> float:
-    """How much of attention `float[h, w]` falls within the union of boxes, a region counting by
+    """The fraction of attention `float[h, w]` within the union of boxes, where a region counts by
     its overlap."""
     return float((attention * covered(boxes, attention.shape)).sum())
 

@@ -15,7 +15,7 @@ from captioner.data.tokenizer import tokenize
 
 Box = tuple[float, ...]  # left, top, right, bottom, as shares of the width and of the height
 
-# What captions call a category, beside the last word of its name and that with an s or es.
+# Synonyms of categories, in addition to the last word of their name and its plural.
 ALSO = {
     "knife": "knives",
     "mouse": "mice",
@@ -100,7 +100,7 @@ def _pixels(number: Any) -> int:
 
 
 def _box(bbox: Any, size: tuple[int, int]) -> Box:
-    """What of a box lies in the photograph."""
+    """The part of a box inside the photograph."""
     left, top, width, height = map(float, bbox)
     if not all(map(math.isfinite, (left, top, width, height))) or min(width, height) < 0:
         raise ValueError(f"expected [x, y, width, height], got {bbox!r}")

@@ -1,4 +1,4 @@
-"""What one would use otherwise, with random weights: `python benchmarks/others.py`."""
+"""Measures alternatives, with random weights: `python benchmarks/others.py`."""
 
 import os
 import statistics

@@ -1,4 +1,4 @@
-"""What the static page weighs, and how long it takes: `python benchmarks/page.py`."""
+"""Measures the size and the speed of the static page: `python benchmarks/page.py`."""
 
 import argparse
 import gzip
@@ -32,7 +32,7 @@ def sizes(site: Path) -> dict[str, float]:
 
 
 def seconds(preset: str, files: list[str]) -> list[float]:
-    """What `OnnxCaptioner` takes for each photograph, in this process."""
+    """The seconds of `OnnxCaptioner` for each photograph, in this process."""
     model = OnnxCaptioner.from_preset(preset)
     taken = []
     for file in files:

@@ -36,7 +36,7 @@ def commas_of(written: list[str]) -> set[int]:
 
 
 def changes(caption: str) -> Iterator[tuple[str, str]]:
-    """What the rules do to a caption: a kind of change, and the text after it, once for each."""
+    """The changes of a caption by the rules: pairs of a kind and the new text."""
     words, theirs = words_and_commas(caption)
     agreed = with_articles(words)
     for word, other in zip(words, agreed, strict=True):

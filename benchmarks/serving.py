@@ -1,4 +1,4 @@
-"""How the server bears several clients for a minute: `python benchmarks/serving.py`."""
+"""Measures the server under several clients for a minute: `python benchmarks/serving.py`."""
 
 import argparse
 import io

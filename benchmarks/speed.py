@@ -1,4 +1,4 @@
-"""What a user waits for: `python benchmarks/speed.py`; see README.md beside it."""
+"""Measures the times that a user waits: `python benchmarks/speed.py`; see README.md beside it."""
 
 import argparse
 import os

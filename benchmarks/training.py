@@ -1,4 +1,4 @@
-"""How fast training is, and what would change that: `python benchmarks/training.py`."""
+"""Measures the speed of training: `python benchmarks/training.py`."""
 
 import argparse
 import functools

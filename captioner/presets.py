@@ -4,7 +4,7 @@ config.json         all that rebuilds the model
 vocabulary.json     the words, in the order of their ids
 model.weights.h5    the weights, as float16
 metadata.json       the SHA-256 of the other files, their training, their scores
-calibration.json    how the confidence is calculated, where that was measured
+calibration.json    the calibration of the confidence, if it was measured
 
 and, where it has been exported, graphs that `captioner.runtime` runs without Keras:
 
@@ -183,7 +183,7 @@ def read_vocabulary(folder: Path) -> Vocabulary:
 
 
 def read_calibration(preset: str | PathLike[str]) -> Calibration | None:
-    """How the confidence of a preset is calculated; None if it was not measured.
+    """The calibration of the confidence of a preset. None if it was not measured.
 
     Raises:
         PresetError: the file is damaged or changed.

@@ -11,7 +11,7 @@ FLAGS = (
 
 
 def installed():
-    """Whether there is a Chromium and what drives it."""
+    """Whether Chromium and its driver are installed."""
     return bool(shutil.which("chromium") and shutil.which("chromedriver"))
 
 

@@ -1,7 +1,7 @@
 """Broken input by the thousand: `python tests/fuzz.py --minutes 10`; see README.md beside it.
 
-Valid files are changed by chance. Whatever comes out must be read or refused with the one error
-that the caller expects, never with another.
+Valid files are changed at random. Each result must be read, or refused with the error that the
+caller expects.
 """
 
 import argparse
@@ -55,7 +55,7 @@ from captioner.web import batcher
 from captioner.web.app import new_app
 
 EXAMPLES = 200  # between two looks at the clock
-# What stands in the place of a whole value, as no change of few bytes would make it.
+# Replacements of whole values, which no change of few bytes would produce.
 VALUES = [
     *(b"null", b"-1", b"3", b"1e999", b"NaN", b'""', b'"."', b'".."', b'"a\\u0000b"', b"{}"),
     *(b"[" * 5000, b"9" * 5000, b'"' + b"a" * 300 + b'.jpg"', b'{"a": ' * 3000),
@@ -110,7 +110,7 @@ REQUESTS = {
 
 
 class Answers:
-    """What reads requests asks of a model."""
+    """The parts of a model that the reader of requests uses."""
 
     vocabulary = Vocabulary([*SPECIAL, "what", "is", "it"])
     config = CaptionerConfig(question_units=8)
@@ -173,7 +173,7 @@ def preset_files() -> dict[str, bytes]:
 
 
 def read_preset(name: str, content: bytes) -> None:
-    """What is in a preset, or PresetError."""
+    """Read a preset, or raise PresetError."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for file, original in PRESET.items():
@@ -240,7 +240,7 @@ RUN = {"run.json": b'{"settings": {"seed": 0, "epochs": 3}, "finished": ' + FINI
 
 
 def read_run(name: str, content: bytes) -> None:
-    """What a run is, or TrainingError."""
+    """Read a run, or raise TrainingError."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / name).write_bytes(content)
         try:

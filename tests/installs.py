@@ -1,4 +1,4 @@
-"""What is installed works: `python tests/installs.py`, for the wheel and for the container.
+"""Tests the installed wheel and container: `python tests/installs.py`.
 
 Builds the source distribution and from it the wheel, installs that in an empty environment outside
 of the checkout, and captions, answers and serves. Then does the steps of the Dockerfile, without

@@ -92,11 +92,11 @@ class Page:
         return self.call(DROP, address)
 
     def memory(self):
-        """What the page's process has of the memory for itself, in bytes."""
+        """The private memory of the process of the page, in bytes."""
         return max(map(_private_memory, self._renderers()))
 
     def cpu_seconds(self):
-        """What the page's processes have used of the processors, their threads together."""
+        """The processor time of the processes of the page, in seconds."""
         return sum(map(_cpu_seconds, self._renderers()))
 
     def _renderers(self):

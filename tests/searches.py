@@ -1,4 +1,4 @@
-"""What several tests ask of a search."""
+"""Functions of several tests of the search."""
 
 from captioner.generation.batching import generate
 

@@ -1,4 +1,4 @@
-"""What a wheel and a container hold; `tests/installs.py` installs them."""
+"""The contents of the wheel and of the container; `tests/installs.py` installs them."""
 
 import subprocess
 import sys

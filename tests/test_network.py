@@ -85,7 +85,7 @@ class Watched:
         )
 
     def run(self, *calls: list[str]) -> str:
-        """What they wrote on stdout."""
+        """Their output on stdout."""
         process = self.start(*calls)
         out, err = process.communicate(timeout=900)
         assert process.returncode == 0, err

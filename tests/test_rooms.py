@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "captioner"
-# What each room may import from, beside itself.
+# The rooms that each room may import.
 BELOW = {
     "cli": {
         "describe",

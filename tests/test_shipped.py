@@ -1,4 +1,4 @@
-"""What the repository ships and says of it."""
+"""The shipped weights and the documents about them."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""How large a photograph may be, and how much memory decoding may take."""
+"""Limits of the size of photographs and of the memory for decoding."""
 
 import os
 import threading
@@ -40,7 +40,7 @@ class Limits:
         """Hold `needed` bytes while a photograph is decoded, when they are free.
 
         Raises:
-            TooLarge: there are never so many.
+            TooLarge: the number is above the limit.
         """
         if needed > self.memory:
             raise TooLarge(

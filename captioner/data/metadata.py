@@ -1,4 +1,4 @@
-"""What image files hold beside their pixels: captions in older kinds of metadata, and pages."""
+"""Reads captions in EXIF, IPTC and comments, XMP packets, orientations and pages of image files."""
 
 import contextlib
 import hashlib
@@ -35,7 +35,7 @@ def captions_of(content: bytes) -> list[str]:
     Blank and binary texts, and those that cameras and programs write by themselves, are left out.
 
     Args:
-        content: of the file.
+        content: the bytes of the file.
     """
     image = _opened(content)
     if image is None:
@@ -57,7 +57,7 @@ def xmp_of(content: bytes) -> bytes | None:
 
 
 def orientation_of(content: bytes) -> int:
-    """How an image is turned when it is shown: 1 to 8, as EXIF has it; 1 if that is not known."""
+    """The EXIF orientation of an image, 1 to 8. 1 if it is unknown."""
     try:
         image = _opened(content)
         orientation = image.getexif().get(ORIENTATION) if image is not None else None

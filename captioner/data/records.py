@@ -97,7 +97,7 @@ class References:
 
 
 def is_set_aside(name: str, one_in: int) -> bool:
-    """Whether an image is set aside from training, one image in `one_in`, by a hash of its name.
+    """True for one image in `one_in`, by a hash of its name. These are not for training.
 
     The choice does not depend on other images. Python's own hash of strings changes between runs.
     """

@@ -8,7 +8,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_SEEN = (b"tRNS", b"eXIf")
 
 END_OF_JPEG = b"\xff\xd9"
-# What may stand in the place of pixels that a JPEG lacks: two runs of bits unlike each other.
+# Replacements for missing pixels of a JPEG: two different runs of bits.
 FILLINGS = (b"", bytes(range(1, 255)), bytes(range(254, 0, -3)))
 
 

@@ -1,7 +1,7 @@
 """TIFFs that Pillow decodes wrongly, or that need far more memory than their tags declare.
 
 Pillow reads 8-bit samples, 16-bit unsigned grey and colour, and grey of 32 bits, signed or float.
-It misreads others without a word; they are refused here.
+It misreads others without an error; they are refused here.
 """
 
 from PIL.TiffImagePlugin import (

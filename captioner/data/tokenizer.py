@@ -63,7 +63,7 @@ def _word_tokenizer() -> Any:
 
 
 def has_words(text: str) -> bool:
-    """Whether there is more in a text than punctuation, as there must be in a question."""
+    """Whether a text contains more than punctuation."""
     return any(map(str.isalnum, text))
 
 

@@ -46,7 +46,7 @@ def rgb_image(values: np.ndarray, factor: int = 1) -> Image.Image:
 
 
 def reduction(size: tuple[int, int], at_least: int | None) -> int:
-    """How many times smaller an image of (W, H) pixels may come.
+    """The factor by which an image of (W, H) pixels may be reduced.
 
     Args:
         size: of the image. One that is not `LARGE` stays as it is.

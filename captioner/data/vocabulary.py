@@ -12,7 +12,7 @@ import numpy as np
 from captioner.data.tokenizer import tokenize
 
 PAD, START, END, UNKNOWN = range(4)
-MIN_COUNT = 5  # times that a word is said, or it is not learned
+MIN_COUNT = 5  # rarer words are not learned
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
 
 
@@ -54,7 +54,7 @@ class Vocabulary:
         """Read a JSON list of words.
 
         Raises:
-            ValueError: it is not that.
+            ValueError: the file is no JSON list of words.
         """
         words = json.loads(Path(path).read_text(encoding="utf-8"))
         if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):

@@ -107,7 +107,7 @@ def with_commas(words: Sequence[str]) -> list[str]:
 
 
 def _begins_item(words: Sequence[str], start: int, other: str) -> bool:
-    """Whether an item begins at `start` that may stand in a list with another."""
+    """Whether another item of a list begins at `start`."""
     while start < len(words) and words[start] in _DETERMINERS:
         start += 1
     if other in _COLOURS:

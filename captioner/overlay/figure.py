@@ -133,6 +133,6 @@ def _grid(
 
 
 def _inches(text: str, points: float) -> float:
-    """How wide a text is."""
+    """The width of a text."""
     font = FontProperties(size=points)
     return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72

@@ -34,7 +34,7 @@ class Graph:
 
     def __init__(self, path: Path, weights: Mapping[str, np.ndarray]) -> None:
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors alone
+        options.log_severity_level = 3  # errors only
         # One thread for each photograph is faster than several for one, and needs less memory.
         options.intra_op_num_threads = 1
         options.enable_mem_pattern = False  # it keeps memory for the largest batch

@@ -55,7 +55,7 @@ class OnnxCaptioner(PhotographMixin):
                 for name in (presets.ENCODER_GRAPH, presets.SEARCH_GRAPH)
             )
             self._check(weights)
-        except Exception as error:  # onnxruntime has many
+        except Exception as error:  # onnxruntime raises many types
             line = " ".join(str(error).split())[:200]
             raise PresetError(
                 f"{folder}: its graphs do not fit ({line}); `captioner export` writes new ones"
@@ -81,7 +81,7 @@ class OnnxCaptioner(PhotographMixin):
         """Compare the files of the preset with the graphs.
 
         Raises:
-            ValueError: they do not go together.
+            ValueError: they do not match.
         """
         inputs = self._encoder.inputs | self._search.inputs
         with h5py.File(weights) as file:

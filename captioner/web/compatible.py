@@ -22,7 +22,7 @@ Write = Callable[[Upload], Awaitable[Caption]]
 
 
 class Text(NamedTuple):
-    """What was written, and of how many words."""
+    """A text and its number of words."""
 
     text: str
     words: int
@@ -124,7 +124,7 @@ class Compatible:
     def _streamed(
         self, body: Mapping[str, Any], written: Text, content: Callable[[str], dict[str, Any]]
     ) -> Response:
-        """What was written, in the lines of a stream unless the client wants none."""
+        """The text, as lines of a stream unless the client wants none."""
         last = {"done_reason": "stop", "eval_count": written.words}
         if body.get("stream", True) is False:
             return JSONResponse(self._ollama(content(written.text), **last))

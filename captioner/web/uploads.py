@@ -1,4 +1,4 @@
-"""What a request brings: a photograph, perhaps a question; within limits."""
+"""Parses a request: a photograph and an optional question, within limits."""
 
 import asyncio
 import base64
@@ -70,7 +70,7 @@ class LimitedBodies:
 
 
 async def read_upload(request: Request, asks: bool) -> Upload:
-    """What a request brings, as a form with a file "photo", or as JSON with "photo" in base64.
+    """The content of a request: a form with a file "photo", or JSON with "photo" in base64.
 
     The base64 may be broken into lines, or be a data URL.
 

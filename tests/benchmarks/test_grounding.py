@@ -1,4 +1,4 @@
-"""Whether a noun's attention falls on its object."""
+"""The measure of attention on the object of a noun."""
 
 import json
 import math
@@ -100,7 +100,7 @@ def test_an_even_look_is_the_area(shape):
 
 
 def test_the_objects_lie_in_their_boxes():
-    """What two scenes of one background differ in lies in the boxes of both."""
+    """Two scenes of one background differ only within the boxes of both."""
     found = list(scenes())
     assert len(found) == 3 * (3 * 9 + 6 * 2)
     one, other = found[0], found[8]

@@ -1,4 +1,4 @@
-"""What is read of shards, and that nothing of them is lost in silence."""
+"""Shards: the photographs that are read, and the reports of losses."""
 
 import gzip
 import io

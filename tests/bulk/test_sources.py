@@ -1,4 +1,4 @@
-"""What a source names, and what is read of it."""
+"""The names and the photographs of sources."""
 
 import fsspec
 import pyarrow

@@ -1,4 +1,4 @@
-"""What surrounds stdout, and how the program starts."""
+"""Broken pipes, encodings, signals, and the start of the program."""
 
 import os
 import pty
@@ -13,7 +13,7 @@ from PIL import Image
 
 from captioner.cli import console
 
-# What surrounds stdout
+# stdout
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])

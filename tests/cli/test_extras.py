@@ -1,4 +1,4 @@
-"""What a subcommand says when what it needs is not installed."""
+"""Errors of subcommands whose packages are not installed."""
 
 import sys
 

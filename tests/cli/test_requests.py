@@ -85,7 +85,7 @@ def process(photos):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),
-        # Whoever started the tests may have told them to ignore interrupts, which is inherited.
+        # The parent process may ignore interrupts, which is inherited.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     with process:

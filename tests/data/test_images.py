@@ -73,7 +73,7 @@ def png_header(width, height):
 @pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.webp", "photo.tif"])
 @pytest.mark.parametrize(
     ("orientation", "expected"),
-    # What is seen, clockwise, of the stored red, green, blue, white.
+    # The shown colours, clockwise, if red, green, blue, white are stored.
     [
         (1, "rgbw"),
         (2, "grwb"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from captioner.data import tokenizer
 from captioner.data.tokenizer import has_words, sentence, tokenize
 
-# What coco-caption's Java tokeniser makes of each.
+# The results of the Java tokeniser of coco-caption.
 TOKENIZED = {
     "A man standing.": "a man standing",
     "A dog , wet and happy , runs .": "a dog wet and happy runs",

@@ -153,7 +153,7 @@ def test_what_a_person_wrote_is_kept(photo):
 def test_what_lacks_is_added_to_what_a_person_wrote(photo):
     path = photo(jpeg("xmp", packet=xmp(languages("dc:description", default="My dog"))))
     assert described(path).texts == {DESCRIPTION: Skipped.PERSON, ALT: TEXT}
-    # What a person has changed since is theirs.
+    # Later changes by a person are kept.
     changed = packet_of(path)
     changed.put(ALT, "Rex")
     path.write_bytes(jpeg("xmp", packet=changed.to_bytes()))

@@ -1,4 +1,4 @@
-"""How sure the model may be."""
+"""The calibration of the confidence."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is exported writes what the Keras model writes, or is not written at all."""
+"""Exported graphs write the same captions as the Keras model, or the export fails."""
 
 import json
 

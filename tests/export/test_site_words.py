@@ -22,7 +22,7 @@ from captioner.generation.results import OUTPUTS
 REGIONS, CHANNELS, STEPS, CONCEPTS = 4, 6, 9, 8
 CONTENT = "dog cat stove sink oven umbrella airplane red white".split()
 WORDS = "a an the and two with on of".split() + CONTENT
-# What the page asks of onnxruntime-web.
+# The interface of onnxruntime-web that the page uses.
 RUNTIME = """
 export const env = { wasm: {} };
 export class Tensor {
@@ -121,7 +121,7 @@ def test_the_article_before_each_word_of_the_vocabulary_is_the_same(node):
 
 
 class Toy(SimpleNamespace):
-    """What `caption_of` and `web.settings` ask of a model."""
+    """The parts of a model that `caption_of` and `web.settings` use."""
 
     detokenize = staticmethod(prose.text_of)
 
@@ -138,7 +138,7 @@ def toy(calibration):
 
 
 def search_of(rng):
-    """What a search may find: `BEAM_WIDTH` texts of 1 to 8 words that share many of them."""
+    """Outputs of a search: `BEAM_WIDTH` texts of 1 to 8 words with many in common."""
     found = rng.integers(len(SPECIAL), len(SPECIAL) + len(WORDS), STEPS)
     tokens = np.tile(found, (BEAM_WIDTH, 1))
     changed = rng.random(tokens.shape) < 0.3

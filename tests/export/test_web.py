@@ -39,7 +39,7 @@ def test_a_model_that_only_captions_says_so(model, monkeypatch):
 
 
 def service_worker(folder):
-    """What the service worker of a copy of a folder keeps, and its release."""
+    """The cached files and the release of the service worker in a copy of a folder."""
     copy = folder.with_name("copy")
     shutil.copytree(folder, copy)
     web._finish_service_worker(copy)

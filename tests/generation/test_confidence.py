@@ -1,4 +1,4 @@
-"""What `calibration.json` may say."""
+"""Valid and invalid contents of `calibration.json`."""
 
 import pytest
 

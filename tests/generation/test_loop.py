@@ -147,7 +147,7 @@ def test_candidates_come_best_first_with_their_mean_log_probability(toy, feature
             logs = [np.log(word.probability) for word in found.words]
             ended = len(logs) < model.steps
             total = found.score * (len(logs) + ended)
-            # What the words leave of the total is the log-probability of the end token.
+            # The total minus that of the words is the log-probability of the end token.
             assert total <= sum(logs) + 1e-3 if ended else total == pytest.approx(sum(logs), 1e-4)
             merits.append(found.score)
         assert merits == sorted(merits, reverse=True)

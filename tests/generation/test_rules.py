@@ -1,4 +1,4 @@
-"""What no caption may say: tested on models that would say it."""
+"""Rules for captions, tested on models that would break them."""
 
 import numpy as np
 import pytest

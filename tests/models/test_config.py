@@ -1,4 +1,4 @@
-"""What `config.json` may say."""
+"""Valid and invalid contents of `config.json`."""
 
 import json
 

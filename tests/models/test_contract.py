@@ -1,4 +1,4 @@
-"""What every model keeps: what rebuilds it, its files, and that the search writes with it."""
+"""The contract of every model: its configuration, its files, and its search."""
 
 import json
 from dataclasses import asdict

@@ -46,14 +46,14 @@ def red(photograph):
 
 
 def pixels(figure):
-    """What a figure looks like, `uint8[H, W, 3]`."""
+    """The pixels of a figure, `uint8[H, W, 3]`."""
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return np.asarray(Image.open(file).convert("RGB"))
 
 
 def rendered(figure, panel):
-    """What a panel of a figure looks like, `uint8[H, W, 3]`."""
+    """The pixels of a panel of a figure, `uint8[H, W, 3]`."""
     image = pixels(figure)
     height, width = image.shape[:2]
     box = figure.axes[panel].get_position()

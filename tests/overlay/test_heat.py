@@ -64,7 +64,7 @@ def test_the_photograph_stays_recognisable_under_the_heat_and_loses_its_colours(
     photo = photograph()
     cold = np.asarray(blend(red(photo), looking_at(6, 6), 0.8 * 49))[:100, :180]
     assert np.ptp(cold.astype(int), axis=-1).max() < 8
-    # What is left of the photograph's contrast, beside the heat over an even grey.
+    # The remaining contrast of the photograph, without the heat over an even grey.
     flat = Image.new("RGB", photo.size, (128, 128, 128))
     hot, even = (
         np.asarray(blend(image, looking_at(3, 3), 0.8 * 49).convert("L"), float)

@@ -91,7 +91,7 @@ def opened(browser, tmp_path, request):
     buttons = browser.find_elements("tag name", "button")
 
     def shown():
-        """What the page says, and its picture `uint8[H, W, 3]` when the heat has faded in."""
+        """The text of the page, and its picture `uint8[H, W, 3]` after the heat has faded in."""
         browser.execute_async_script(FADED)
         image = Image.open(io.BytesIO(view.screenshot_as_png)).convert("RGB")
         # Without the white of the page, of which a screenshot has a trace at the edges.

@@ -1,4 +1,4 @@
-"""What the suffix of a file asks for."""
+"""The format of an overlay by the suffix of its file."""
 
 import re
 

@@ -13,7 +13,7 @@ from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("tensorflow", "keras", "matplotlib", "nltk", "scipy", "jax")
-# What is imported says what was waited for.
+# Imports are most of the time to start.
 PROGRAM = f"""
 import sys
 from captioner.cli import main

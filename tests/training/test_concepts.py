@@ -28,7 +28,7 @@ def test_targets_are_shares_of_captions_and_labels():
     np.testing.assert_allclose(wanted[0, :, 1], 1)
     np.testing.assert_allclose(wanted[1, :, 0], [0, 1, 0, 0])
     np.testing.assert_allclose(wanted[1, :, 1], [ABSENCE[1], 1, ABSENCE[1], ABSENCE[1]])
-    # Whether there are several cats, a label does not say.
+    # A label does not show whether there are several cats.
     np.testing.assert_allclose(wanted[2, :, 0], [LABEL, LABEL, 0, 0])
     np.testing.assert_allclose(wanted[2, :, 1], [1, 1, 0, ABSENCE[0]])
 

@@ -1,4 +1,4 @@
-"""What an epoch is chosen by."""
+"""The scores that choose an epoch."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What identifies a run."""
+"""The identity of a run."""
 
 import pytest
 

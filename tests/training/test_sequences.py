@@ -55,7 +55,7 @@ def test_on_jax_there_is_one_group_of_a_fixed_size(monkeypatch):
 
 
 def gradients(model, batch):
-    """How far one step of plain gradient descent moves each weight."""
+    """The change of each weight by a step of gradient descent."""
     inputs, targets, weights = batch
     before = [np.array(w) for w in model.trainable_weights]
     trainer = Trainer(model, targets, keras.optimizers.SGD(1.0))

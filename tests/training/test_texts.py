@@ -95,7 +95,7 @@ def test_questions_of_texts_are_learned_with_the_same_concepts(toy):
     (_, captions, *_), (name, answers, steps, _) = kinds
     words = model.vocabulary.words
     assert name == "text_answers" and steps == 5
-    # What only one person answered is left out, and so is a question without a known answer.
+    # Answers of a single person and questions without a known answer are left out.
     assert {model.vocabulary.decode(a.tokens[1:])[0] for a in answers} == {"cat"}
     assert all(words.index("sits") in a.question for a in answers)
     assert not {a.row for a in answers} & {c.row for c in captions}

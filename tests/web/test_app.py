@@ -72,7 +72,7 @@ def client(calls, tmp_path):
 
 
 def check(name, value):
-    """Whether a value is what the description of the interface says."""
+    """Whether a value agrees with the description of the interface."""
     schemas = {"components": OPENAPI["components"]}
     jsonschema.validate(value, {"$ref": f"#/components/schemas/{name}", **schemas})
 

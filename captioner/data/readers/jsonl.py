@@ -1,4 +1,4 @@
-"""One's own questions and captions, a JSON object a line.
+"""Your own questions and captions, one JSON object per line.
 
     {"image": "dog.jpg", "question": "what is the dog chasing ?", "answer": "ball"}
     {"image": "dog.jpg", "question": "what color is it ?", "answers": ["tan", "brown"]}
