@@ -3,7 +3,7 @@
 import numpy as np
 
 from captioner.data.vocabulary import PAD
-from captioner.generation.gender import neutral
+from captioner.generation.gender import CONFIRMS, neutral
 from captioner.generation.model import CaptionModel
 from captioner.generation.results import LIKELY, Candidate, Caption, Concept, Word
 
@@ -25,17 +25,19 @@ def caption_of(
         tokens: `int[K, T]`, padded with 0.
         log_probs: `float[K, T]` of these tokens.
         attention: `float[K, T, R]`.
-        concepts: of the photograph. None if the model has no concepts.
+        concepts: all slots of the photograph. None if the model has no concepts.
         photograph: the probability that the image is a photograph.
     """
     lengths = (tokens != PAD).sum(axis=-1)
     best_first = np.argsort(-log_probs.sum(axis=-1) / lengths, kind="stable")
-    likely = None if is_answer or concepts is None else {concept.word for concept in concepts}
+    shown = None
+    if concepts is not None and not is_answer:
+        shown = {concept.word for concept in concepts if concept.probability > CONFIRMS}
     candidates = [
-        _candidate(model, is_answer, tokens[i], log_probs[i], attention[i], likely)
+        _candidate(model, is_answer, tokens[i], log_probs[i], attention[i], shown)
         for i in best_first
     ]
-    concepts = concepts or ()
+    concepts = tuple(concept for concept in concepts or () if concept.probability > LIKELY)
     if model.calibration is None:
         return Caption(*candidates[0], candidates, None, concepts)
     if not is_answer:
@@ -45,7 +47,7 @@ def caption_of(
 
 
 def concepts_of(model: CaptionModel, ids: np.ndarray, logits: np.ndarray) -> tuple[Concept, ...]:
-    """The probable `Concept`s of a photograph, most probable first.
+    """The `Concept`s in the slots of a photograph, most probable first.
 
     Args:
         model: the model of the search.
@@ -53,7 +55,7 @@ def concepts_of(model: CaptionModel, ids: np.ndarray, logits: np.ndarray) -> tup
         logits: `float[C]`, in descending order.
     """
     found = zip(ids, 1 / (1 + np.exp(-logits)), strict=True)
-    return tuple(Concept(model.vocabulary.words[i], float(p)) for i, p in found if p > LIKELY)
+    return tuple(Concept(model.vocabulary.words[i], float(p)) for i, p in found)
 
 
 def _candidate(
@@ -62,11 +64,11 @@ def _candidate(
     tokens: np.ndarray,
     log_probs: np.ndarray,
     attention: np.ndarray,
-    likely: set[str] | None,
+    shown: set[str] | None,
 ) -> Candidate:
     texts = model.vocabulary.decode(tokens)
-    if likely is not None:
-        texts = neutral(texts, model.config.concepts, likely)
+    if shown is not None:
+        texts = neutral(texts, model.config.concepts, shown)
     words = [
         # A copy, because a view keeps the attention of the whole batch in memory.
         Word(word, float(np.exp(log_prob)), weights.reshape(model.grid).copy())

@@ -121,9 +121,10 @@ export class Model {
    */
   captionOf(found, asked, photograph) {
     const { beams, calibration } = this.settings;
-    const concepts = this.concepts(found);
-    const likely = !asked && found.concepts ? new Set(concepts.map(({ word }) => word)) : null;
-    const likeliest = Array.from({ length: beams }, (_, beam) => this.candidate(found, beam, asked, likely));
+    const slots = this.concepts(found);
+    const concepts = slots.filter(({ probability }) => probability > this.settings.likely);
+    const shown = !asked && found.concepts ? slots : null;
+    const likeliest = Array.from({ length: beams }, (_, beam) => this.candidate(found, beam, asked, shown));
     likeliest.sort((one, other) => other.score - one.score);
     const candidates = asked ? likeliest : ranked(likeliest, concepts, calibration);
     const caption = { ...candidates[0], candidates, concepts };
@@ -134,10 +135,10 @@ export class Model {
    * @param {Record<string, ort.Tensor>} found
    * @param {number} beam
    * @param {boolean} asked
-   * @param {Set<string> | null} likely concepts of the photograph, of a caption
+   * @param {Concept[] | null} shown concepts of the photograph, of a caption
    * @returns {Candidate}
    */
-  candidate(found, beam, asked, likely) {
+  candidate(found, beam, asked, shown) {
     const { steps, tokens, vocabulary, about, gender } = this.settings;
     const ids = row(found.tokens, beam, steps);
     const logProbs = row(found.log_probs, beam, steps);
@@ -146,7 +147,7 @@ export class Model {
     const attention = row(found.attention, beam, steps * regions);
     const sentence = ids.slice(0, written).filter((id) => id !== tokens.end);
     const named = Array.from(sentence, (id) => vocabulary[id]);
-    const texts = likely ? neutralWords(named, likely, gender) : named;
+    const texts = shown ? neutralWords(named, shown, gender) : named;
     const words = texts.map((word, i) => ({
       word,
       probability: Math.exp(logProbs[i]),
@@ -158,16 +159,15 @@ export class Model {
 
   /**
    * @param {Record<string, ort.Tensor>} found
-   * @returns {Concept[]}
+   * @returns {Concept[]} all slots
    */
   concepts(found) {
     if (!found.concepts) return [];
-    const { vocabulary, likely } = this.settings;
-    const named = Array.from(found.concepts.data, (id, i) => ({
+    const { vocabulary } = this.settings;
+    return Array.from(found.concepts.data, (id, i) => ({
       word: vocabulary[id],
       probability: 1 / (1 + Math.exp(-found.odds.data[i])),
     }));
-    return named.filter(({ probability }) => probability > likely);
   }
 }
 
