@@ -9,8 +9,8 @@ from typing import Any
 
 from captioner.data.word_lists import FEMALE, MALE
 
-# The probability from which a concept confirms its gender. With a higher one, fewer genders are wrong
-# but CIDEr is lower: `captioner evaluate` prints both. Chosen on the dev splits.
+# The probability from which a concept confirms its gender. With a higher one, fewer genders are
+# wrong but CIDEr is lower: `captioner evaluate` prints both. Chosen on the dev splits.
 CONFIRMS = 0.2
 NEUTRAL: Mapping[str, str] = {
     **dict.fromkeys(("man", "woman", "guy", "lady"), "person"),
