@@ -28,7 +28,7 @@ from captioner.export.equality import ExportError, photographs
 from captioner.export.npm import Package
 from captioner.export.page_files import SITE, about, shared_files
 from captioner.export.quantize import quantize_weights
-from captioner.generation import BEAM_WIDTH, gender, prose
+from captioner.generation import BEAM_WIDTH, prose
 from captioner.generation.confidence import Calibration
 from captioner.generation.reranking import LONGEST, UNSEEN
 from captioner.generation.results import LIKELY
@@ -97,7 +97,6 @@ def settings(model: OnnxCaptioner) -> dict[str, Any]:
         "tokens": {"padding": PAD, "end": END, "unknown": UNKNOWN},
         "likely": LIKELY,
         "prose": prose.tables(),
-        "gender": {**gender.tables(), "concepts": model.config.concepts},
         "calibration": {
             **vars(calibration),
             "unseen": UNSEEN,

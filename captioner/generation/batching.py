@@ -124,7 +124,7 @@ def _search(
         has_question = (ids != PAD).any(axis=-1).ravel()
     outputs = model.search({**inputs, **sampler.inputs(model.steps, groups, rng)})
     rows = range(len(questions))
-    concepts: list[tuple[Concept, ...] | None] = [None for _ in rows]
+    concepts: list[tuple[Concept, ...]] = [() for _ in rows]
     if "concepts" in outputs:
         concepts = [concepts_of(model, outputs["concepts"][i], outputs["odds"][i]) for i in rows]
     likely = np.ones(len(rows))

@@ -3,7 +3,6 @@
 import numpy as np
 
 from captioner.data.vocabulary import PAD
-from captioner.generation.gender import CONFIRMS, neutral
 from captioner.generation.model import CaptionModel
 from captioner.generation.results import LIKELY, Candidate, Caption, Concept, Word
 
@@ -14,7 +13,7 @@ def caption_of(
     tokens: np.ndarray,
     log_probs: np.ndarray,
     attention: np.ndarray,
-    concepts: tuple[Concept, ...] | None = None,
+    concepts: tuple[Concept, ...] = (),
     photograph: float = 1.0,
 ) -> Caption:
     """Make a `Caption` from the candidates of a search.
@@ -25,19 +24,14 @@ def caption_of(
         tokens: `int[K, T]`, padded with 0.
         log_probs: `float[K, T]` of these tokens.
         attention: `float[K, T, R]`.
-        concepts: all slots of the photograph. None if the model has no concepts.
+        concepts: of the photograph.
         photograph: the probability that the image is a photograph.
     """
     lengths = (tokens != PAD).sum(axis=-1)
     best_first = np.argsort(-log_probs.sum(axis=-1) / lengths, kind="stable")
-    shown = None
-    if concepts is not None and not is_answer:
-        shown = {concept.word for concept in concepts if concept.probability > CONFIRMS}
     candidates = [
-        _candidate(model, is_answer, tokens[i], log_probs[i], attention[i], shown)
-        for i in best_first
+        _candidate(model, is_answer, tokens[i], log_probs[i], attention[i]) for i in best_first
     ]
-    concepts = tuple(concept for concept in concepts or () if concept.probability > LIKELY)
     if model.calibration is None:
         return Caption(*candidates[0], candidates, None, concepts)
     if not is_answer:
@@ -47,7 +41,7 @@ def caption_of(
 
 
 def concepts_of(model: CaptionModel, ids: np.ndarray, logits: np.ndarray) -> tuple[Concept, ...]:
-    """The `Concept`s in the slots of a photograph, most probable first.
+    """The probable `Concept`s of a photograph, most probable first.
 
     Args:
         model: the model of the search.
@@ -55,7 +49,7 @@ def concepts_of(model: CaptionModel, ids: np.ndarray, logits: np.ndarray) -> tup
         logits: `float[C]`, in descending order.
     """
     found = zip(ids, 1 / (1 + np.exp(-logits)), strict=True)
-    return tuple(Concept(model.vocabulary.words[i], float(p)) for i, p in found)
+    return tuple(Concept(model.vocabulary.words[i], float(p)) for i, p in found if p > LIKELY)
 
 
 def _candidate(
@@ -64,15 +58,13 @@ def _candidate(
     tokens: np.ndarray,
     log_probs: np.ndarray,
     attention: np.ndarray,
-    shown: set[str] | None,
 ) -> Candidate:
-    texts = model.vocabulary.decode(tokens)
-    if shown is not None:
-        texts = neutral(texts, model.config.concepts, shown)
     words = [
         # A copy, because a view keeps the attention of the whole batch in memory.
         Word(word, float(np.exp(log_prob)), weights.reshape(model.grid).copy())
-        for word, log_prob, weights in zip(texts, log_probs, attention, strict=False)
+        for word, log_prob, weights in zip(
+            model.vocabulary.decode(tokens), log_probs, attention, strict=False
+        )
     ]
     score = float(log_probs[tokens != PAD].mean())
-    return Candidate(model.detokenize(texts, is_answer), score, words)
+    return Candidate(model.detokenize([word.word for word in words], is_answer), score, words)

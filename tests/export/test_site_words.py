@@ -20,8 +20,8 @@ from captioner.generation.confidence import FEATURES, Calibration
 from captioner.generation.results import OUTPUTS
 
 REGIONS, CHANNELS, STEPS, CONCEPTS = 4, 6, 9, 8
-CONTENT = "dog cat stove sink oven umbrella airplane red white man guy girls".split()
-WORDS = "a an the and two with on of his".split() + CONTENT
+CONTENT = "dog cat stove sink oven umbrella airplane red white".split()
+WORDS = "a an the and two with on of".split() + CONTENT
 # The interface of onnxruntime-web that the page uses.
 RUNTIME = """
 export const env = { wasm: {} };
@@ -133,7 +133,7 @@ def toy(calibration):
         grid=(1, REGIONS),
         answers=True,
         steps=STEPS,
-        config=SimpleNamespace(image_size=8, max_question_words=4, concepts=CONTENT),
+        config=SimpleNamespace(image_size=8, max_question_words=4),
     )
 
 
@@ -204,13 +204,11 @@ def assert_alike(found, expected):
 @pytest.mark.parametrize("seed", range(3))
 def test_candidates_are_ranked_and_rated_alike(node, seed):
     model = toy(calibration_of(np.random.default_rng(seed)))
-    reranked = neutral = 0
+    reranked = 0
     for found, expected in compared(node, model, seed, count=100):
         assert_alike(found, expected)
         reranked += expected.score < max(c.score for c in expected.candidates)
-        texts = " ".join(candidate.text for candidate in expected.candidates)
-        neutral += any(word in texts for word in ("person", "children", "their"))
-    assert reranked > 20 and neutral > 10
+    assert reranked > 20
 
 
 @pytest.mark.parametrize("missing", [["photograph"], ["ranking"], ["captions", "answers"]])

@@ -2,7 +2,6 @@
 
 import * as ort from "./onnxruntime/ort.wasm.bundle.min.js";
 import { confidence, photographProbability } from "./confidence.js";
-import { neutralWords } from "./gender.js";
 import { Prose } from "./prose.js";
 import { ranked } from "./reranking.js";
 import { hasWords, tokenize } from "./tokenizer.js";
@@ -26,7 +25,6 @@ const MOST_THREADS = 4;
  * @property {{ padding: number, end: number, unknown: number }} tokens
  * @property {number} likely the probability from which on a concept counts
  * @property {import("./prose.js").Tables} prose
- * @property {import("./gender.js").Gender} gender
  * @property {import("./confidence.js").Calibration} calibration
  */
 
@@ -121,11 +119,9 @@ export class Model {
    */
   captionOf(found, asked, photograph) {
     const { beams, calibration } = this.settings;
-    const slots = this.concepts(found);
-    const concepts = slots.filter(({ probability }) => probability > this.settings.likely);
-    const shown = !asked && found.concepts ? slots : null;
-    const likeliest = Array.from({ length: beams }, (_, beam) => this.candidate(found, beam, asked, shown));
+    const likeliest = Array.from({ length: beams }, (_, beam) => this.candidate(found, beam, asked));
     likeliest.sort((one, other) => other.score - one.score);
+    const concepts = this.concepts(found);
     const candidates = asked ? likeliest : ranked(likeliest, concepts, calibration);
     const caption = { ...candidates[0], candidates, concepts };
     return { ...caption, confidence: confidence(caption, asked, photograph, calibration) };
@@ -135,39 +131,40 @@ export class Model {
    * @param {Record<string, ort.Tensor>} found
    * @param {number} beam
    * @param {boolean} asked
-   * @param {Concept[] | null} shown concepts of the photograph, of a caption
    * @returns {Candidate}
    */
-  candidate(found, beam, asked, shown) {
-    const { steps, tokens, vocabulary, about, gender } = this.settings;
+  candidate(found, beam, asked) {
+    const { steps, tokens, vocabulary, about } = this.settings;
     const ids = row(found.tokens, beam, steps);
     const logProbs = row(found.log_probs, beam, steps);
     const written = ids.filter((id) => id !== tokens.padding).length;
     const regions = about.grid[0] * about.grid[1];
     const attention = row(found.attention, beam, steps * regions);
-    const sentence = ids.slice(0, written).filter((id) => id !== tokens.end);
-    const named = Array.from(sentence, (id) => vocabulary[id]);
-    const texts = shown ? neutralWords(named, shown, gender) : named;
-    const words = texts.map((word, i) => ({
-      word,
-      probability: Math.exp(logProbs[i]),
-      attention: attention.slice(i * regions, (i + 1) * regions),
-    }));
+    const words = [];
+    for (let i = 0; i < written && ids[i] !== tokens.end; i++) {
+      words.push({
+        word: vocabulary[ids[i]],
+        probability: Math.exp(logProbs[i]),
+        attention: attention.slice(i * regions, (i + 1) * regions),
+      });
+    }
     const score = logProbs.slice(0, written).reduce((sum, value) => sum + value, 0) / written;
-    return { text: this.prose.textOf(texts, asked), score, words };
+    const text = this.prose.textOf(words.map(({ word }) => word), asked);
+    return { text, score, words };
   }
 
   /**
    * @param {Record<string, ort.Tensor>} found
-   * @returns {Concept[]} all slots
+   * @returns {Concept[]}
    */
   concepts(found) {
     if (!found.concepts) return [];
-    const { vocabulary } = this.settings;
-    return Array.from(found.concepts.data, (id, i) => ({
+    const { vocabulary, likely } = this.settings;
+    const named = Array.from(found.concepts.data, (id, i) => ({
       word: vocabulary[id],
       probability: 1 / (1 + Math.exp(-found.odds.data[i])),
     }));
+    return named.filter(({ probability }) => probability > likely);
   }
 }
 
