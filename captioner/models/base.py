@@ -54,7 +54,9 @@ class ConditionalLanguageModel(keras.Model):
         self.vocabulary = Vocabulary(vocabulary)
         self.config = self.config_class() if config is None else config
 
-    def new_decoder(self, concepts: bool = False) -> AttentionDecoder | TransformerDecoder:
+    def new_decoder(
+        self, concepts: bool = False, fusion: str = "sum"
+    ) -> AttentionDecoder | TransformerDecoder:
         """Create the decoder of a captioner or a translator.
 
         Raises:
@@ -88,7 +90,7 @@ class ConditionalLanguageModel(keras.Model):
             config.question_units,
             config.attention,
             concepts,
-            getattr(config, "question_fusion", "sum"),
+            fusion,
             name="decoder",
         )
 

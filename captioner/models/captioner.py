@@ -79,7 +79,7 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
         )
         self.drop = keras.layers.Dropout(config.dropout, name="drop")
         self.attention_penalty = config.attention_penalty  # self-critical training scales it
-        self.decoder = self.new_decoder(bool(config.concepts))
+        self.decoder = self.new_decoder(bool(config.concepts), config.question_fusion)
         if config.concepts:
             self.concept_head = keras.layers.Dense(len(config.concepts), name="concept_head")
             ids = {word: i for i, word in enumerate(self.vocabulary.words)}
