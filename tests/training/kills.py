@@ -22,6 +22,10 @@ ROOT = Path(__file__).parents[2]
 CHILD = """
 import sys
 sys.path[:0] = sys.argv[3:]
+import tensorflow as tf
+# Several threads add in another order on a busy machine: differences of 2e-7 were seen.
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
 from dataclasses import replace
 from pathlib import Path
 from conftest import with_toy_encoder
