@@ -6,7 +6,6 @@ import os
 import pickle
 import secrets
 import socket
-import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from captioner.bulk.parts import Tally
 from captioner.bulk.shards import reason
 from captioner.bulk.sources import Part
 from captioner.bulk.worker import Job, Worker
+from captioner.data.pillow_warnings import ignore_pillow_warnings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,10 +26,7 @@ TIMEOUT = 10.0  # seconds for the connection to a cluster
 
 def embedded(job: Job, parts: list[Part], model: "CaptionModel") -> Iterator[Tally]:
     """Caption the parts in order in this process, on all cores."""
-    worker = Worker(job, model)
-    # Pillow warns of damaged metadata, which do not affect the pixels.
-    with warnings.catch_warnings(action="ignore", category=UserWarning):
-        yield from map(worker, parts)
+    yield from map(Worker(job, model), parts)
 
 
 def on_ray(job: Job, parts: list[Part], load: "Callable[[], CaptionModel]") -> Iterator[Tally]:
@@ -101,7 +98,7 @@ class _Actor:
     """A worker on a machine of the cluster."""
 
     def __init__(self, job: Job, load: "Callable[[], CaptionModel]", folder: str) -> None:
-        warnings.filterwarnings("ignore", category=UserWarning)
+        ignore_pillow_warnings()
         with contextlib.suppress(FileNotFoundError):  # not needed if all paths are URLs
             os.chdir(folder)
         self._worker = Worker(job, load())

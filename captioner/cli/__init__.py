@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import warnings
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 
@@ -20,6 +21,7 @@ from captioner.cli import (
     watch,
 )
 from captioner.cli.console import report
+from captioner.data.pillow_warnings import ignore_pillow_warnings
 
 SUBCOMMANDS = {
     "caption": caption,
@@ -70,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     args = parse_arguments(argv)
     try:
-        return args.run(args)
+        with warnings.catch_warnings():
+            ignore_pillow_warnings()
+            return args.run(args)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C prints no traceback
         return 130

@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import os
-import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -152,8 +151,6 @@ def run(args: Namespace) -> int:
     prepare_stdout(args.json)
     failed = False
     with contextlib.ExitStack() as stack:
-        # Pillow warns of damaged metadata, which do not affect the pixels.
-        stack.enter_context(warnings.catch_warnings(action="ignore", category=UserWarning))
         photographs = [item for photo in args.photos for item in photographs_of(photo)]
         if args.example:
             photographs.append(example())

@@ -1,7 +1,6 @@
 """`captioner describe`: captions in the metadata of photographs."""
 
 import contextlib
-import warnings
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator
@@ -73,7 +72,6 @@ def run(args: Namespace) -> int:
     outcomes: Counter[str] = Counter()
     failed = False
     with contextlib.ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings(action="ignore", category=UserWarning))
         items = [item for photo in args.photos for item in photographs_of(photo)]
         bar = stack.enter_context(progress(len(items), "photo", several=len(items) > 1))
 

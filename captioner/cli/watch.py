@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import time
-import warnings
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from datetime import datetime
@@ -94,7 +93,6 @@ def run(args: Namespace) -> int:
 
     prepare_stdout(as_json=False)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings(action="ignore", category=UserWarning))
         publish = None
         if args.mqtt is not None:
             from captioner.watch.mqtt import publisher
