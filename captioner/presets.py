@@ -1,16 +1,16 @@
-"""Presets: a model as a folder of JSON and weights. Nothing in it is ever unpickled.
+"""Presets: a model as a folder of JSON and weights, without pickles.
 
-config.json         all that rebuilds the model
+config.json         the settings of the model
 vocabulary.json     the words, in the order of their ids
 model.weights.h5    the weights, as float16
-metadata.json       the SHA-256 of the other files, their training, their scores
+metadata.json       the SHA-256 of the other files, the training, the scores
 calibration.json    the calibration of the confidence, if it was measured
 
-and, where it has been exported, graphs that `captioner.runtime` runs without Keras:
+and, after an export, graphs that `captioner.runtime` runs without Keras:
 
 encoder.onnx        from photographs to features
 search.onnx         from features to captions and answers
-graphs.json         where in model.weights.h5 the weights of both lie, for they hold none
+graphs.json         the places of the weights of both graphs in model.weights.h5
 """
 
 import contextlib
@@ -28,6 +28,7 @@ import h5py
 import numpy as np
 
 from captioner.data.vocabulary import Vocabulary
+from captioner.errors import UserError
 from captioner.generation.confidence import Calibration
 
 if TYPE_CHECKING:
@@ -42,25 +43,25 @@ CONFIG, VOCABULARY, WEIGHTS, METADATA = (
 )
 UNFINISHED, COMPLETE = ".unfinished", ".complete"  # folders of files that will be moved
 FILES = (CONFIG, VOCABULARY, WEIGHTS)
-CALIBRATION = "calibration.json"  # of the confidence, where it was measured
+CALIBRATION = "calibration.json"
 ENCODER_GRAPH, SEARCH_GRAPH, GRAPHS = GRAPH_FILES = ("encoder.onnx", "search.onnx", "graphs.json")
 
 Settings = TypeVar("Settings")
 
 
-class PresetError(ValueError):
-    """A preset that is missing, or whose files are not those it lists."""
+class PresetError(UserError):
+    """A preset is missing, damaged or changed."""
 
 
 def find(preset: str | PathLike[str]) -> Path:
-    """The folder of a preset, given its name or the folder itself.
+    """The folder of a preset, from its name or the folder itself.
 
     Raises:
-        PresetError: there is none of that name.
+        PresetError: the preset does not exist.
     """
     package = Path(__file__).parent
-    # Beside the package in a checkout, within it where the package is installed. A folder of the
-    # current directory does not take the place of a preset that ships.
+    # Beside the package in a checkout, inside it in an installation. Shipped presets come before
+    # folders of the current directory.
     shipped = [place / "weights" / preset for place in (package.parent, package)]
     for folder in (*(shipped if Path(preset).name == str(preset) else []), Path(preset)):
         finish_replacement(folder)
@@ -98,10 +99,10 @@ def has_graphs(preset: str | PathLike[str]) -> bool:
 
 
 def verified(preset: str | PathLike[str], names: Iterable[str] = FILES) -> Path:
-    """The folder of a preset, some of whose files are those that it lists.
+    """The folder of a preset, after a check of the hashes of some files.
 
     Raises:
-        PresetError: the preset is missing, or one of the files is missing, damaged or changed.
+        PresetError: the preset or one of the files is missing, damaged or changed.
     """
     folder = find(preset)
     recorded = read_metadata(preset).get("sha256", {})
@@ -110,10 +111,8 @@ def verified(preset: str | PathLike[str], names: Iterable[str] = FILES) -> Path:
         if not path.is_file():
             raise PresetError(f"{path}: missing; fetch the preset again")
         if sha256(path) != recorded.get(name):
-            raise PresetError(
-                f"{path}: damaged or changed, its SHA-256 is not the one in {METADATA}; "
-                "fetch the preset again"
-            )
+            reason = f"its SHA-256 is not the one in {METADATA}"
+            raise PresetError(f"{path}: damaged or changed, {reason}; fetch the preset again")
         if name == WEIGHTS:
             check_weights(path)
     return folder
@@ -123,8 +122,7 @@ def check_weights(path: Path) -> None:
     """Refuse an HDF5 file with anything but arrays: hashes do not protect against its author.
 
     Raises:
-        PresetError: it cannot be read, points to other places or files, or announces more numbers
-            than it holds.
+        PresetError: the file cannot be read, has links, or claims to be larger than it is.
     """
     size = path.stat().st_size
 
@@ -138,9 +136,7 @@ def check_weights(path: Path) -> None:
             elif item.external or item.is_virtual:
                 raise PresetError(f"{path}: {name} is stored in another file; do not use it")
             elif item.nbytes > size:
-                raise PresetError(
-                    f"{path}: {name} claims to be larger than the file; do not use it"
-                )
+                raise PresetError(f"{path}: {name} claims more bytes than the file; do not use it")
 
     try:
         with h5py.File(path) as file:
@@ -159,11 +155,10 @@ def read_config(folder: Path, parse: Callable[[Any], Settings]) -> Settings:
         parse: the `from_json` of a `captioner.models.config.Config`.
 
     Raises:
-        PresetError: they are those of another model or release.
+        PresetError: the settings belong to another model or release.
     """
     try:
-        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        return parse(content)
+        return parse(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
     except (RecursionError, TypeError, ValueError) as error:
         raise PresetError(f"{folder / CONFIG}: {error}") from error
 
@@ -200,7 +195,7 @@ def read_calibration(preset: str | PathLike[str]) -> Calibration | None:
 def write_calibration(
     preset: str | PathLike[str], calibration: Calibration, measured: dict[str, Any]
 ) -> None:
-    """Add to a preset how its confidence is calculated, and to its metadata how good that is."""
+    """Add a calibration to a preset, and its measured quality to the metadata."""
     folder = find(preset)
     with replacement(folder) as new:
         write_json(new / CALIBRATION, vars(calibration))
@@ -211,7 +206,7 @@ def write_calibration(
 
 
 def check_answers(model: "CaptionModel", preset: str | PathLike[str]) -> None:
-    """Refuse a model that cannot be asked.
+    """Refuse a model that cannot answer questions.
 
     Raises:
         PresetError: the model of the preset was trained without questions.
@@ -225,10 +220,10 @@ def check_answers(model: "CaptionModel", preset: str | PathLike[str]) -> None:
 
 @contextlib.contextmanager
 def replacement(folder: Path) -> Iterator[Path]:
-    """A folder for new files, which take the place of those of a preset all together.
+    """A temporary folder for new files. They replace the files of a preset together.
 
-    When they are written the folder gets another name, in one step; then they are moved. Whoever is
-    interrupted before leaves the old preset, and after it the new one: `find` moves the rest.
+    After all files are written, one rename marks the folder as complete, and the files move. An
+    interruption before the rename leaves the old preset. After it, `find` moves the rest.
     """
     finish_replacement(folder)
     unfinished = folder / UNFINISHED
@@ -257,7 +252,7 @@ def require_space(folder: Path, size: int) -> None:
     """Refuse to write without enough space: HDF5 may end the process when a disk is full.
 
     Raises:
-        OSError: there is less than `size` bytes, and a little.
+        OSError: less than `size` bytes and 1 MiB are free.
     """
     if shutil.disk_usage(folder).free < size + 2**20:
         raise OSError(errno.ENOSPC, f"no space for {size / 1e6:.0f} MB; free some", str(folder))
@@ -266,11 +261,10 @@ def require_space(folder: Path, size: int) -> None:
 def write_half(source: Path, target: Path) -> None:
     """Copy a Keras weights file with its floats as float16, and without its optimizer.
 
-    Vectors stay as they are, for they are few, and among them are biases and the variances of batch
-    normalisation, which may be too large for float16 or so small that it makes them zero. So does
-    whatever else holds a number beyond float16.
+    Vectors keep their type. They are few, and some, such as the variances of batch normalisation,
+    are too large or too small for float16. Arrays with a number beyond float16 keep theirs too.
     """
-    # In memory first: where a disk is full, HDF5 ends the process.
+    # In memory first: HDF5 ends the process if the disk is full.
     image = io.BytesIO()
     with h5py.File(source) as full, h5py.File(image, "w") as half:
 

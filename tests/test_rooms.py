@@ -74,7 +74,9 @@ def test_a_room_imports_only_from_below(room):
     paths = [PACKAGE / f"{room}.py", *(PACKAGE / room).rglob("*.py")]
     for path in filter(Path.is_file, paths):
         found = {name.split(".")[1] for name in imports_of(path) if name != "captioner"} - {room}
-        assert found <= BELOW[room], f"{path.relative_to(PACKAGE)}: {found - BELOW[room]}"
+        assert found <= BELOW[room] | {"errors"}, (
+            f"{path.relative_to(PACKAGE)}: {found - BELOW[room]}"
+        )
 
 
 def test_one_module_imports_onnxruntime():

@@ -22,6 +22,7 @@ from captioner.cli import (
 )
 from captioner.cli.console import report
 from captioner.data.pillow_warnings import ignore_pillow_warnings
+from captioner.errors import UserError
 
 SUBCOMMANDS = {
     "caption": caption,
@@ -88,18 +89,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         report(f"{args.command} needs {module}; pip install 'captioner[{EXTRAS[module]}]'")
         return 1
-    except _expected_errors() as error:
+    except (OSError, UserError) as error:  # other errors are defects and keep their traceback
         report(error)
         return 1
-
-
-def _expected_errors() -> tuple[type[Exception], ...]:
-    """Errors that the user can correct; other errors are defects and keep their traceback."""
-    from captioner.data.images import ImageError
-    from captioner.data.records import DatasetError
-    from captioner.presets import PresetError
-
-    return OSError, DatasetError, ImageError, PresetError
 
 
 def build_parser() -> tuple[ArgumentParser, Mapping[str, ArgumentParser]]:

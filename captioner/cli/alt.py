@@ -2,7 +2,6 @@
 
 import difflib
 import os
-import warnings
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,10 +11,12 @@ from typing import TYPE_CHECKING
 from captioner.cli.arguments import Subcommands, add_least, add_weights
 from captioner.cli.caption_output import is_unsure
 from captioner.cli.console import prepare_stdout, printable, report
+from captioner.errors import UserError
 
 if TYPE_CHECKING:
     from captioner.describe.alt import PageImage
     from captioner.generation.model import CaptionModel
+    from captioner.generation.results import Caption
 
 
 def add(subcommands: Subcommands) -> None:
@@ -56,19 +57,17 @@ def add(subcommands: Subcommands) -> None:
 def run(args: Namespace) -> int:
     """Fill or check the pages; 1 if a page or image failed, or a text has a fault."""
     from captioner.cli.models import load_calibrated
-    from captioner.describe.pages import PageError
 
     prepare_stdout(as_json=False)
     _, model = load_calibrated(args.weights, args.min_confidence)
     sound, counts = True, Counter[str]()
     work = _check if args.check else _fill
-    with warnings.catch_warnings(action="ignore", category=UserWarning):
-        for path in args.pages:
-            try:
-                sound &= work(path, model, args, counts)
-            except (OSError, PageError) as error:
-                report(error)
-                sound = False
+    for path in args.pages:
+        try:
+            sound &= work(path, model, args, counts)
+        except (OSError, UserError) as error:
+            report(error)
+            sound = False
     if counts:
         report(", ".join(f"{count} {what}" for what, count in counts.items()))
     return int(not sound)
@@ -76,19 +75,15 @@ def run(args: Namespace) -> int:
 
 def _fill(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[str]) -> bool:
     """Fill a page; whether all images were readable."""
-    from captioner.cli.models import captions
     from captioner.describe.alt import filled, gaps_of
     from captioner.describe.files import replace_file
     from captioner.describe.pages import read_page
 
     page = read_page(path)
-    here = list(_photographs(gaps_of(page), path, args.root, counts))
-    sound, written = True, []
-    for (image, _), caption in zip(here, captions(model, [f for _, f in here]), strict=True):
-        if isinstance(caption, Exception):
-            report(f"{path}:{image.line}: {caption}")
-            sound = False
-        elif is_unsure(caption, args.min_confidence):
+    captioned, sound = _captioned(gaps_of(page), path, model, args, counts)
+    written = []
+    for image, caption in captioned:
+        if is_unsure(caption, args.min_confidence):
             counts["skipped: confidence below --min-confidence"] += 1
         else:
             written.append((image, caption.text))
@@ -109,21 +104,16 @@ def _fill(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[st
 
 def _check(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[str]) -> bool:
     """Print the faults of a page; whether it has none and all images were readable."""
-    from captioner.cli.models import captions
     from captioner.describe.alt import images_of
     from captioner.describe.pages import read_page
     from captioner.describe.review import MIN_CONFIDENCE, Reviewer
 
     images = [image for image in images_of(read_page(path)) if image.text != ""]
-    here = list(_photographs(images, path, args.root, counts))
+    captioned, faultless = _captioned(images, path, model, args, counts)
     least = MIN_CONFIDENCE if args.min_confidence is None else args.min_confidence
-    reviewer = Reviewer(model.vocabulary.words)
-    seen, faultless = {}, True
-    for (image, _), caption in zip(here, captions(model, [f for _, f in here]), strict=True):
-        if isinstance(caption, Exception):
-            report(f"{path}:{image.line}: {caption}")
-            faultless = False
-        elif not is_unsure(caption, least):
+    reviewer, seen = Reviewer(model.vocabulary.words), {}
+    for image, caption in captioned:
+        if not is_unsure(caption, least):
             sentences = [candidate.text for candidate in caption.candidates]
             seen[image] = [*sentences, *(concept.word for concept in caption.concepts)]
     for image in images:
@@ -131,6 +121,27 @@ def _check(path: Path, model: "CaptionModel", args: Namespace, counts: Counter[s
             print(f"{printable(os.fspath(path))}:{image.line}:{image.column}: {printable(fault)}")
             faultless = False
     return faultless
+
+
+def _captioned(
+    images: "Iterable[PageImage]",
+    path: Path,
+    model: "CaptionModel",
+    args: Namespace,
+    counts: Counter[str],
+) -> "tuple[list[tuple[PageImage, Caption]], bool]":
+    """The captions of the images of a page, and whether all were readable."""
+    from captioner.cli.models import captions
+
+    here = list(_photographs(images, path, args.root, counts))
+    captioned, sound = [], True
+    for (image, _), caption in zip(here, captions(model, [f for _, f in here]), strict=True):
+        if isinstance(caption, Exception):
+            report(f"{path}:{image.line}: {caption}")
+            sound = False
+        else:
+            captioned.append((image, caption))
+    return captioned, sound
 
 
 def _photographs(

@@ -47,14 +47,11 @@ def named(text: str) -> str:
     return text
 
 
-def add_least(parser: ArgumentParser) -> None:
-    """Add --min-confidence."""
-    parser.add_argument(
-        "--min-confidence",
-        type=share,
-        metavar="P",
-        help="skip captions with a lower confidence (0 to 1)",
-    )
+def add_least(
+    parser: ArgumentParser, effect: str = "skip captions with a lower confidence (0 to 1)"
+) -> None:
+    """Add --min-confidence with the text of its help."""
+    parser.add_argument("--min-confidence", type=share, metavar="P", help=effect)
 
 
 def check_question(parser: ArgumentParser, question: str) -> None:

@@ -82,14 +82,12 @@ def run(args: Namespace) -> int:
     from captioner.bulk.sources import list_source, parts_of
     from captioner.bulk.worker import Job
     from captioner.cli.models import load_captioner
-    from captioner.cli.requests import check_questions
+    from captioner.cli.requests import check_questions, report_skipped
 
     preset, model = load_captioner(args.weights)
     check_questions(model, preset, [args.question] if args.question else [])
     names, passed_over = list_source(args.source, args.column)
-    if passed_over:
-        kinds = ", ".join(f"{kind} {count}" for kind, count in passed_over.items())
-        report(f"{args.source}: files skipped: {sum(passed_over.values())} ({kinds})")
+    report_skipped(args.source, passed_over)
     output = Output(args.output, args.format, "caption" if args.question is None else "answer")
     finished = output.begin(_manifest(args, preset, names))
     job = Job(output, args.question, args.top)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captioner.cli.arguments import Subcommands, add_weights, check_question, positive, share
+from captioner.cli.arguments import Subcommands, add_least, add_weights, check_question, positive
 from captioner.cli.caption_output import draw, draws_several, is_several, lines, withheld
 from captioner.cli.console import prepare_stdout, report
 from captioner.cli.progress import apart_from_the_bar, progress
@@ -66,12 +66,10 @@ def add(subcommands: Subcommands) -> None:
     parser.add_argument(
         "--top", type=positive, default=1, metavar="N", help="write the N best candidates"
     )
-    parser.add_argument(
-        "--min-confidence",
-        type=share,
-        metavar="P",
-        help="skip captions and answers with a lower confidence (0 to 1); print the "
-        "probable concepts instead of a caption",
+    add_least(
+        parser,
+        "skip captions and answers with a lower confidence (0 to 1); print the probable concepts "
+        "instead of a caption",
     )
     parser.add_argument(
         "--json",
@@ -107,23 +105,18 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
         parser.error("no photograph given: name a PHOTO, --requests or --example")
     if [*args.photos, args.requests].count("-") > 1:
         parser.error("stdin can be read only once")
-    if args.questions:
-        _check_questions(parser, args)
+    if args.questions and args.requests:
+        parser.error(
+            "--question applies to each PHOTO; put the question of a request into its line"
+        )
+    for question in args.questions:
+        check_question(parser, question)
     if args.beam is None:
         args.beam = max(BEAM_WIDTH, args.top)
     if args.top > args.beam:
         parser.error(f"--top {args.top} needs an equal or wider beam, not --beam {args.beam}")
     if args.overlay is not None:
         _check_overlay(parser, args)
-
-
-def _check_questions(parser: ArgumentParser, args: Namespace) -> None:
-    if args.requests:
-        parser.error(
-            "--question applies to each PHOTO; put the question of a request into its line"
-        )
-    for question in args.questions:
-        check_question(parser, question)
 
 
 def _check_overlay(parser: ArgumentParser, args: Namespace) -> None:
@@ -148,6 +141,8 @@ def _check_overlay(parser: ArgumentParser, args: Namespace) -> None:
 
 def run(args: Namespace) -> int:
     """Write captions or answers; 1 if some photographs or requests failed."""
+    from captioner.cli.models import load_calibrated
+
     prepare_stdout(args.json)
     failed = False
     with contextlib.ExitStack() as stack:
@@ -160,7 +155,8 @@ def run(args: Namespace) -> int:
         if args.overlay is not None and draws_several(args):
             args.overlay.mkdir(parents=True, exist_ok=True)
 
-        preset, model = _load_model(args)
+        preset, model = load_calibrated(args.weights, args.min_confidence)
+        check_questions(model, preset, args.questions)
         items: Iterator[Item] = (
             replace(item, question=question)
             for item in photographs
@@ -177,15 +173,6 @@ def run(args: Namespace) -> int:
                 failed |= not _show(group, results, args)
                 bar.update(len(group))
     return int(failed)
-
-
-def _load_model(args: Namespace) -> "tuple[str, CaptionModel]":
-    """The name of the preset and its model; check that it can answer the questions."""
-    from captioner.cli.models import load_calibrated
-
-    preset, model = load_calibrated(args.weights, args.min_confidence)
-    check_questions(model, preset, args.questions)
-    return preset, model
 
 
 def _write(

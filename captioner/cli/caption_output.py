@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from captioner.cli.console import printable, report
 from captioner.cli.requests import Item
+from captioner.errors import UserError
 
 MOST_NAMED = 5  # concepts instead of a caption
 
@@ -34,7 +35,6 @@ def draws_several(args: Namespace) -> bool:
 def draw(item: Item, caption: "Caption", target: Path) -> bool:
     """Draw the attention of the words; report an error and return False."""
     from captioner import overlay
-    from captioner.data.images import ImageError
 
     assert item.label is not None and item.source is not None  # because it has a caption
     if target.is_dir():
@@ -45,7 +45,7 @@ def draw(item: Item, caption: "Caption", target: Path) -> bool:
         target = next(path for path in paths if not os.path.lexists(path))
     try:
         overlay.save(item.source, caption, target, item.question)
-    except (OSError, ImageError) as error:
+    except (OSError, UserError) as error:
         report(error)
         return False
     return True

@@ -12,6 +12,7 @@ from captioner.cli.caption_output import is_unsure
 from captioner.cli.console import prepare_stdout, printable, report
 from captioner.cli.progress import apart_from_the_bar, progress
 from captioner.cli.requests import Item, photographs_of
+from captioner.errors import UserError
 
 if TYPE_CHECKING:
     from captioner.generation.results import Caption
@@ -64,8 +65,6 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
 
 def run(args: Namespace) -> int:
     """Describe the photographs; 1 if some failed."""
-    from captioner.data.images import ImageError
-    from captioner.describe.errors import DescriptionError
     from captioner.describe.plan import Outcome, plan, plan_undo
 
     prepare_stdout(as_json=False)
@@ -98,7 +97,7 @@ def run(args: Namespace) -> int:
         for item, caption in _captioned(items, args):
             try:
                 line, problem = done(item, caption), None
-            except (OSError, ImageError, DescriptionError) as error:
+            except (OSError, UserError) as error:
                 line, problem, failed = None, error, True
             with apart_from_the_bar():
                 if problem is not None:
@@ -107,7 +106,7 @@ def run(args: Namespace) -> int:
                     print(line, flush=True)
             bar.update(1)
     if counts := [f"{count} {outcome}" for outcome, count in outcomes.items() if count]:
-        report("not written, a dry run: " * args.dry_run + ", ".join(counts))
+        report("dry run, nothing written: " * args.dry_run + ", ".join(counts))
     return int(failed)
 
 

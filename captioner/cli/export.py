@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from captioner.cli.arguments import Subcommands, add_weights
-from captioner.cli.console import quiet_import, report
+from captioner.cli.console import quiet_import
 
 FORMATS = ("onnx", "openvino", "litert", "saved-model", "web")
 
@@ -40,34 +40,19 @@ def run(args: Namespace) -> int:
     """Export, and print the difference to the Keras model."""
     from captioner.presets import DEFAULT_PRESET
 
-    preset = args.weights or DEFAULT_PRESET
+    preset, output = args.weights or DEFAULT_PRESET, args.output
     if args.format == "web":
-        return _run_web(preset, args.output)
+        from captioner.export.web import export_site
+
+        difference = export_site(preset, output)
+        print(f"features of 8-bit weights within {difference:.1%}; open it over HTTP:")
+        print(f"python -m http.server --directory {output}")
+        return 0
     with quiet_import():
         from captioner.export import formats
-        from captioner.export.equality import ExportError
         from captioner.export.preset import add_graphs
-    try:
-        if args.output is None:
-            difference = add_graphs(preset)
-        else:
-            difference = formats.export(preset, args.format, args.output)
-    except ExportError as error:
-        report(error)
-        return 1
+    difference = (
+        add_graphs(preset) if output is None else formats.export(preset, args.format, output)
+    )
     print(f"the same words; log-probabilities within {difference:.1g}")
-    return 0
-
-
-def _run_web(preset: str, output: Path) -> int:
-    from captioner.export.equality import ExportError
-    from captioner.export.web import export_site
-
-    try:
-        difference = export_site(preset, output)
-    except ExportError as error:
-        report(error)
-        return 1
-    print(f"features of 8-bit weights within {difference:.1%}; open it over HTTP, not as a file:")
-    print(f"python -m http.server --directory {output}")
     return 0

@@ -8,7 +8,7 @@ import os
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
@@ -45,9 +45,7 @@ def photographs_of(photo: str) -> Iterator[Item]:
         yield Item(photo, stream)
     elif os.path.isdir(photo):
         found = walk(photo)
-        if found.passed_over:
-            kinds = ", ".join(f"{kind} {count}" for kind, count in found.passed_over.items())
-            report(f"{photo}: files skipped: {sum(found.passed_over.values())} ({kinds})")
+        report_skipped(photo, found.passed_over)
         for error in found.unreadable:
             yield Item(photo, error=error)
         if not (found.images or found.unreadable):
@@ -56,6 +54,13 @@ def photographs_of(photo: str) -> Iterator[Item]:
         yield from (Item(str(path), path) for path in found.images)
     else:
         yield Item(photo, photo)
+
+
+def report_skipped(source: str, counts: Mapping[str, int]) -> None:
+    """Report the number of skipped files in a folder, by their suffix."""
+    if counts:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in counts.items())
+        report(f"{source}: files skipped: {sum(counts.values())} ({kinds})")
 
 
 def example() -> Item:

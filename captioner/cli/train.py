@@ -70,7 +70,6 @@ def check(parser: ArgumentParser, args: Namespace) -> None:
 def run(args: Namespace) -> int:
     """Train a model and save it as a preset."""
     from captioner.training.recipe import Recipe
-    from captioner.training.settings import RecipeError
 
     options = dict(vars(args))
     for name in ("command", "run"):
@@ -79,20 +78,12 @@ def run(args: Namespace) -> int:
     datasets = list(zip(options.pop("dataset", []), options.pop("root", []), strict=True))
     if "set" in options:
         options["changes"] = options.pop("set")
-    try:
-        # Before the slow import of Keras, so that errors in the recipe appear at once.
-        recipe = Recipe.from_options(datasets, **options)
-    except RecipeError as error:
-        report(error)
-        return 1
+    # Before the slow import of Keras, so that errors in the recipe appear at once.
+    recipe = Recipe.from_options(datasets, **options)
     with quiet_import():
-        from captioner.layers import image_encoder
-        from captioner.training import train
+        from captioner.training.train import carry_out
     try:
-        train.carry_out(recipe, output, workers)
-    except (train.TrainingError, image_encoder.EncoderError) as error:
-        report(error)
-        return 1
+        carry_out(recipe, output, workers)
     except KeyboardInterrupt:
         report("interrupted; the same command resumes after the last finished epoch")
         raise

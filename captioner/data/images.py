@@ -20,6 +20,7 @@ from captioner.data import tiff_decoding
 from captioner.data.decoding import FORMATS, Unknown, decode, finish, needed, tags_of
 from captioner.data.limits import Limits, TooLarge
 from captioner.data.tones import reduction, rgb_image
+from captioner.errors import UserError
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
@@ -53,7 +54,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_unlock)
 
 
-class ImageError(ValueError):
+class ImageError(UserError):
     """A photograph cannot be used. The message is one line with the file and the remedy."""
 
 
@@ -96,9 +97,7 @@ def open_image(source: Source, at_least: int | None = None, limits: Limits = LIM
     except (TooLarge, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(f"{name}: {error}; scale it down") from error
     except Exception as error:  # Pillow raises many types for damaged bytes.
-        if (
-            isinstance(error, OSError) and error.errno is not None
-        ):  # from the system, not from Pillow
+        if isinstance(error, OSError) and error.errno is not None:  # from the system
             raise ImageError(
                 f"{name}: cannot be read ({error.strerror}); give the path of a photograph"
             ) from error

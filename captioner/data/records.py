@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from captioner.errors import UserError
+
 logger = logging.getLogger("captioner.data")
 
 
-class DatasetError(ValueError):
+class DatasetError(UserError):
     """A data set cannot be read. The message names the file and, if possible, the line or entry."""
 
 
@@ -126,10 +128,7 @@ def read_lists(path: Path, *keys: str) -> list[list[dict[str, Any]]]:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise DatasetError(f"{path}:{error.lineno}: not JSON ({error.msg})") from error
-    except (
-        RecursionError,
-        ValueError,
-    ) as error:  # nested too deeply, or a number with too many digits
+    except (RecursionError, ValueError) as error:  # too deep, or a number with too many digits
         raise DatasetError(f"{path}: not JSON that can be read ({error})") from error
     for key in keys:
         if not (isinstance(content, dict) and isinstance(content.get(key), list)):

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from captioner.errors import UserError
+
 SIGNED = "it is signed with Content Credentials"
 
 
@@ -9,7 +11,7 @@ class Refused(ValueError):
     """Content that cannot be changed safely; the text is the reason, without the file."""
 
 
-class DescriptionError(ValueError):
+class DescriptionError(UserError):
     """A file that cannot get a description; the text names the file and the remedy."""
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from captioner.errors import UserError
+
 EXTENSIONS = {".html": "html", ".htm": "html", ".xhtml": "html", ".md": "md", ".markdown": "md"}
 # A byte order mark, then YAML or TOML between two lines of its own.
 _HEAD = re.compile(
@@ -15,7 +17,7 @@ _HEAD = re.compile(
 )
 
 
-class PageError(ValueError):
+class PageError(UserError):
     """A page that cannot be read or changed safely; the text names the file."""
 
 

@@ -15,20 +15,20 @@ from captioner.describe.xmp import CAPTIONS, DEFAULT, DESCRIPTION, EMPTY, FROM_E
 class Skipped(Enum):
     """The reason for skipping a property."""
 
-    SAME = "it has this text already"
-    PERSON = "a person has written it"
-    ELSEWHERE = "a person has written a caption in EXIF, IPTC or a comment"
+    SAME = "the text is the same"
+    PERSON = "a person wrote the text"
+    ELSEWHERE = "a person wrote a caption in EXIF, IPTC or a comment"
 
 
 class Outcome(Enum):
     """The effect of a plan on a photograph."""
 
     WRITTEN = "described"
-    PARTLY = "described in part, as a person has written the rest"
-    SAME = "described already, in the same words"
-    KEPT = "described by a person already"
-    UNDONE = "taken out again"
-    NOTHING = "nothing to take out"
+    PARTLY = "described in part (a person wrote the rest)"
+    SAME = "already described in the same words"
+    KEPT = "already described by a person"
+    UNDONE = "removed"
+    NOTHING = "without a description by captioner"
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class _Target:
 
     def _refusal(self, error: Refused) -> DescriptionError:
         remedy = "repair it or remove it" if self.place != self.photograph else "try --sidecar"
-        return DescriptionError(f"{self.place}: cannot be changed safely, as {error}; {remedy}")
+        return DescriptionError(f"{self.place}: cannot be changed safely: {error}; {remedy}")
 
 
 def _skipped(target: _Target, packets: list[Packet]) -> dict[str, Skipped]:
@@ -202,7 +202,7 @@ def _other_packets(target: _Target) -> list[Packet]:
             packets += [Packet(content)] if content else []
         except Refused as error:
             raise DescriptionError(
-                f"{path}: may hold a person's description, but {error}; "
+                f"{path}: may contain a description by a person, but {error}; "
                 "repair it, or give --overwrite without --names"
             ) from error
     return packets

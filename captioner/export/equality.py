@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from captioner.errors import UserError
 from captioner.generation.samplers import Beam, Sampling
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ TOLERANCE = 1e-3
 QUESTIONS = ("what color is the hat?", "how many people are there?", "what is on the table?")
 
 
-class ExportError(ValueError):
+class ExportError(UserError):
     """An exported graph does not agree with the model."""
 
 

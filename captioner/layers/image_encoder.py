@@ -17,6 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from captioner.errors import UserError
 from captioner.layers import efficientnet_lite
 from captioner.layers.tensor import Tensor
 
@@ -26,7 +27,7 @@ HUB = "hub:"
 LEFT_OUT = {"name", "trainable", "dtype", "data_format", "image_shape"}
 
 
-class EncoderError(ValueError):
+class EncoderError(UserError):
     """An encoder cannot be built. The message is one line with the reason and the remedy."""
 
 
@@ -65,21 +66,16 @@ def build_encoder(
             "image_data_format and floatx in its keras.json"
         )
     if name not in encoder_names() and not name.startswith(HUB):
-        known = ", ".join(encoder_names())
-        raise EncoderError(
-            f"unknown encoder {name!r}; choose one of {known}, or hub:PRESET of KerasHub"
-        )
+        known = f"{', '.join(encoder_names())}, or hub:PRESET of KerasHub"
+        raise EncoderError(f"unknown encoder {name!r}; choose one of {known}")
     shape = (image_size, image_size, 3)
     preprocess: Callable[[Tensor], Tensor]
     load: Callable[[keras.Model, str | PathLike[str]], None]
     if name == LITE2:
-        network, preprocess = (
-            efficientnet_lite.efficientnet_lite2(shape),
-            efficientnet_lite.preprocess,
-        )
         if weights == "imagenet":
             raise EncoderError(f"Keras has no weights of {name}; give the path of a weights file")
-        load = efficientnet_lite.load_folded
+        network = efficientnet_lite.efficientnet_lite2(shape)
+        preprocess, load = efficientnet_lite.preprocess, efficientnet_lite.load_folded
     elif name.startswith(HUB):
         network, load = _hub_network(name, shape, settings or {}), _load_strictly
         preprocess = partial(_scaled, settings=settings or {})
@@ -173,7 +169,7 @@ def _application(
     weights = "imagenet" if imagenet else None
     try:
         return build(include_top=False, weights=weights, input_shape=shape), preprocess
-    except Exception as error:  # Keras wraps what urllib raises in a plain Exception
+    except Exception as error:  # Keras wraps errors of urllib in a plain Exception
         if not imagenet:
             raise
         raise EncoderError(

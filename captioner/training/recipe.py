@@ -30,6 +30,7 @@ from typing import Any
 
 from captioner import presets
 from captioner.data.vocabulary import MIN_COUNT
+from captioner.errors import UserError
 from captioner.models.config import CaptionerConfig
 from captioner.training.settings import FROM_DATA, RecipeError, as_table, settings_from, typed
 
@@ -174,7 +175,7 @@ class Recipe:
             for change in changes:
                 _change(content, change)
             return _recipe(content, defaults, Path(path).parent, data or {})
-        except (OSError, RecipeError, presets.PresetError) as error:
+        except (OSError, UserError) as error:
             raise RecipeError(f"{path}: {error}") from error
 
     @classmethod

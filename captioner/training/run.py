@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from captioner import presets
+from captioner.errors import UserError
 
 # Settings that are compared by their digest, and the cause of a difference.
 DIGESTS = {
@@ -21,7 +22,7 @@ PHASES = "phases"  # the setting that may grow: a run may continue with more pha
 Log = dict[str, float]  # the losses and dev scores of an epoch
 
 
-class TrainingError(ValueError):
+class TrainingError(UserError):
     """Settings that do not fit the run in the output folder, or data with nothing to learn."""
 
 

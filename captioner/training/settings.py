@@ -5,6 +5,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_origin, get_type_hints
 
+from captioner.errors import UserError
+
 Settings = TypeVar("Settings")
 
 # Settings of the model that depend on the data or on the encoder.
@@ -35,7 +37,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 
 
-class RecipeError(ValueError):
+class RecipeError(UserError):
     """A recipe that cannot be read: names the file and the setting."""
 
 

@@ -60,7 +60,7 @@ def test_photographs_are_described_and_the_broken_one_is_named(photos, capsys):
     assert "broken.jpg: empty or not an image" in err[0] and err[1] == "captioner: 2 described"
     assert (alt(bright), alt(dark)) == ("Red 204.", "Red 51.")
     status, out, err = run(capsys, bright, dark, "--undo")
-    assert (status, out, err) == (0, [], ["captioner: 2 taken out again"])
+    assert (status, out, err) == (0, [], ["captioner: 2 removed"])
     assert alt(bright) is None
 
 
@@ -75,7 +75,7 @@ def test_the_unsure_are_left_out(photos, capsys):
 def test_a_dry_run_writes_nothing(photos, capsys):
     path = photos / "bright.png"
     before = path.read_bytes()
-    said = ["captioner: not written, a dry run: 1 described"]
+    said = ["captioner: dry run, nothing written: 1 described"]
     assert run(capsys, path, "--dry-run") == (0, [f"{path}\tRed 204."], said)
     assert path.read_bytes() == before
 
@@ -89,10 +89,10 @@ def test_a_dry_run_says_what_a_run_would_do(photos, capsys):
     dry = run(capsys, photos, "--dry-run")
     real = run(capsys, photos)
     assert dry[:2] == real[:2] == (1, [])
-    assert [line.replace("not written, a dry run: ", "") for line in dry[2]] == real[2]
+    assert [line.replace("dry run, nothing written: ", "") for line in dry[2]] == real[2]
     assert real[2][1:] == [
         f"captioner: {photos / 'dark.png'}: is read-only; make it writable first",
-        "captioner: 1 described by a person already, 1 described already, in the same words",
+        "captioner: 1 already described by a person, 1 already described in the same words",
     ]
 
 
@@ -119,7 +119,7 @@ def test_a_part_that_a_person_has_written_is_told(photos, capsys):
         image.save(path, exif=exif)
     status, out, err = run(capsys, path)
     assert (status, out) == (0, [f"{path}\tRed 204."])
-    assert err == ["captioner: 1 described in part, as a person has written the rest"]
+    assert err == ["captioner: 1 described in part (a person wrote the rest)"]
 
 
 def test_sidecars_and_what_a_person_wrote(photos, capsys):
@@ -128,7 +128,7 @@ def test_sidecars_and_what_a_person_wrote(photos, capsys):
     assert alt(path) is None and alt(sidecar_of(path)) == "Red 204."
     described(path, "Mine")
     status, out, err = run(capsys, path)
-    assert (status, out) == (0, []) and err == ["captioner: 1 described by a person already"]
+    assert (status, out) == (0, []) and err == ["captioner: 1 already described by a person"]
     run(capsys, path, "--overwrite")
     assert alt(path) == "Red 204."
 
@@ -144,7 +144,7 @@ def test_wrong_calls(photos, capsys, wrong):
 def test_the_double_is_not_needed_to_undo(photos, capsys, monkeypatch):
     monkeypatch.setattr("captioner.cli.models.load_captioner", None)
     assert run(capsys, Path(photos / "bright.png"), "--undo")[2] == [
-        "captioner: 1 nothing to take out"
+        "captioner: 1 without a description by captioner"
     ]
 
 

@@ -10,6 +10,7 @@ import captioner.evaluation
 import captioner.training
 from captioner.cli import main
 from captioner.data.records import DatasetError
+from captioner.errors import UserError
 from captioner.presets import DEFAULT_PRESET
 from captioner.training.recipe import Source
 
@@ -19,10 +20,6 @@ from captioner.training.recipe import Source
 @pytest.fixture
 def training(monkeypatch):
     """The arguments that `captioner.training.train.carry_out` was called with."""
-
-    class TrainingError(ValueError):
-        pass
-
     calls = []
 
     def carry_out(recipe, output, workers):
@@ -30,10 +27,9 @@ def training(monkeypatch):
         if "unknown" in recipe.data:
             raise DatasetError("no data set format 'unknown'")
         if output == Path("taken"):
-            raise TrainingError("taken: holds another run")
+            raise UserError("taken: holds another run")
 
-    functions = {"carry_out": carry_out, "TrainingError": TrainingError}
-    module = stub(monkeypatch.setitem, "training.train", **functions)
+    module = stub(monkeypatch.setitem, "training.train", carry_out=carry_out)
     monkeypatch.setattr(captioner.training, "train", module, raising=False)
     return calls
 

@@ -239,12 +239,12 @@ def test_broken_xmp_is_never_written_over(photo, options):
 
 def test_broken_xmp_elsewhere_may_be_a_persons_caption(photo):
     path = photo(jpeg("xmp", packet=BROKEN))
-    with pytest.raises(DescriptionError, match=r"dog\.jpg: may hold .*--overwrite"):
+    with pytest.raises(DescriptionError, match=r"dog\.jpg: may contain .*--overwrite"):
         plan(path, TEXT, sidecar=True)
     assert described(path, sidecar=True, overwrite=True).outcome is Outcome.WRITTEN
     path = photo(encoded("PNG"), "cat.png")
     photo(BROKEN, "cat.xmp")
-    with pytest.raises(DescriptionError, match=r"cat\.xmp: may hold .*--overwrite"):
+    with pytest.raises(DescriptionError, match=r"cat\.xmp: may contain .*--overwrite"):
         plan(path, TEXT)
 
 
