@@ -1,8 +1,8 @@
-"""Words that hold a sentence together, and those of them that cannot end one."""
+"""Function words, and those of them that cannot end a sentence."""
 
-# Words that cannot end an English sentence, or all but never do: in Flickr8k's captions less than
-# one of 20 uses of each ends a caption. Left out on purpose: adverbial particles ("standing up",
-# "running around", "sits outside") and "her" ("next to her").
+# Words that cannot or almost never end an English sentence: in Flickr8k, fewer than one of 20 uses
+# of each ends a caption. Adverbial particles ("standing up", "running around", "sits outside") and
+# "her" ("next to her") are missing on purpose.
 CANNOT_END = frozenset(
     # articles and other determiners
     "a an the every my your his its our their 's some this these those "

@@ -1,4 +1,4 @@
-"""Files that Pillow does not open although only data beside the pixels are damaged."""
+"""Repairs files with damaged data outside the pixels, which Pillow does not open."""
 
 import struct
 import zlib
@@ -32,9 +32,9 @@ def png_of_pixels_only(data: bytes) -> bytes | None:
 
 
 def jpegs_with_ends(data: bytes) -> list[bytes]:
-    """A JPEG that stops before its end marker, completed in several ways.
+    """A JPEG without its end marker, completed in several ways.
 
-    Where all its pixels are there, they come out alike in each.
+    If all of its pixels are present, the results are equal.
     """
     data = data.rstrip(b"\xff")  # half a marker
     return [data + filling + END_OF_JPEG for filling in FILLINGS]

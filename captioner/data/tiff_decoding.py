@@ -35,9 +35,8 @@ def check(tags: ImageFileDirectory_v2) -> None:
         ValueError: a tile, which is decoded as a whole, is far larger than the picture.
     """
     width, height = _first(tags, IMAGEWIDTH, 0), _first(tags, IMAGELENGTH, 0)
-    if _first(tags, TILEWIDTH, 0) * _first(tags, TILELENGTH, 0) > max(width, 1024) * max(
-        height, 1024
-    ):
+    tile = _first(tags, TILEWIDTH, 0) * _first(tags, TILELENGTH, 0)
+    if tile > max(width, 1024) * max(height, 1024):
         raise ValueError("tiles far larger than the picture")
     bits, formats = set(_all(tags, BITSPERSAMPLE, 1)), set(_all(tags, SAMPLEFORMAT, UNSIGNED))
     if max(bits) <= 8 and formats == {UNSIGNED}:

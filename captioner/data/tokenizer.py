@@ -1,21 +1,20 @@
-"""Sentences <-> words."""
+"""Converts sentences to words, and words to sentences."""
 
 import functools
 import re
 from collections.abc import Iterable
 from typing import Any
 
-# NLTK is imported where it is needed: that takes as long as to caption a photograph, and all
-# captions of COCO take it minutes. Most hold nothing but plain words, and periods, commas and
-# question marks after them.
+# The import of NLTK takes as long as a caption, and NLTK needs minutes for all captions of COCO.
+# Most captions consist of plain words with periods, commas and question marks after them.
 _PLAIN = re.compile(r" *(?:(?:[a-z0-9]+(?:-[a-z0-9]+)*[.,?]?|[.,?])(?: +|$))*")
 _NO_MARKS = str.maketrans(".,?", "   ")
 _PLAIN_WORDS = re.compile(r"[a-z0-9-]+(?: (?:'s|,))*(?: [a-z0-9-]+(?: (?:'s|,))*)*")
 # Rare contractions that NLTK splits or joins: "can not", "gon na", "lem me", "more 'n".
 _CONTRACTED = frozenset("cannot gimme gonna gotta lemme wanna whatcha whaddya".split())
 _CONTRACTIBLE = frozenset("cha dd me n na not ta ya ye".split())
-# coco-caption's list. It has "-LRB-" in capitals and lowers the text before it looks, so brackets
-# of every kind stay in as words ("-lrb-"): kept so.
+# The list of coco-caption. It contains "-LRB-" in capitals, but the text is in lower case. So
+# brackets stay as words ("-lrb-").
 _PUNCTUATION = frozenset("'' ' `` ` -LRB- -RRB- -LCB- -RCB- . ? ! , : - -- ... ;".split())
 _TYPOGRAPHY = str.maketrans(
     {"“": '"', "”": '"', "‘": " ` ", "’": "'", "–": " -- ", "—": " -- ", "…": " "}
@@ -27,11 +26,11 @@ _LAST_PERIOD = re.compile(r"\.(?=[\"')\]}]*$)")
 
 
 def tokenize(sentence: str) -> list[str]:
-    """Lower-case Penn Treebank tokens without punctuation, as coco-caption's Java tokeniser.
+    """Lower-case Penn Treebank tokens without punctuation, as the Java tokeniser of coco-caption.
 
-    All but a few of Flickr8k's captions come out the same. What differs: "'n'" and "'70s" (Java
-    keeps the quotes), "a=b" and "~5" (Java splits), "-word", "?!" and "!!" (to Java a word),
-    rarer abbreviations ("Dec." loses its period here), "½", "¢", "€".
+    Almost all captions of Flickr8k have the same tokens. Differences: "'n'" and "'70s" (Java keeps
+    the quotes), "a=b" and "~5" (Java splits), "-word", "?!" and "!!" (words in Java), rare
+    abbreviations ("Dec." loses its period here), "½", "¢", "€".
 
     Examples:
         >>> tokenize("A man's dog, wet (again), doesn't sit.")
@@ -45,8 +44,8 @@ def tokenize(sentence: str) -> list[str]:
         if not (contracted or abbreviated):
             return words
     text = re.sub(r"\.{2,}", " ", text.translate(_TYPOGRAPHY))
-    # NLTK takes a period off the end of the text only, and then even from "u.s."; Java takes it off
-    # every word that is no abbreviation. The period added last keeps NLTK from touching the others.
+    # NLTK separates only the period at the end of the text, even from "u.s."; Java separates it
+    # from every word that is no abbreviation. The added period protects the other ones from NLTK.
     separated = (
         word if _ABBREVIATION.fullmatch(word) else _LAST_PERIOD.sub(" . ", word)
         for word in text.split()
@@ -68,7 +67,7 @@ def has_words(text: str) -> bool:
 
 
 def phrase(words: Iterable[str]) -> str:
-    """Words and commas joined as they are written: "a man 's dog" becomes "a man's dog"."""
+    """The text of words and commas: "a man 's dog" becomes "a man's dog"."""
     words = list(words)
     text = " ".join(words)
     if _PLAIN_WORDS.fullmatch(text) and _CONTRACTIBLE.isdisjoint(words):
@@ -79,6 +78,6 @@ def phrase(words: Iterable[str]) -> str:
 
 
 def sentence(words: Iterable[str]) -> str:
-    """Words as a written sentence: joined, with a capital and a full stop."""
+    """The `phrase` of words, with a capital and a full stop."""
     text = phrase(words)
     return text[:1].upper() + text[1:] + "." if text else ""

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from PIL import Image
 
-# The highest value of 8, 10, 12, 14 and 16 bits. What holds fewer bits than its words rarely says
-# so: white is the lowest of these that no pixel exceeds.
+# The highest value of 8, 10, 12, 14 and 16 bits. Files rarely record the number of used bits. So
+# white is the lowest of these values that no pixel exceeds.
 CUSTOMARY = (255, 1023, 4095, 16383, 65535)
-
 
 LARGE = 2**24  # pixels above which an image is made smaller before it is resampled
 BAND = 2**20  # pixels that are drawn together
@@ -49,8 +48,8 @@ def reduction(size: tuple[int, int], at_least: int | None) -> int:
     """The factor by which an image of (W, H) pixels may be reduced.
 
     Args:
-        size: of the image. One that is not `LARGE` stays as it is.
-        at_least: pixels that each side keeps; None for all.
+        size: of the image. The factor is 1 if it is not `LARGE`.
+        at_least: the minimum length of each side, in pixels; None for the original size.
     """
     if at_least is None or size[0] * size[1] <= LARGE:
         return 1
@@ -125,10 +124,10 @@ def _black_and_white(values: np.ndarray) -> tuple[float, float]:
 
 def _white(brightest: int, bits: int, customary: Iterable[int]) -> int:
     full = 2**bits - 1
-    if bits < 15:  # a depth that is said must be meant
+    if bits < 15:  # 8 bits: the type is exact
         return full
     levels = [level for level in customary if level < full]
     if (white := next((level for level in levels if brightest <= level), None)) is not None:
         return white
-    # 32 bits are seldom filled.
+    # Few images use all 32 bits.
     return full if brightest > full // 2 else brightest

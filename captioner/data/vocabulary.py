@@ -17,10 +17,10 @@ SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
 
 
 class Vocabulary:
-    """The words a model knows, each with an id; the first four are padding, start, end, unknown.
+    """The words of a model and their ids. The first four are padding, start, end and unknown.
 
     Args:
-        words: the words in the order of their ids, the four special ones included; or another
+        words: all words in the order of their ids, including the four special ones; or another
             vocabulary.
     """
 
@@ -43,7 +43,7 @@ class Vocabulary:
 
     @classmethod
     def from_sentences(cls, sentences: Iterable[str], min_count: int = MIN_COUNT) -> Self:
-        """The words seen `min_count` times or more, the most frequent first."""
+        """The words that occur `min_count` times or more, the most frequent first."""
         counts = Counter(word for sentence in sentences for word in tokenize(sentence))
         frequent = [word for word, count in counts.items() if count >= min_count]
         # Ties are broken by the alphabet, so that the ids do not depend on the order of reading.
@@ -68,21 +68,21 @@ class Vocabulary:
         )
 
     def ids(self, sentence: str, top: int | None = None) -> list[int]:
-        """The ids of a sentence's words; a word outside the vocabulary becomes unknown, and so do
-        those of ids from `top` up, if that is given."""
+        """The ids of the words of a sentence. Words outside the vocabulary, and words with ids of
+        `top` or more, become unknown."""
         found = (self._ids.get(word, UNKNOWN) for word in tokenize(sentence))
         return [i if top is None or i < top else UNKNOWN for i in found]
 
     def encode(self, sentence: str, length: int, top: int | None = None) -> np.ndarray:
         """`int32[length + 1]`: start, at most `length` words and the end, then padding.
 
-        A sentence longer than that is cut, and then has no end token: the model must not learn
-        that sentences stop there. For `top` see `ids`.
+        A longer sentence is cut and has no end token, so that the model does not learn to stop
+        there. For `top` see `ids`.
         """
         return _padded([START, *self.ids(sentence, top), END], length + 1)
 
     def encode_question(self, question: str, length: int) -> np.ndarray:
-        """`int32[length]`: the words of a question, cut or padded; all padding for none."""
+        """`int32[length]`: the words of a question, cut or padded."""
         return _padded(self.ids(question), length)
 
     def decode(self, ids: Iterable[int]) -> list[str]:

@@ -407,7 +407,7 @@ def test_jsonl_objects_are_enough_where_they_are_asked_for(tmp_path, caplog):
     assert load_dataset("jsonl", tmp_path, "train", spoken=False) == [seen, told]
     assert not caplog.text
     assert load_dataset("jsonl", tmp_path, "train") == [told]
-    assert "a.jpg of split 'train' has no caption; going on without such, 1 of 2" in caplog.text
+    assert "a.jpg of split 'train' has no caption; skipped for this reason: 1 of 2" in caplog.text
 
 
 def test_jsonl_dog_jpg_is_not_dog_png(tmp_path):

@@ -99,7 +99,7 @@ def test_flickr8k_image_without_caption(tmp_path, caplog):
     root = flickr8k(tmp_path, tokens="a_1.jpg#0\tA dog .\nb_2.jpg#0\t \n")
     (example,) = load_dataset("flickr8k", root, "train")
     assert example.image_id == "a_1"
-    assert "b_2.jpg of split 'train' has no caption; going on without such, 1 of 2" in caplog.text
+    assert "b_2.jpg of split 'train' has no caption; skipped for this reason: 1 of 2" in caplog.text
 
 
 def test_text_in_another_encoding(tmp_path):

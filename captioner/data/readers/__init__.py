@@ -1,4 +1,4 @@
-"""Data sets in their published formats, all read as the same record.
+"""Readers of published data sets. All return the same kind of record.
 
     examples = load_dataset("flickr8k", "~/flickr8k", "train")
 
@@ -50,24 +50,21 @@ def load_dataset(
     spoken: bool = True,
     checks: Checks | None = None,
 ) -> list[Example]:
-    """Reads one split of a data set, without the photographs that are missing or broken, and
-    without those of which nothing is said.
+    """Read a split of a data set, without missing, broken and undescribed photographs.
 
     Args:
         name: one of `READERS`.
         root: the folder of the data set; the module of each reader describes its files.
         split: "train", "dev" or "test".
-        max_missing: the fraction of photographs that may be missing or broken; they are named in
-            the log.
-        verify: decode every photograph to find the broken ones; without it, only whether each is
-            there.
-        spoken: leave out photographs without a caption, even if they have names of objects.
+        max_missing: the allowed fraction of missing or broken photographs. The log names them.
+        verify: whether to decode every photograph to find broken ones.
+        spoken: whether to leave out photographs with names of objects but without a caption.
         checks: the cache of earlier checks of photographs.
 
     Raises:
-        NoSuchSplit: nothing is in the split; a `DatasetError` as well.
-        DatasetError: if a file or the split is missing, a line is malformed, or too many
-            photographs are missing or broken.
+        NoSuchSplit: the split is empty; this is also a `DatasetError`.
+        DatasetError: a file or the split is missing, a line is malformed, or too many photographs
+            are missing or broken.
     """
     if name not in READERS:
         raise DatasetError(f"no data set format {name!r}; known are {', '.join(READERS)}")
@@ -85,5 +82,5 @@ def load_dataset(
         if not used:
             raise DatasetError(problem)
         without = len(examples) - len(used)
-        logger.warning("%s; going on without such, %d of %d", problem, without, len(examples))
+        logger.warning("%s; skipped for this reason: %d of %d", problem, without, len(examples))
     return check_images(used, max_missing, verify, checks)

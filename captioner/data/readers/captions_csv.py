@@ -1,14 +1,14 @@
-"""A table of captions, `captions.txt` or `captions.csv`: Flickr8k as on Kaggle, or one's own data.
+"""A table of captions, `captions.txt` or `captions.csv`: Flickr8k from Kaggle, or your own data.
 
     image,caption[,split]
     dog.jpg,"A dog , running ."
 
-The images lie in `Images/` or beside the table. What belongs to a split is said, in this order, by
+The images are in `Images/` or beside the table. The split of an image comes from the first of
 
-1. Flickr8k's official lists `Flickr_8k.{train,dev,test}Images.txt`, if they lie beside the table;
-2. the column `split`, if there is one: train, dev (or val), test;
-3. a hash of the file name: about one image in ten is "dev", the others "train". An image stays
-   where it is when others are added or removed.
+1. the official lists of Flickr8k, `Flickr_8k.{train,dev,test}Images.txt`, beside the table;
+2. the column `split`: train, dev (or val), test;
+3. a hash of the file name: about one image in ten is "dev", the others are "train". The split of an
+   image does not depend on other images.
 """
 
 import csv
@@ -29,7 +29,7 @@ from captioner.data.records import (
 
 
 def read(root: Path, split: str) -> list[Example]:
-    """Reads the split "train", "dev", or any other that the lists or the column name."""
+    """Read the split "train", "dev", or another one in the lists or the column."""
     path = locate(root, "captions.txt", "captions.csv")
     captions, splits = _read_table(path)
     if flickr8k.has_splits(root):
@@ -48,7 +48,7 @@ def read(root: Path, split: str) -> list[Example]:
 
 
 def _read_table(path: Path) -> tuple[References, dict[str, str]]:
-    """Returns the captions and the split of each image."""
+    """The captions and the split of each image."""
     captions = References(path)
     splits: dict[str, str] = {}
     names: dict[str, str] = {}  # as written -> as a path

@@ -1,4 +1,4 @@
-"""COCO captions as distributed: a JSON file and a folder of images for each split and year.
+"""COCO captions: a JSON file and a folder of images for each split and year.
 
     annotations/captions_train2017.json     images: [{id, file_name}],
                                             annotations: [{image_id, caption}]
@@ -14,7 +14,7 @@ from captioner.data.records import DatasetError, Example, References, locate, na
 
 
 def read(root: Path, split: str) -> list[Example]:
-    """Reads the split "train" or "dev" (in the file names: "val"), with or without the year."""
+    """Read the split "train" or "dev" (in the file names: "val"), with or without the year."""
     path = _locate_annotations(root, "val" if split == "dev" else split)
     entries, annotations = read_lists(path, "images", "annotations")
     folder = path.stem.removeprefix("captions_")

@@ -1,4 +1,4 @@
-"""COCO-QA as its authors distribute it: four files for a split, line by line about one question.
+"""COCO-QA: four files for each split, with one question on each line.
 
 {train,test}/questions.txt          what is the color of the bus
 {train,test}/answers.txt            red
@@ -13,13 +13,13 @@ from captioner.data.records import DatasetError, Example, is_set_aside, read_tex
 
 FOLDERS = {"train": "train", "dev": "train", "test": "test"}
 KINDS = {"0": "object", "1": "number", "2": "color", "3": "location"}
-# COCO-QA has no list for development: one training image in this many is set aside for it.
+# COCO-QA has no split for development: this is one training image in
 ONE_IN = 10
 COLUMNS = ("questions.txt", "answers.txt", "types.txt", "img_ids.txt")
 
 
 def read(root: Path, split: str) -> list[Example]:
-    """Reads the split "train", "dev" (a tenth of the training images) or "test"."""
+    """Read the split "train", "dev" (a tenth of the training images) or "test"."""
     if split not in FOLDERS:
         raise DatasetError(f"{root}: no split {split!r}; has {', '.join(FOLDERS)}")
     folder = root / FOLDERS[split]
@@ -59,7 +59,7 @@ def _read_column(path: Path) -> list[str]:
 
 
 def _find_image(root: Path, image_id: int) -> Path:
-    """Its path in either year's folder; one that is in neither is named in the first."""
+    """The path of an image in the folder of one of the years; the first if it is missing."""
     paths = [
         folder / f"COCO_{subset}_{image_id:012d}.jpg"
         for subset in ("train2014", "val2014")

@@ -1,10 +1,10 @@
-"""DAQUAR as its authors distribute it: a question on one line, its answer on the next.
+"""DAQUAR: a question on one line, its answer on the next.
 
     qa.894.raw.{train,test}.txt         what is on the desk in the image3 ?
                                         book, scissor, papers, tape_dispenser
     images/image3.jpg                   or nyu_depth_images/image3.png
 
-Where only the lists of the 37-class task are there, `qa.37.raw.{train,test}.txt`, they are read.
+Without these files, the lists of the task with 37 classes, `qa.37.raw.{train,test}.txt`, are read.
 """
 
 import re
@@ -13,19 +13,18 @@ from pathlib import Path
 from captioner.data.records import DatasetError, Example, is_set_aside, locate, read_text
 
 LISTS = {"train": "train", "dev": "train", "test": "test"}
-# DAQUAR has no list for development: one training image in this many is set aside for it.
+# DAQUAR has no split for development: this is one training image in
 ONE_IN = 5
-# People wrote "in the image3", "in this image3", "of the image3", "on the table image3", and some
-# of them twice in a question.
+# Questions contain "in the image3", "in this image3", "of the image3" or "on the table image3",
+# sometimes twice.
 _MENTION = re.compile(r"(?:\s+(?:in|on|of))?(?:\s+(?:the|this))?\s+image\s*(\d+)", re.IGNORECASE)
 
 
 def read(root: Path, split: str) -> list[Example]:
-    """Reads the split "train", "dev" (a fifth of the training images) or "test".
+    """Read the split "train", "dev" (a fifth of the training images) or "test".
 
-    The image's name is cut off the question, for nobody would ask so. The answer is one reference
-    as published, even where it names several things: DAQUAR compares the whole set. Its underscores
-    are read as spaces, as people write: "tape dispenser".
+    The name of the image is removed from the question. An answer with several things is one
+    reference, because DAQUAR compares the whole set. Its underscores become spaces.
     """
     if split not in LISTS:
         raise DatasetError(f"{root}: no split {split!r}; has {', '.join(LISTS)}")

@@ -1,11 +1,11 @@
-"""Flickr30k as it is distributed today: `results.csv`, whose fields a bar parts.
+"""Flickr30k: `results.csv` with bars between its fields.
 
     results.csv                image_name| comment_number| comment
                                1000092795.jpg| 0| Two young guys ...
     flickr30k_images/*.jpg     or Images/*.jpg, or beside the table
 
-No official splits come with it: about one image in ten, by a hash of its name, is "dev", the others
-are "train". Those of Karpathy are read by `karpathy`.
+It has no official splits. About one image in ten, by a hash of its name, is "dev", the others are
+"train". `karpathy` reads the splits of Karpathy.
 """
 
 import re
@@ -22,12 +22,12 @@ from captioner.data.records import (
     read_text,
 )
 
-# In the file as distributed, row 19,999 lacks its second bar: "2199200615.jpg| 4   A dog runs ...".
+# In the published file, row 19,999 lacks its second bar: "2199200615.jpg| 4   A dog runs ...".
 ROW = re.compile(r"(?P<image>[^|]+)\|\s*\d+\s*(?:\||\s)(?P<caption>.*)")
 
 
 def read(root: Path, split: str) -> list[Example]:
-    """Reads the split "train" or "dev"."""
+    """Read the split "train" or "dev"."""
     path = locate(root, "results.csv", "flickr30k_images/results.csv")
     captions, names = References(path), []
     header, *rows = read_text(path).split("\n") or [""]

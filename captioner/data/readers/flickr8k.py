@@ -1,10 +1,10 @@
-"""Flickr8k as its authors distribute it: one file of captions, one list of images for each split.
+"""Flickr8k: one file of captions, and a list of images for each split.
 
     Flicker8k_Dataset/*.jpg                                 (the misspelling is theirs)
     Flickr8k_text/Flickr8k.token.txt                        name.jpg#k<TAB>caption
     Flickr8k_text/Flickr_8k.{train,dev,test}Images.txt      name.jpg
 
-The text files may also lie directly in the root.
+The text files may also be in the root.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ TEXT_FOLDERS = ("Flickr8k_text", ".")
 
 
 def read(root: Path, split: str) -> list[Example]:
-    """Reads the split "train", "dev" or "test"."""
+    """Read the split "train", "dev" or "test"."""
     names = read_split(root, split)
     captions = _read_captions(_locate_text(root, "Flickr8k.token.txt"))
     folder = locate(root, *IMAGE_FOLDERS)
@@ -38,7 +38,7 @@ def has_splits(root: Path) -> bool:
 
 
 def read_split(root: Path, split: str) -> list[str]:
-    """Reads the file names that an official list puts in a split."""
+    """The file names of a split in its official list."""
     return read_text(_locate_text(root, f"Flickr_8k.{split}Images.txt")).split()
 
 
@@ -55,8 +55,7 @@ def _read_captions(path: Path) -> References:
         name, _, index = key.rpartition("#")
         if not (tab and name and index.isdigit()):
             raise DatasetError(f"{path}:{number}: expected name.jpg#k<TAB>caption, got {line!r}")
-        # As distributed, 2258277193_586949ec62.jpg.1 has captions but no image. No list names it,
-        # so nobody asks for it here.
+        # 2258277193_586949ec62.jpg.1 has captions, but no image. It is in no list.
         captions.add(name, caption, f"line {number}")
     captions.report()
     return captions

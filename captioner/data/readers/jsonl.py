@@ -1,15 +1,15 @@
-"""Your own questions and captions, one JSON object per line.
+"""Your own questions and captions, a JSON object on each line.
 
     {"image": "dog.jpg", "question": "what is the dog chasing ?", "answer": "ball"}
     {"image": "dog.jpg", "question": "what color is it ?", "answers": ["tan", "brown"]}
     {"image": "dog.jpg", "caption": "A dog runs after a ball ."}
 
-A caption may also be a list, `captions`. Lines may have `split`, `image_id`, `question_id` and
-`kind`; and `objects`, names of what is in the image, of which a head for concepts can learn even
-where there is no caption. Paths of images are relative to the folder of the file, or absolute. The
-root is the file, or a folder that holds `<split>.jsonl` or just one `.jsonl`. What belongs to a
-split is said, in this order, by the line's `split`, by the file's name if it is train, dev, val or
-test, and by a hash of the image's path: about one image in ten is "dev", the others "train".
+Several captions of an image may be a list, `captions`. Lines may have `split`, `image_id`,
+`question_id` and `kind`; and `objects`, names of objects in the image, which a head for concepts
+learns even without captions. Paths of images are relative to the folder of the file, or absolute.
+The root is the file, or a folder with `<split>.jsonl` or with only one `.jsonl`. The split of a
+line is its `split`, or else the name of the file (train, dev, val or test), or else depends on a
+hash of the path of the image: about one image in ten is "dev", the others are "train".
 """
 
 import json
@@ -30,12 +30,12 @@ ONE_IN = 10
 
 
 def read(root: Path, split: str) -> list[Example]:
-    """Reads a split: each question is an example, the captions of an image are one together."""
+    """Read a split: an example for each question, and one for all captions of an image."""
     path = root if root.is_file() else _locate(root, split)
     captions = References(path)
     images: dict[Path, Example] = {}
     questions: list[Example] = []
-    names: dict[Path, str] = {}  # of the images to which no line gives an id
+    names: dict[Path, str] = {}  # of the images without an id
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
@@ -116,7 +116,7 @@ def _example(entry: dict[str, Any], folder: Path, number: int) -> Example:
 
 
 def _captions(entry: dict[str, Any]) -> tuple[str, ...]:
-    """The captions of a line, which may be empty; one that names objects need have none."""
+    """The captions of a line. A line with objects may have none."""
     if "caption" in entry:
         captions = [entry["caption"]]
     else:

@@ -1,7 +1,7 @@
 """Karpathy's splits of Flickr8k, Flickr30k and COCO: one JSON file with everything.
 
-The root is the folder that holds one `dataset_*.json` and the images (for COCO in `train2014/` and
-`val2014/`), or that JSON file itself where several lie side by side.
+The root is a folder with one `dataset_*.json` and the images (for COCO in `train2014/` and
+`val2014/`), or one of several JSON files in a folder.
 """
 
 from pathlib import Path
@@ -10,18 +10,11 @@ from captioner.data.records import DatasetError, Example, References, locate, re
 
 # "restval" is the rest of the validation images of COCO, commonly used for training.
 SPLITS = {"train": ("train", "restval"), "dev": ("val",), "val": ("val",), "test": ("test",)}
-IMAGE_FOLDERS = (
-    "Flicker8k_Dataset",
-    "Images",
-    "images",
-    "flickr30k_images",
-    "flickr30k-images",
-    ".",
-)
+IMAGE_FOLDERS = "Flicker8k_Dataset Images images flickr30k_images flickr30k-images .".split()
 
 
 def read(root: Path, split: str) -> list[Example]:
-    """Reads the split "train", "dev" (in the file: "val") or "test"."""
+    """Read the split "train", "dev" (in the file: "val") or "test"."""
     if split not in SPLITS:
         raise DatasetError(f"{root}: no split {split!r}; has {', '.join(SPLITS)}")
     path = root if root.is_file() else _locate_json(root)

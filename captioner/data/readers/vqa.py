@@ -1,11 +1,11 @@
-"""VQA as its authors distribute it, version 2 or 1: the questions and the answers in two files.
+"""VQA, version 2 or 1: the questions and the answers in two files.
 
     v2_OpenEnded_mscoco_train2014_questions.json    questions: [{question_id, image_id, question}]
     v2_mscoco_train2014_annotations.json            annotations: [{question_id, answers, ...}]
     train2014/COCO_train2014_000000000009.jpg
 
-The files may also lie in `Questions/`, `Annotations/` and `Images/mscoco/`, as VQA's own code has
-it. In version 1 the names begin without `v2_`.
+The files may also be in `Questions/`, `Annotations/` and `Images/mscoco/`, as in the code of VQA.
+In version 1, the names have no `v2_`.
 """
 
 from pathlib import Path
@@ -16,9 +16,9 @@ SUBSETS = {"train": "train2014", "dev": "val2014", "val": "val2014"}
 
 
 def read(root: Path, split: str) -> list[Example]:
-    """Reads the split "train" or "dev" (in the file names: "val"); the test answers are not public.
+    """Read the split "train" or "dev" ("val" in the names of files); test answers are not public.
 
-    All ten answers of a question are references, equal ones too: VQA's accuracy counts them.
+    All ten answers of a question are references, because the accuracy of VQA counts them.
     """
     if split not in SUBSETS:
         raise DatasetError(f"{root}: no split {split!r}; has {', '.join(SUBSETS)}")
@@ -52,7 +52,7 @@ def _locate(root: Path, folder: str, name: str) -> Path:
 
 
 def _read_answers(path: Path) -> dict[int, tuple[tuple[str, ...], str]]:
-    """Returns the answers to each question, and their kind: "yes/no", "number" or "other"."""
+    """The answers to each question, and their kind: "yes/no", "number" or "other"."""
     answers = {}
     for index, entry in enumerate(read_lists(path, "annotations")[0]):
         try:
