@@ -1,4 +1,4 @@
-"""Where the model looked: for each word a picture of its attention over the photograph."""
+"""Pictures of the attention: for each word a heat map over the photograph."""
 
 import os
 import textwrap
@@ -16,7 +16,7 @@ def check_suffix(path: str | os.PathLike[str]) -> str:
     """The suffix of a file that `save` can write, in lower case.
 
     Raises:
-        ValueError: for another one, or none.
+        ValueError: an unknown suffix, or none.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
@@ -30,18 +30,18 @@ def save(
     path: str | os.PathLike[str],
     question: str | None = None,
 ) -> None:
-    """Write where the words of a caption looked: a figure, or an animation or a page by suffix.
+    """Draw the attention of the words of a caption: a figure, an animation or a page, by suffix.
 
     Args:
         photograph: as for `open_image`.
         caption: its caption or answer.
         path: the file.
-        question: the question of an answer. It becomes part of the title of a single picture.
+        question: the question of an answer. It becomes part of the title.
 
     Raises:
-        ImageError: as `open_image` does.
-        ValueError: for an unknown suffix.
-        OSError: if the file cannot be written.
+        ImageError: the photograph cannot be read.
+        ValueError: an unknown suffix.
+        OSError: the file cannot be written.
     """
     from captioner.overlay.animation import animation
     from captioner.overlay.figure import figure, picture
@@ -49,7 +49,7 @@ def save(
 
     suffix, title = check_suffix(path), caption.text
     if question is not None:
-        # As far as there is room for it, in characters that every format can encode.
+        # Shortened, in characters that every format can encode.
         question = question.encode("utf-8", "replace").decode("utf-8")
         question = textwrap.shorten(question, 200, placeholder=" …")
         title = f"{question} → {caption.text}"

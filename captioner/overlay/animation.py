@@ -1,4 +1,4 @@
-"""Where the model looked, as a GIF."""
+"""The attention of each word, as a GIF."""
 
 import io
 from collections.abc import Sequence
@@ -17,8 +17,7 @@ SIZE = (640, 480)  # of the photograph, in pixels, at most
 
 
 def animation(photograph: Source, words: "Sequence[Word]", question: str | None = None) -> bytes:
-    """A GIF that says the words one by one, a second each, and begins again; the question, if
-    there is one, stands before them."""
+    """A GIF that shows the words in turn, one second each, after the question if there is one."""
     question_words = [] if question is None else question.split()
     image = open_image(photograph, at_least=SIZE[0])
     factor = min(SIZE[0] / image.width, SIZE[1] / image.height)
@@ -37,7 +36,7 @@ def animation(photograph: Source, words: "Sequence[Word]", question: str | None 
 def _frame(
     image: Image.Image, question_words: Sequence[str], words: "Sequence[Word]", position: int
 ) -> Image.Image:
-    """A picture above what was asked, all words, of which one is marked, and its probability."""
+    """The picture; below it the question, all words with one marked, and its probability."""
     width, height = max(image.width, 480), 34
     font = ImageFont.truetype(findfont(FontProperties()), 22)
     x, y = 16.0, image.height + 16
@@ -66,6 +65,6 @@ def _frame(
 
 
 def _dithered(frame: Image.Image) -> Image.Image:
-    """A frame in 256 colours, which the glow and the letters share fairly."""
+    """A frame in 256 colours."""
     palette = frame.quantize(method=Image.Quantize.MAXCOVERAGE)
     return frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)

@@ -1,4 +1,4 @@
-"""Where the model looked, as a figure: the photograph and a panel for each word."""
+"""The attention as a figure: the photograph and a panel for each word."""
 
 import math
 import textwrap
@@ -21,7 +21,7 @@ from captioner.overlay.heat import COLOURS, blend, scale
 if TYPE_CHECKING:
     from captioner.generation.results import Word
 
-# A figure fits a slide and is read from the last row: inches, and points of type.
+# A figure fits a slide and is readable from a distance: sizes in inches, type in points.
 SLIDE = (13.3, 7.5)
 DPI = 150
 TITLE, LABEL, SMALL = 20, 14, 12
@@ -29,26 +29,26 @@ MARGIN, GAP = 0.2, 0.12
 
 
 def figure(photograph: Source, words: "Sequence[Word]", title: str) -> Figure:
-    """The photograph and a panel for each word, in as many rows as fill a slide best.
+    """The photograph and a panel for each word, in the number of rows that fills a slide best.
 
     Raises:
-        ImageError: as `open_image` does; so do all functions that draw over a photograph.
+        ImageError: the photograph cannot be read.
     """
     return _compose(photograph, _panels(words), title)
 
 
 def strip(photograph: Source, words: "Sequence[Word]", title: str) -> Figure:
-    """The same in one row, as wide as it gets."""
+    """Like `figure`, in one row of any width."""
     return _compose(photograph, _panels(words), title, rows=1)
 
 
 def picture(photograph: Source, words: "Sequence[Word]", title: str) -> Figure:
-    """A single panel for the whole of an answer: the mean attention of its words."""
+    """One panel for an answer: the mean attention of its words."""
     return _compose(photograph, [("", np.mean([w.attention for w in words], axis=0))], title)
 
 
 def _panels(words: "Sequence[Word]") -> list[tuple[str, np.ndarray | None]]:
-    """The photograph as it is, then each word."""
+    """The unchanged photograph, then each word."""
     labelled = [(f"{word.word}  {word.probability:.2f}", word.attention) for word in words]
     return [("", None), *labelled]
 
@@ -59,20 +59,20 @@ def _compose(
     title: str,
     rows: int | None = None,
 ) -> Figure:
-    """Place panels, a title and a colour bar by the inch: nothing overlaps, little is margin."""
+    """Place panels, a title and a colour bar without overlap."""
     image = open_image(photograph, at_least=int(SLIDE[0] * DPI))
     limit = scale([attention for _, attention in panels if attention is not None])
     label_height = 0.3 if any(label for label, _ in panels) else 0.0
-    # A very long word is set smaller, so that it does not push all panels apart.
+    # A very long word gets a smaller font, so that it does not push the panels apart.
     widest = min(1.7, max(_inches(label, LABEL) for label, _ in panels))
     columns, width = _grid(len(panels), image.width / image.height, widest, label_height, rows)
     rows = math.ceil(len(panels) / columns)
     height = width * image.height / image.width
     cell = (max(width, widest) + GAP, height + label_height + GAP)
 
-    # The colour bar and its legend need some width however narrow the photograph is.
+    # The colour bar and its legend need 4 inches.
     total = max(columns * cell[0] - GAP, 4.0) + 2 * MARGIN
-    # 0.9: some lines have more of the wide letters than the whole has.
+    # 0.9: some lines have more wide letters than the average.
     letters = 0.9 * (total - 2 * MARGIN) * len(title) / max(_inches(title, TITLE), 0.1)
     lines = textwrap.wrap(title, max(1, int(letters)))
     head, foot = MARGIN + 0.36 * len(lines), 0.85
@@ -116,9 +116,9 @@ def _compose(
 def _grid(
     count: int, aspect: float, widest: float, label_height: float, rows: int | None
 ) -> tuple[int, float]:
-    """The number of columns that makes panels largest on a slide, and the panels' width."""
+    """The number of columns for the largest panels on a slide, and the width of a panel."""
     room = SLIDE[0] - 2 * MARGIN, SLIDE[1] - 1.4  # for panels, below the title, above the bar
-    # Many words outgrow the slide rather than go below 1.5 square inches each.
+    # A panel has at least 1.5 square inches, even if the figure is then larger than a slide.
     least = min(math.sqrt(1.5 * aspect), room[0], room[1] * aspect)
     if rows is not None:
         return math.ceil(count / rows), max(least, 1.7 * math.sqrt(aspect))

@@ -1,7 +1,7 @@
 """Attention as colour over a photograph.
 
-The model sees the photograph squashed to a square. Here its map `float[h, w]` is stretched back:
-region (r, c) covers the rectangle [c/w, (c+1)/w] x [r/h, (r+1)/h] of the original.
+The model sees the photograph as a square. Region (r, c) of its map `float[h, w]` covers the
+rectangle [c/w, (c+1)/w] x [r/h, (r+1)/h] of the original.
 """
 
 from collections.abc import Sequence
@@ -23,20 +23,20 @@ def heat(attention: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         size: (W, H) in pixels.
     """
     multiples = Image.fromarray((attention * attention.size).astype(np.float32))
-    # Bicubic filters undershoot beside a peak; there is no attention below none.
+    # Bicubic filters give values below 0 beside a peak.
     return np.asarray(multiples.resize(size, Image.Resampling.BICUBIC)).clip(0)
 
 
 def scale(maps: Sequence[np.ndarray]) -> float:
-    """The upper end of the scale that all maps of a figure share, in units of `heat`.
+    """The upper end of the common scale of all maps of a figure, in units of `heat`.
 
-    It is never below 2, so that an even look does not burn like a keen one.
+    It is at least 2, so that even attention has a pale colour.
     """
     return max(2.0, *(float(attention.max() * attention.size) for attention in maps))
 
 
 def layer(attention: np.ndarray, size: tuple[int, int], limit: float) -> Image.Image:
-    """The heat alone, in colour, denser where it is hotter: an RGBA picture of (W, H) pixels."""
+    """The heat map as an RGBA picture of (W, H) pixels. High attention is more opaque."""
     share = (heat(attention, size) / limit).clip(0, 1)
     colours = matplotlib.colormaps[COLOURS](share)
     colours[..., 3] = 0.3 + 0.45 * share
@@ -44,6 +44,6 @@ def layer(attention: np.ndarray, size: tuple[int, int], limit: float) -> Image.I
 
 
 def blend(photograph: Image.Image, attention: np.ndarray, limit: float) -> Image.Image:
-    """The heat over a photograph, which goes grey so that every colour in it means attention."""
+    """The heat over a grey photograph, so that all colours mean attention."""
     grey = photograph.convert("L").convert("RGBA")
     return Image.alpha_composite(grey, layer(attention, grey.size, limit)).convert("RGB")

@@ -1,4 +1,4 @@
-"""The attention for each word, as a page that a browser shows offline."""
+"""The attention of each word, as a page for a browser, offline."""
 
 import base64
 import html
@@ -18,7 +18,7 @@ from captioner.overlay.heat import COLOURS, layer, scale
 if TYPE_CHECKING:
     from captioner.generation.results import Word
 
-SIDE, NOTEBOOK_SIDE = 1000, 480  # of the photograph in a page, in pixels, at most
+SIDE, NOTEBOOK_SIDE = 1000, 480  # maximum pixels of the photograph in a page
 PLACES = (
     ("upper left", "top", "upper right"),
     ("left", "centre", "right"),
@@ -27,35 +27,34 @@ PLACES = (
 
 
 def page(photograph: Source, words: "Sequence[Word]", title: str) -> str:
-    """An HTML page that shows where a word looked under the mouse or the keyboard's focus.
+    """An HTML page that shows the attention of the word under the mouse or the keyboard focus.
 
-    Everything is within it and nothing is fetched: the photograph is a JPEG of 1000 pixels at
-    most, without the metadata of the original, and its name does not appear.
+    The page fetches nothing. Its photograph is a JPEG of 1000 pixels at most, without the metadata
+    and the name of the original.
     """
-    return part("page.html").substitute(
-        title=html.escape(title),
-        style=part("look.css").template,
-        script=part("look.js").template,
-        look=look(photograph, words),
-    )
+    return _filled("page.html", title, look(photograph, words))
 
 
 def shown(photograph: Source, words: "Sequence[Word]", title: str) -> str:
-    """The same as a part of a notebook, which may hold several; where scripts are not run, as on
-    GitHub, the photograph and the words are left."""
-    return part("notebook.html").substitute(
+    """The same for a notebook, which may contain several. Where scripts do not run, as on GitHub,
+    it shows the photograph and the words."""
+    return _filled("notebook.html", title, look(photograph, words, "24rem", NOTEBOOK_SIDE))
+
+
+def _filled(template: str, title: str, content: str) -> str:
+    return part(template).substitute(
         title=html.escape(title),
         style=part("look.css").template,
         script=part("look.js").template,
-        look=look(photograph, words, height="24rem", side=NOTEBOOK_SIDE),
+        look=content,
     )
 
 
 def look(
     photograph: Source, words: "Sequence[Word]", height: str = "62vh", side: int = SIDE
 ) -> str:
-    """What of the page shows the photograph and the words: an element of the class "look", styled
-    by `look.css`, for the function `bindLook` of `look.js`.
+    """The element with the photograph and the words, of the class "look". `look.css` styles it, and
+    the function `bindLook` of `look.js` handles its events.
 
     Args:
         photograph: as for `open_image`.
@@ -67,7 +66,7 @@ def look(
     limit = scale([word.attention for word in words])
     width, tall = image.size
     image.thumbnail((side, side))
-    # The browser enlarges the heat; it is as smooth at ten pixels a region, and small.
+    # Ten pixels for each region: the browser enlarges them smoothly.
     grid = words[0].attention.shape
     heats = [layer(word.attention, (10 * grid[1], 10 * grid[0]), limit) for word in words]
     colours = matplotlib.colormaps[COLOURS](np.linspace(0, 1, 64), bytes=True)[None, :, :3]
@@ -90,12 +89,12 @@ def look(
 
 
 def part(name: str) -> string.Template:
-    """A file of this folder that pages are made of: "look.css", "look.js", or a template."""
+    """A file of this folder: "look.css", "look.js", or a template."""
     return string.Template(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
 def describe(word: "Word") -> str:
-    """Where a word looked, in words, for people who do not see the picture."""
+    """The attention of a word as a sentence, for people who cannot see the picture."""
     h, w = word.attention.shape
     row, column = divmod(int(word.attention.argmax()), w)
     peak = float(word.attention.max() * word.attention.size)
