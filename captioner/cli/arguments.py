@@ -43,7 +43,7 @@ def add_weights(parser: ArgumentParser, required: bool = False) -> None:
 def named(text: str) -> str:
     """Parse a name, which must not be empty."""
     if not text.strip():
-        raise ArgumentTypeError("is empty; name a preset or its folder")
+        raise ArgumentTypeError("is empty; give the name or the folder of a preset")
     return text
 
 
@@ -59,7 +59,7 @@ def check_question(parser: ArgumentParser, question: str) -> None:
     from captioner.data.tokenizer import has_words
 
     if not has_words(question):
-        parser.error(f"--question {question[:60]!r}: has no words; ask something")
+        parser.error(f"--question {question[:60]!r}: has no words; give a question")
 
 
 def share(text: str) -> float:

@@ -39,7 +39,7 @@ def host(text: str) -> str:
             return text
     except UnicodeError:
         pass
-    raise ArgumentTypeError(f"must be an address or a name of one, not {text!r}")
+    raise ArgumentTypeError(f"must be an IP address or a host name, not {text!r}")
 
 
 def port(text: str) -> int:

@@ -129,7 +129,7 @@ def filled(page: Page, captions: Sequence[tuple[PageImage, str]], mark: bool = T
         insertions.append((image.place.text, words.encode("ascii", "xmlcharrefreplace")))
     changed = page.inserted(insertions)
     if not differ_only_in(page, changed, [caption for _, caption in captions]):
-        raise PageError(f"{page.path}: its markup is not clear enough to be changed; left as it is")
+        raise PageError(f"{page.path}: its markup cannot be changed safely; the page is unchanged")
     return changed
 
 

@@ -12,7 +12,7 @@ from captioner.generation.samplers import Beam, Sampling
 if TYPE_CHECKING:
     from captioner.models.captioner import Captioner
 
-# Of log-probabilities, in nats: sums of float32 in another order differ by less.
+# Of log-probabilities, in nats. Rounding of float32 in another order of sums causes less.
 TOLERANCE = 1e-3
 QUESTIONS = ("what color is the hat?", "how many people are there?", "what is on the table?")
 
@@ -22,7 +22,7 @@ class ExportError(UserError):
 
 
 def photographs(size: int, count: int = 6) -> np.ndarray:
-    """Pictures to compare by, drawn by chance: `uint8[count, size, size, 3]`."""
+    """Random pictures for the comparison, `uint8[count, size, size, 3]`."""
     rng = np.random.default_rng(0)
     pictures = []
     for side in np.linspace(2, 24, count).astype(int):
@@ -36,8 +36,8 @@ def agree(
     encode: Callable[[np.ndarray], np.ndarray],
     search: Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]],
 ) -> float:
-    """Compare an exported model with the one it was made of, on captions and on answers, by
-    greedy search, by beam search and by sampling.
+    """Compare an exported model with the Keras model, on captions and answers by greedy search,
+    beam search and sampling.
 
     Args:
         model: the Keras model.
@@ -48,8 +48,8 @@ def agree(
         The greatest difference of a log-probability.
 
     Raises:
-        ExportError: a token differs, or a log-probability or an attention weight does by more
-            than rounding.
+        ExportError: a token differs, or a log-probability or an attention weight differs by more
+            than `TOLERANCE`.
     """
     pictures, worst = photographs(model.config.image_size), 0.0
     features = model.encode(pictures)

@@ -27,8 +27,8 @@ def encoder_of(model: Captioner) -> Any:
 
 
 def search_of(model: Captioner) -> Any:
-    """A `tf.function` of what `captioner.generation.loop.Generator` takes, by name; "questions"
-    only for a model that can be asked."""
+    """A `tf.function` of the inputs of `captioner.generation.loop.Generator`, by name. It has
+    "questions" only if the model answers questions."""
     generator = model.compiled_functions.generator
     channels = model.encoder.output_shape[-1]
     signature = [

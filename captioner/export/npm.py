@@ -1,4 +1,4 @@
-"""Files out of packages of npm, each pinned to one version and to the hash of its archive."""
+"""Files from packages of npm, pinned to a version and to the hash of the archive."""
 
 import base64
 import hashlib
@@ -17,9 +17,9 @@ class Package:
     """A package of npm.
 
     Attributes:
-        name: as npm knows it.
-        version: exactly one.
-        integrity: the SHA-512 of its archive, as npm writes it: "sha512-" and base64.
+        name: its name in npm.
+        version: the exact version.
+        integrity: the SHA-512 of its archive in the format of npm: "sha512-" and base64.
     """
 
     name: str
@@ -29,14 +29,14 @@ class Package:
     def extract(self, members: Iterable[str], folder: Path) -> None:
         """Copy files of the package into a folder, without the folders of their names.
 
-        npm fetches the archive, or takes it from its cache; no script of the package is run.
+        npm fetches the archive or has it in its cache. It runs no script of the package.
 
         Args:
             members: paths within the package, such as "dist/ort.min.js".
-            folder: that is there.
+            folder: an existing folder.
 
         Raises:
-            ExportError: npm is missing or fails, or gives another archive than the pinned one.
+            ExportError: npm is missing or fails, or the archive has another hash.
         """
         with tempfile.TemporaryDirectory() as temporary:
             archive = self._fetched(Path(temporary))

@@ -21,19 +21,19 @@ from tf2onnx.tfonnx import process_tf_graph
 from captioner import presets
 
 OPSET = 18
-SMALL = 256  # numbers; a constant of as many may stay in the graph
+SMALL = 256  # numbers; smaller constants stay in the graph
 
 
 def convert(function: Any, name: str) -> onnx.ModelProto:
-    """A `tf.function` with a signature, which returns a dict, as an ONNX model.
+    """Convert a `tf.function` with a signature, which returns a dict, to an ONNX model.
 
-    Its inputs have the names of the signature, its outputs those of the dict.
+    The inputs have the names of the signature, the outputs have the keys of the dict.
     """
     constant = frozen(function)
     definition = constant.graph.as_graph_def(add_shapes=True)
     for inner in definition.library.function:
         for argument in inner.arg_attr.values():
-            # Those of the loop's tensors are of its first turn, and too narrow for the others.
+            # The shapes of tensors in the loop are valid for the first iteration only.
             argument.attr.pop("_output_shapes", None)
     inputs = [tensor.name for tensor in constant.inputs]
     outputs = [tensor.name for tensor in constant.outputs]
@@ -57,15 +57,15 @@ def convert(function: Any, name: str) -> onnx.ModelProto:
 
 
 def frozen(function: Any) -> Any:
-    """The concrete function of a `tf.function`, its variables as constants, its loops as loops."""
+    """The concrete function of a `tf.function`, with constants for variables."""
     return convert_variables_to_constants_v2(
         function.get_concrete_function(), lower_control_flow=False, aggressive_inlining=False
     )
 
 
 def lift_invariants(graph: onnx.GraphProto) -> None:
-    """Let the body of a loop read from outside what no turn changes, such as weights, keys and
-    annotations: TensorFlow hands them from turn to turn, and onnxruntime would copy them."""
+    """Let the body of a loop read invariant tensors, such as weights, keys and annotations, from
+    outside. TensorFlow passes them from iteration to iteration, and onnxruntime would copy them."""
     for loop in (node for node in graph.node if node.op_type == "Loop"):
         body = next(attribute.g for attribute in loop.attribute if attribute.name == "body")
         made = {output: node for node in body.node for output in node.output}
@@ -109,14 +109,14 @@ def _keep(items: Any, indices: list[int]) -> None:
 def without_weights(
     model: onnx.ModelProto, path: str | PathLike[str]
 ) -> tuple[onnx.ModelProto, dict[str, Any]]:
-    """The model without the weights that are also in a file, and their places in the file.
+    """Remove the weights that are also in a file.
 
     Args:
         model: the result of `convert` for a captioner with these weights.
         path: the `model.weights.h5` of the captioner.
 
     Returns:
-        The model, and the places that `captioner.runtime.graph.read_weights` takes.
+        The model, and the places for `captioner.runtime.graph.read_weights`.
     """
     known: dict[bytes, tuple[str, list[int]]] = {}
     with h5py.File(path) as file:
@@ -147,8 +147,7 @@ def without_weights(
 
 
 def _views(array: np.ndarray) -> Iterator[tuple[list[int], np.ndarray]]:
-    """The orders of axes in which a graph may hold a weight: its own, and, of convolutions,
-    channels first."""
+    """The orders of axes of a weight in a graph: unchanged, or for convolutions channels first."""
     yield list(range(array.ndim)), array.reshape(-1)
     if array.ndim == 4:
         for axes in ([3, 2, 0, 1], [2, 3, 0, 1]):

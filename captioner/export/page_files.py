@@ -1,7 +1,6 @@
-"""The page of `captioner serve` and of the static site: its files, and the data about the model.
+"""The files of the page of `captioner serve` and of the static site, and the data about the model.
 
-The two differ only in `captioner.js`. In the static site it runs the model; in the other it asks
-the server.
+Only `captioner.js` differs: in the static site it runs the model, otherwise it calls the server.
 """
 
 import string

@@ -14,10 +14,10 @@ from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 
 def add_graphs(preset: str | PathLike[str]) -> float:
-    """Give a preset the graphs that `OnnxCaptioner` runs, once they are known to agree.
+    """Add the graphs for `OnnxCaptioner` to a preset, after a comparison with the Keras model.
 
     Returns:
-        The greatest difference of a log-probability from the Keras model's, see `check.agree`.
+        The greatest difference of a log-probability, see `agree`.
 
     Raises:
         PresetError: the preset cannot be read.

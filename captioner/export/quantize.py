@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-SMALLEST = 8192  # numbers; smaller weights take little space, and rounding them costs the most
-GREATEST = 127  # of int8, the same on both sides of zero
+SMALLEST = 8192  # numbers; smaller weights stay float32
+GREATEST = 127  # of int8, symmetric
 
 
 def quantize_weights(model: onnx.ModelProto) -> None:
@@ -33,8 +33,8 @@ def quantize_weights(model: onnx.ModelProto) -> None:
 
 
 def quantize(weights: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Round weights to `int8` of the same shape, and give the scales `float32[C]` of the C
-    channels of an axis: a weight is its number times the scale of its channel."""
+    """Round weights to `int8` of the same shape, with scales `float32[C]` for the C channels of an
+    axis: a weight is its number times the scale of its channel."""
     others = tuple(i for i in range(weights.ndim) if i != axis)
     greatest = np.abs(weights).max(axis=others, keepdims=True)
     scales = np.where(greatest > 0, greatest / GREATEST, 1).astype("float32")
@@ -45,12 +45,12 @@ def _channel_axis(uses: set[str], rank: int) -> int | None:
     """The axis of the output channels of a weight. None if it is no matrix."""
     if rank < 2 or not uses <= {"Conv", "Gather", "MatMul", "Transpose"}:
         return None
-    # An embedding has a channel for each word, also where its transpose is the last projection.
+    # An embedding has a channel for each word, even if its transpose is the output projection.
     return rank - 1 if uses == {"MatMul"} else 0
 
 
 def _uses(graph: onnx.GraphProto) -> dict[str, set[str]]:
-    """The types of the nodes that read each tensor, those within loops and branches included."""
+    """The types of the nodes that read each tensor, including nodes in loops and branches."""
     uses: dict[str, set[str]] = {}
     for node in graph.node:
         for name in node.input:

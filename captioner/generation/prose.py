@@ -11,7 +11,7 @@ from typing import Any
 from captioner.data.function_words import CANNOT_END
 from captioner.data.tokenizer import phrase, sentence
 
-# `tables` gives the regular expressions to JavaScript, so they use what both languages have.
+# `tables` passes the regular expressions to JavaScript, so they use the common syntax.
 _ARTICLES = frozenset(["a", "an"])
 _VOWEL_SOUND = re.compile(
     r"[aeiou]|8|1[18](?![0-9])|[fhlmnrsx](?![a-z])|hour|honest|heir|(?:suv|rv|lcd|hd|mp3|xbox)s?$"

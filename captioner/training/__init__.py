@@ -1,1 +1,1 @@
-"""How the weights are made."""
+"""Training: from a recipe to a preset."""

@@ -90,7 +90,7 @@ class DevScores(keras.callbacks.Callback):
             self.average.on_test_end()
 
     def evaluate(self) -> dict[str, float]:
-        """All scores of the model as it is now; "score" decides which epoch is chosen."""
+        """All scores of the current model; "score" decides the choice of the epoch."""
         captions, answers = self.write()
         scores = self.captions.score(captions) if self.captions else {}
         rates, counts = [], []

@@ -89,7 +89,7 @@ def fit(
     loop(model, batches, epochs, callbacks)
     if not np.isfinite(backup.loss):
         raise TrainingError(
-            f"the loss of epoch {len(backup.history) + 1} is {backup.loss}; the best preset before "
-            "it is kept: look for what is broken in the data, or train in float32"
+            f"the loss of epoch {len(backup.history) + 1} is {backup.loss}; the best preset so far "
+            "is kept; check the data, or train in float32"
         )
     return backup.history

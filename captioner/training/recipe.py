@@ -120,8 +120,8 @@ class Recipe:
             `captioner.training.retrieval`; only for a model with concepts.
         weights: a preset, by name or folder, that the model starts from. It keeps its words. New
             words of the data, and new concepts, start with new weights. "" for a new model.
-        encoder_weights: what the encoder of a new model starts from: "imagenet", a weights file, or
-            a preset, by name or folder.
+        encoder_weights: the initial weights of the encoder of a new model: "imagenet", a weights
+            file, or a preset, by name or folder.
         min_count: how often a new word must occur in captions to enter the vocabulary.
         asked_min_count: how often a new word must occur in questions and answers to enter it.
         mirrored: whether the decoder also learns from features of mirrored photographs. Without

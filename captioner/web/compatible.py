@@ -1,4 +1,4 @@
-"""The interfaces of Ollama and OpenAI, as far as programs use them to caption photographs."""
+"""The parts of the interfaces of Ollama and OpenAI for captions of photographs."""
 
 import asyncio
 import time
@@ -29,11 +29,11 @@ class Text(NamedTuple):
 
 
 class Compatible:
-    """Answers with a caption, or where the prompt is a question, with the answer.
+    """Answers with a caption, or with an answer if the prompt is a question.
 
     Args:
         name: of the model.
-        write: what writes about an upload.
+        write: captions an upload or answers its question.
     """
 
     def __init__(self, name: str, write: Write) -> None:
@@ -117,14 +117,14 @@ class Compatible:
         return Text(text, sum(len(caption.words) for caption in captions))
 
     def _ollama(self, content: Mapping[str, Any], **last: Any) -> dict[str, Any]:
-        """A line of Ollama's; with a reason it is the `last` one."""
+        """A line for Ollama; the last line has a reason."""
         at = datetime.now(UTC).isoformat()
         return {"model": self.name, "created_at": at, **content, "done": bool(last), **last}
 
     def _streamed(
         self, body: Mapping[str, Any], written: Text, content: Callable[[str], dict[str, Any]]
     ) -> Response:
-        """The text, as lines of a stream unless the client wants none."""
+        """The text, as lines of a stream if the client wants one."""
         last = {"done_reason": "stop", "eval_count": written.words}
         if body.get("stream", True) is False:
             return JSONResponse(self._ollama(content(written.text), **last))
@@ -139,7 +139,7 @@ def _json(content: Mapping[str, Any]) -> str:
 
 
 def openai_error(error: HTTPException) -> dict[str, Any]:
-    """An error as OpenAI tells it."""
+    """An error in the format of OpenAI."""
     kind = "server_error" if error.status_code >= 500 else "invalid_request_error"
     return {"message": error.detail, "type": kind, "param": None, "code": None}
 
@@ -154,7 +154,7 @@ def _messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _openai_message(message: Mapping[str, Any]) -> dict[str, Any]:
-    """A message of OpenAI's in the form of Ollama's."""
+    """A message of OpenAI in the format of Ollama."""
     parts = message.get("content")
     if not isinstance(parts, list):
         return {"content": parts, "images": []}

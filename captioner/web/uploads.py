@@ -23,7 +23,7 @@ SECONDS = 60.0  # that a body may take
 
 
 class Upload(NamedTuple):
-    """A photograph as a file's content, and what is asked about it, if anything is."""
+    """The content of an image file, and the question about it or None."""
 
     photograph: bytes
     question: str | None
@@ -33,7 +33,7 @@ class LimitedBodies:
     """Refuses bodies that are too large, too many or too slow, before they fill the memory.
 
     Args:
-        app: what is called otherwise.
+        app: the application for the other requests.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -49,7 +49,7 @@ class LimitedBodies:
 
         async def limited() -> Message:
             nonlocal size, whole
-            if whole:  # nothing comes but that the client leaves, whenever it does
+            if whole:  # only the end of the connection follows
                 return await receive()
             async with asyncio.timeout_at(end):
                 message = await receive()
@@ -79,7 +79,7 @@ async def read_upload(request: Request, asks: bool) -> Upload:
         asks: whether it must have a question with words.
 
     Raises:
-        HTTPException: 400, 408, 413, 415 or 422, with what is wrong.
+        HTTPException: 400, 408, 413, 415 or 422, with the fault.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
@@ -103,10 +103,10 @@ async def read_upload(request: Request, asks: bool) -> Upload:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The JSON object that a request brings.
+    """The JSON object of a request.
 
     Raises:
-        HTTPException: 400, 408 or 413, with what is wrong.
+        HTTPException: 400, 408 or 413, with the fault.
     """
     with _refusing():
         body = await request.body()
@@ -123,7 +123,7 @@ def content_of(text: Any, name: str) -> bytes:
     """The content of a file in base64, or as a data URL.
 
     Raises:
-        HTTPException: 422, it is neither; called by its name.
+        HTTPException: 422, with its name, if it is neither.
     """
     try:
         if not isinstance(text, str):
@@ -145,7 +145,7 @@ def is_text(value: Any) -> bool:
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Say why a body has not come."""
+    """Report the reason for a missing body."""
     try:
         yield
     except TimeoutError:

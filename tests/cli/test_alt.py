@@ -124,7 +124,7 @@ def test_a_page_that_would_change_otherwise_is_left_as_it_was(page, capsys, monk
     Image.new("RGB", (8, 8)).save(page.parent / "broken.jpg", "PNG")
     assert main(["alt", str(notes), str(page)]) == 1
     assert notes.read_text() == "![](bright.png)" and "Red 204." in page.read_text()
-    said = f"captioner: {notes}: its markup is not clear enough to be changed; left as it is"
+    said = f"captioner: {notes}: its markup cannot be changed safely; the page is unchanged"
     assert capsys.readouterr().err.splitlines()[0] == said
 
 

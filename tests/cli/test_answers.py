@@ -66,7 +66,7 @@ def test_json_of_answers(photos, capsys):
 @pytest.mark.parametrize("question", ["", "  ", "???", "。！"])
 def test_a_question_without_words_is_a_wrong_call(photos, capsys, question):
     line = usage_error(capsys, "a.png", "--question", WHAT, "--question", question)
-    assert line.endswith(f"error: --question {question!r}: has no words; ask something")
+    assert line.endswith(f"error: --question {question!r}: has no words; give a question")
 
 
 def test_a_question_beside_requests_is_a_wrong_call(photos, capsys):

@@ -35,7 +35,7 @@ def test_a_host_that_is_no_address_is_refused(name, capsys):
         main(["serve", "--host", name])
     assert exit.value.code == 2
     err = capsys.readouterr().err.splitlines()
-    assert err[-1].endswith(f"--host: must be an address or a name of one, not {name!r}")
+    assert err[-1].endswith(f"--host: must be an IP address or a host name, not {name!r}")
 
 
 def test_an_address_of_another_computer_is_told(capsys):

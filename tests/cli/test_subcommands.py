@@ -136,7 +136,7 @@ def wrong_call(capsys, *call):
 def test_weights_of_no_name_are_a_wrong_call(capsys, call, name):
     """And not the preset that ships."""
     said = wrong_call(capsys, *call.split(), "--weights", name)
-    assert said.endswith("argument --weights: is empty; name a preset or its folder")
+    assert said.endswith("argument --weights: is empty; give the name or the folder of a preset")
 
 
 @pytest.mark.parametrize(

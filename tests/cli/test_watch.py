@@ -105,7 +105,7 @@ def test_a_change_is_published_and_an_interrupt_exits_130(tmp_path):
         ),
         (["."] + ["--every", "0s"], "--every: must be a time such as 2s, 1m or 1h, not '0s'"),
         ([".", "--every", "2 s"], "--every: must be a time such as 2s, 1m or 1h, not '2 s'"),
-        ([".", "--question", "?"], "--question '?': has no words; ask something"),
+        ([".", "--question", "?"], "--question '?': has no words; give a question"),
         ([".", "--mqtt", "mqtt://ann:secret@h/t"], "--mqtt: must not contain the password"),
     ],
 )

@@ -284,7 +284,7 @@ def test_signs_of_a_caption_say_nothing_else(kind, text):
 def test_a_change_of_anything_else_is_refused():
     page = page_of("![](a.jpg) ![](b.jpg)")
     gaps = gaps_of(page)
-    with pytest.raises(PageError, match=r"page\.md: its markup is not clear enough"):
+    with pytest.raises(PageError, match=r"page\.md: its markup cannot be changed safely"):
         filled(page, [(gaps[0], "A dog.\n\nA cat.")])
     for changed in (
         "![A dog.](a.jpg) ![](c.jpg)",
