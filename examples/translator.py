@@ -87,8 +87,7 @@ class TransformerEncoder(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.units, self.heads, self.layers = units, heads, layers
-        self.dropout, self.positional = dropout, positional
+        self.units, self.positional = units, positional
         self.enter = keras.layers.Dense(units, name="enter")
         self.stack = [
             TransformerLayer(units, heads, dropout, False, name=f"layer_{i}") for i in range(layers)
@@ -114,16 +113,6 @@ class TransformerEncoder(keras.layers.Layer):
         for layer in self.stack:
             x, _ = layer(x, layer.keys(x), mask[:, None, None], training=training)
         return x
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "heads": self.heads,
-            "layers": self.layers,
-            "dropout": self.dropout,
-            "positional": self.positional,
-        }
 
 
 @keras.saving.register_keras_serializable("captioner")

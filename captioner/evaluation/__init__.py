@@ -1,1 +1,1 @@
-"""Scores, as the field computes them."""
+"""Scores of captions and answers, and the calibration of the confidence."""

@@ -1,4 +1,4 @@
-"""Answers to questions scored as the field scores them.
+"""The usual scores of answers to questions.
 
 Scores are fractions, 0 to 1.
 
@@ -26,15 +26,15 @@ from captioner.evaluation.intervals import Measure
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'  # neither the colon nor the apostrophe
 _THOUSANDS = re.compile(r"\d,\d")
-# Written to spare a period between digits, but its first part, meant as a look-behind, is mistyped
-# and always true: "1. floor" loses the period, "1.5" and ".5" keep it.
+# It should keep a period between digits, but its look-behind is mistyped and always true:
+# "1. floor" loses the period, "1.5" and ".5" keep it.
 _PERIOD = re.compile(r"(?!<=\d)\.(?!\d)")
 _MOST_PERIODS = 32  # the evaluator passes the flag re.UNICODE where re.sub takes the count
 
 _ARTICLES = frozenset(["a", "an", "the"])
 _NUMBERS = {"none": "0"} | {word: str(number) for number, word in enumerate(NUMBERS)}
-# The evaluator's list, without the entries that change nothing: those in capitals, which it looks
-# for in lower case, and "let's" and "she's", which stand for themselves ("lets" is not in it).
+# The list of the evaluator, without entries that have no effect: those in capitals, "let's" and
+# "she's".
 _CONTRACTED = """
 ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't
 haven't he'd he'd've he's how'd how'll how's isn't it'd it'd've it'll ma'am mightn't mightn't've
@@ -45,7 +45,7 @@ they'd they'd've they'll they're they've 'twas wasn't we'd've we've weren't what
 what've when's where'd where's where've who'd who'd've who'll who's who've why'll why're why's
 won't would've wouldn't wouldn't've y'all y'all'll y'all'd've you'd you'd've you'll you're you've
 """
-# From each form that lacks one of its apostrophes, so that "couldntve" stays as it is.
+# From each form without one of its apostrophes. So "couldntve" does not change.
 _CONTRACTIONS = {
     word[: mark.start()] + word[mark.end() :]: word
     for word in _CONTRACTED.split()
@@ -64,8 +64,8 @@ def _trim(answer: str) -> str:
 
 
 def normalize(answer: str) -> str:
-    """An answer as the VQA evaluator compares it: lower case, without punctuation and articles,
-    number words as digits, contractions with their apostrophe.
+    """The form of an answer that the VQA evaluator compares: lower case, without punctuation and
+    articles, with digits for number words and apostrophes in contractions.
 
     Examples:
         >>> normalize("Two dogs, dont know the breed.")
@@ -74,8 +74,8 @@ def normalize(answer: str) -> str:
     answer = _trim(answer)
     text = answer
     for mark in _PUNCTUATION:
-        # A mark next to a space anywhere in the answer goes without a trace everywhere in it; and
-        # with a number such as "1,000" in the answer so does every mark: "1,000 t-shirts".
+        # A mark that is next to a space anywhere in the answer is removed everywhere, as are all
+        # marks if there is a number such as "1,000". Otherwise a space replaces the mark.
         beside_space = f"{mark} " in answer or f" {mark}" in answer
         text = text.replace(mark, "" if beside_space or _THOUSANDS.search(answer) else " ")
     text = _PERIOD.sub("", text, count=_MOST_PERIODS)
@@ -84,17 +84,17 @@ def normalize(answer: str) -> str:
 
 
 def vqa_accuracy(answer: str, ground_truths: Sequence[str]) -> float:
-    """VQA accuracy of one answer: min(1, matches / 3), averaged over the sets that leave one ground
-    truth out.
+    """VQA accuracy of an answer: min(1, matches / 3), averaged over all sets without one ground
+    truth.
 
-    VQA has ten ground truths. Any other number is an extension: with two or three an answer gets
-    1/3 or 2/3 at best, as the formula has it; with a single one, 1 if it matches.
+    VQA has ten ground truths. With two or three, the formula gives at most 1/3 or 2/3. With a
+    single one, the accuracy is 1 if the answer matches.
 
     Raises:
-        ValueError: if there are no ground truths.
+        ValueError: there are no ground truths.
     """
     answer, ground_truths = _trim(answer), [_trim(truth) for truth in ground_truths]
-    # Where people agree the evaluator compares as written, so that "Yes" is wrong beside ten "yes".
+    # If all people agree, the evaluator does not normalise: "Yes" is wrong for ten "yes".
     if len(set(ground_truths)) > 1:
         answer, ground_truths = normalize(answer), [normalize(truth) for truth in ground_truths]
     matches = [truth == answer for truth in ground_truths]
@@ -105,7 +105,7 @@ def vqa_accuracy(answer: str, ground_truths: Sequence[str]) -> float:
 
 @lru_cache(maxsize=2**16)
 def _similarity(a: str, b: str) -> float:
-    """Wu-Palmer similarity of the closest noun senses of two words; 0 for a word WordNet lacks."""
+    """Wu-Palmer similarity of the closest noun senses of two words; 0 for unknown words."""
     if a == b:
         return 1.0
     senses = product(wordnet.synsets(a, pos="n"), wordnet.synsets(b, pos="n"))
@@ -113,14 +113,14 @@ def _similarity(a: str, b: str) -> float:
 
 
 def wups(answer: str, truth: str, threshold: float) -> float:
-    """WUPS of one answer, like the truth a comma-separated list of items.
+    """WUPS of an answer. Answer and truth are comma-separated lists of items.
 
-    Every item counts as much as the item most similar to it on the other side; the product over the
-    answer's items and that over the truth's are taken, and the smaller one is the score.
-    A similarity below the threshold is multiplied by 0.1.
+    The value of an item is its greatest similarity to an item of the other list. The score is the
+    smaller one of the products over the two lists. A similarity below the threshold is multiplied
+    by 0.1.
 
     Raises:
-        LookupError: if NLTK has no WordNet.
+        LookupError: NLTK has no WordNet.
     """
 
     def coverage(items: list[str], others: list[str]) -> float:
@@ -129,7 +129,7 @@ def wups(answer: str, truth: str, threshold: float) -> float:
     def weighted(similarity: float) -> float:
         return similarity if similarity >= threshold else 0.1 * similarity
 
-    # WordNet and DAQUAR write "night_stand"; "night stand" is taken for the same item.
+    # WordNet and DAQUAR write "night_stand" for "night stand".
     items, truths = (["_".join(i.split()) for i in text.split(",")] for text in (answer, truth))
     return min(coverage(truths, items), coverage(items, truths))
 
@@ -140,7 +140,7 @@ def items(answer: str) -> list[str]:
 
 
 def _normalized_items(answer: str) -> frozenset[str]:
-    # "a", the answer about a letter, is an article and nothing else: not the same as no answer.
+    # The answer "a" (a letter) is also an article, and would become an empty answer.
     return frozenset(normalize(item) or item.lower() for item in items(answer))
 
 
@@ -151,8 +151,7 @@ def _most_frequent(answers: Sequence[str]) -> str:
 
 
 def answer_type(answers: Sequence[str]) -> str:
-    """What a question asks for, of its reference answers, as VQA's authors tell it: "yes/no" or
-    "number", if the most frequent answer is that, else "other"."""
+    """The type of a question in VQA: "yes/no", "number" or "other", by its most frequent answer."""
     answer = normalize(_most_frequent(answers))
     if answer in ("yes", "no"):
         return "yes/no"
@@ -160,7 +159,7 @@ def answer_type(answers: Sequence[str]) -> str:
 
 
 def _some(ids: Sequence[Hashable], problem: str) -> None:
-    """Raises ValueError with the number of ids and some of them, if there are any."""
+    """Raise ValueError with the number of ids and some of them, if there are any."""
     if ids:
         raise ValueError(f"{len(ids)} {problem}: {ids[:3]}")
 
@@ -169,13 +168,13 @@ class AnswerScorer:
     """Scores answers to fixed questions.
 
     Args:
-        references: for each question id its reference answers, one or more; an answer may be
-            several items with commas between them.
+        references: one or more reference answers for each question id. An answer may be several
+            items with commas between them.
         kinds: the kind of each question by id ("yes/no", "number", "colour").
 
     Raises:
-        ValueError: if there is no question, a question has no reference, or the ids of `kinds` are
-            others than those of `references`.
+        ValueError: there is no question, a question has no reference, or the ids of `kinds` differ
+            from those of `references`.
     """
 
     def __init__(
@@ -198,7 +197,7 @@ class AnswerScorer:
         """The scores of one answer per question, see `measures`.
 
         Raises:
-            ValueError: if the ids differ from those of the references.
+            ValueError: the ids differ from those of the references.
         """
         _some([i for i in self.references if i not in answers], "questions have no answer")
         _some([i for i in answers if i not in self.references], "answers have no references")
@@ -211,15 +210,15 @@ class AnswerScorer:
 
         Args:
             answers: by question ids.
-            with_wups: whether to compute WUPS as well, which takes long.
+            with_wups: whether to compute WUPS, which is slow.
 
         Returns:
             `vqa`: mean VQA accuracy, unless every question has a single reference.
-            `accuracy`: the rate of answers with the same set of normalised items as the reference,
-            or as the most frequent one of several.
+            `accuracy`: the rate of answers with the same set of normalised items as the most
+            frequent reference.
             `vqa/<kind>`, `accuracy/<kind>`: the same for each kind.
-            `wups_0.9`, `wups_0.0`: mean WUPS against that reference, if NLTK has WordNet; the log
-            says if not.
+            `wups_0.9`, `wups_0.0`: mean WUPS against that reference. Without WordNet they are
+            missing, and the log gives the reason.
         """
         found = {}
         if any(len(r) > 1 for r in self.references.values()):

@@ -24,8 +24,8 @@ from captioner.evaluation.intervals import Measure
 from captioner.evaluation.java_metrics import meteor_spice
 
 Tokens = Sequence[str]
-References = Sequence[Sequence[Tokens]]  # of each image one or more
-Symbols = Sequence[Hashable]  # where words may as well be their ids
+References = Sequence[Sequence[Tokens]]  # one or more for each image
+Symbols = Sequence[Hashable]  # words or their ids
 
 _MAX_N = 4
 
@@ -42,11 +42,11 @@ def _ngrams(tokens: Symbols) -> Counter[tuple[Hashable, ...]]:
 def bleu(hypotheses: Sequence[Tokens], references: References) -> tuple[float, ...]:
     """Corpus BLEU-1 to BLEU-4 of N tokenised captions against N lists of tokenised references.
 
-    Counts are clipped to the most one reference has and summed over the corpus; the brevity penalty
-    takes for each caption the reference length closest to its own, the shorter one on a tie.
+    Counts are clipped to the greatest count in one reference and summed over the corpus. The
+    brevity penalty uses the closest reference length for each caption, the shorter one on a tie.
 
     Raises:
-        ValueError: if the lengths differ or an image has no reference.
+        ValueError: the lengths differ, or an image has no reference.
     """
     rows = [bleu_counts(*pair) for pair in zip(hypotheses, references, strict=True)]
     sums = np.sum(np.reshape(rows, (-1, 2 * _MAX_N + 2)), axis=0)
@@ -69,8 +69,8 @@ def bleu_counts(tokens: Tokens, references: Sequence[Tokens]) -> list[int]:
 
 def bleu_of_counts(sums: np.ndarray, order: int) -> np.ndarray:
     """BLEU of an order, `float[...]`, of sums `float[..., 10]` of `bleu_counts`."""
-    # coco-caption's constants: with no n-gram of some order in common the score is tiny but not 0,
-    # which nltk's corpus_bleu, with or without its smoothing functions, does not reproduce.
+    # The constants of coco-caption: without common n-grams of an order, the score is almost 0. No
+    # smoothing function of nltk's corpus_bleu gives the same scores.
     tiny, small = 1e-15, 1e-9
     precision = (sums[..., :order] + tiny) / (sums[..., _MAX_N : _MAX_N + order] + small)
     lengths = (sums[..., -2] + tiny) / (sums[..., -1] + small)
@@ -88,10 +88,11 @@ def _longest_common_subsequence(a: Tokens, b: Tokens) -> int:
 
 
 def rouge_l(hypotheses: Sequence[Tokens], references: References) -> float:
-    """Mean ROUGE-L (F with beta 1.2) of N tokenised captions; precision and recall are each the
-    best over the references, so they may come from different ones.
+    """Mean ROUGE-L (F with beta 1.2) of N tokenised captions. Precision and recall are each the
+    best of all references.
 
-    Raises ValueError as `bleu` does, and if nothing is given.
+    Raises:
+        ValueError: as for `bleu`, or there are no captions.
     """
     return fmean(_rouge_l(*pair) for pair in zip(hypotheses, references, strict=True))
 
@@ -107,10 +108,10 @@ def _rouge_l(tokens: Tokens, references: Sequence[Tokens]) -> float:
 
 
 class Cider:
-    """CIDEr-D against fixed references, whose weights are computed once.
+    """CIDEr-D against fixed references. Their weights are computed once.
 
-    An n-gram weighs its count times log(N / images that have it in a reference): with one image
-    every weight, and so every score, is 0.
+    The weight of an n-gram is its count times log(N / number of images with it in a reference).
+    With one image, all weights and scores are 0.
 
     Args:
         references: the tokenised references of each of N images.
@@ -141,12 +142,12 @@ class Cider:
         return [self.score(tokens, image) for image, tokens in enumerate(hypotheses)]
 
     def score(self, tokens: Symbols, image: int) -> float:
-        """CIDEr-D, 0 to 10, of a tokenised caption of the image of that number."""
+        """CIDEr-D, 0 to 10, of a tokenised caption of the image with a number."""
         vector = self._vector(_ngrams(tokens))
         return 10 * fmean(self._similarity(vector, r) for r in self._references[image])
 
     def _similarity(self, hypothesis: tuple, reference: tuple) -> float:
-        """Mean over n of the clipped cosines, less where the lengths differ."""
+        """The mean over n of the clipped cosines, with a penalty for different lengths."""
         weights, norms, length = hypothesis
         others, other_norms, other_length = reference
         products = [0.0] * _MAX_N
@@ -161,9 +162,10 @@ class Cider:
 
 
 def cider(hypotheses: Sequence[Tokens], references: References) -> float:
-    """Mean CIDEr-D of N tokenised captions, document frequencies from their own references.
+    """Mean CIDEr-D of N tokenised captions. Document frequencies come from their references.
 
-    Raises ValueError as `bleu` does, and if nothing is given.
+    Raises:
+        ValueError: as for `bleu`, or there are no captions.
     """
     return fmean(Cider(references).scores(hypotheses))
 
@@ -210,10 +212,10 @@ class CaptionScorer:
     """Scores captions of fixed images. References are tokenised and weighted once.
 
     Args:
-        references: for each image id its reference sentences, one or more.
+        references: one or more reference sentences for each image id.
 
     Raises:
-        ValueError: if there is no image, or an image has no reference.
+        ValueError: there is no image, or an image has no reference.
     """
 
     def __init__(self, references: Mapping[Hashable, Sequence[str]]):
@@ -226,7 +228,21 @@ class CaptionScorer:
         self._numbers = {i: number for number, i in enumerate(self.references)}
 
     def score(self, captions: Mapping[Hashable, str], java: bool = False) -> dict[str, float]:
-        """The scores of one caption per image; see `caption_scores`."""
+        """The scores of one caption for each image, by its id.
+
+        Args:
+            captions: for each image id the caption.
+            java: also METEOR and SPICE, if pycocoevalcap and Java are installed. The log gives the
+                reason if one is skipped.
+
+        Returns:
+            `bleu1` to `bleu4`, `rouge_l`, `cider`, `mean_length` in words, `wrong_gender` if a
+            caption names a gender, the rate of `distinct` captions, and with `java` also `meteor`
+            and `spice`.
+
+        Raises:
+            ValueError: the ids differ from those of the references.
+        """
         if missing := [i for i in self.references if i not in captions]:
             raise ValueError(f"{len(missing)} images have no caption: {missing[:3]}")
         if unknown := [i for i in captions if i not in self.references]:
@@ -270,26 +286,3 @@ class CaptionScorer:
             for name, reason in left_out.items():
                 logger.warning("%s skipped: %s", name, reason)
         return scores
-
-
-def caption_scores(
-    captions: Mapping[Hashable, str],
-    references: Mapping[Hashable, Sequence[str]],
-    java: bool = False,
-) -> dict[str, float]:
-    """Scores one caption per image against the references of the same images.
-
-    Args:
-        captions: for each image id the caption.
-        references: for each image id its reference sentences, one or more.
-        java: also METEOR and SPICE, if pycocoevalcap and Java are installed. The log gives the
-            reason if one is skipped.
-
-    Returns:
-        `bleu1` to `bleu4`, `rouge_l`, `cider`, `mean_length` in words, `wrong_gender` if a caption
-        names a gender, the rate of `distinct` captions, and with `java` also `meteor` and `spice`.
-
-    Raises:
-        ValueError: if the ids differ, there is nothing to score, or an image has no reference.
-    """
-    return CaptionScorer(references).score(captions, java)

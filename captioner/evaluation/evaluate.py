@@ -49,22 +49,22 @@ def evaluate(
     once with each photograph and once with the mean photograph (the question-only baseline).
 
     Writes for both `<task>_<dataset>_<split>_<search>_results.json`, in the official format
-    `[{"image_id", "caption"}]` (COCO) or `[{"question_id", "answer"}]` (VQA), and scores what it
-    reads back from these files.
+    `[{"image_id", "caption"}]` (COCO) or `[{"question_id", "answer"}]` (VQA), and scores the
+    content of these files.
 
     Args:
         dataset: the name of a reader, see `captioner.data.readers`.
         root: the folder of the data set.
         split: "train", "dev" or "test".
-        task: "captions" or "vqa"; examples of the other are passed over.
+        task: "captions" or "vqa"; examples of the other task are skipped.
         weights: a preset by name or folder.
         output: the folder of the results files; by default the current one.
         beam: beam width.
-        against: another results file of the same task, which the first search is compared with.
-        record: whether to write the scores into the preset's metadata.
+        against: another results file of the same task, for a comparison with the first search.
+        record: whether to write the scores into the metadata of the preset.
 
     Returns:
-        The scores of "beam 3", say, and of "greedy" or "question only", with their intervals.
+        The scores of "beam 3" and of "greedy" or "question only", with their intervals.
 
     Raises:
         DatasetError, PresetError: the data, the weights or the other results cannot be read, or do
@@ -81,7 +81,8 @@ def evaluate(
     folder = Path(output or ".")
     folder.mkdir(parents=True, exist_ok=True)
     report = Report({})
-    for name, (width, see) in searches_of(task, beam).items():
+    baseline = ("question only", beam, mean_features) if task == "vqa" else ("greedy", 1, each)
+    for name, width, see in ((f"beam {beam}", beam, each), baseline):
         found = write(model, by_photograph(examples), see, Beam(width))
         written: dict[Example, Caption] = {}
         for example, best in tqdm(found, name, len(examples), unit=FIELDS[task][1], disable=None):
@@ -115,19 +116,14 @@ def examples_of(task: str, dataset: str, root: str | PathLike[str], split: str) 
 
 
 def scorer_of(task: str, examples: Sequence[Example]) -> CaptionScorer | AnswerScorer:
-    """What scores results, texts by their ids."""
-    identity, _ = FIELDS[task]
-    references = {getattr(example, identity): example.references for example in examples}
-    if task == "vqa":
-        return AnswerScorer(references, kinds_of(examples))
-    return CaptionScorer(references)
-
-
-def searches_of(task: str, beam: int) -> dict[str, tuple[int, FeatureReader]]:
-    """The searches to compare, by name: the beam width and the reader of photographs."""
-    if task == "vqa":
-        return {f"beam {beam}": (beam, each), "question only": (beam, mean_features)}
-    return {f"beam {beam}": (beam, each), "greedy": (1, each)}
+    """The scorer of a task. The kind of a question is its kind in the data, or the type of its
+    answers."""
+    if task == "captions":
+        return CaptionScorer({e.image_id: e.references for e in examples})
+    kinds: dict[Hashable, str] = {
+        e.question_id: e.kind or answer_type(e.references) for e in examples
+    }
+    return AnswerScorer({e.question_id: e.references for e in examples}, kinds)
 
 
 def scores_of(
@@ -218,11 +214,6 @@ def by_photograph(examples: Iterable[Example]) -> list[list[Example]]:
     for example in examples:
         groups.setdefault(example.image, []).append(example)
     return sorted(groups.values(), key=len)
-
-
-def kinds_of(examples: Iterable[Example]) -> dict[Hashable, str]:
-    """The kind of each question by its id: the name in the data, or the type of its answers."""
-    return {e.question_id: e.kind or answer_type(e.references) for e in examples}
 
 
 def write(

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-# Run in a process of its own: pycocoevalcap and the Java under it print to stdout, may download
-# models at first use (SPICE), and break in many ways, of which none may cost the other scores.
+# In its own process: pycocoevalcap and Java print to stdout, may download models (SPICE), and fail
+# in many ways, which must not affect the other scores.
 JAVA_SECONDS = 300  # plus one for each caption; then the score is skipped
 _JAVA_SCORER = """
 import importlib, json, socket, sys
@@ -24,10 +24,10 @@ print(getattr(module, name.capitalize())().compute_score(references, captions)[0
 def meteor_spice(
     hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """METEOR and SPICE of N tokenised captions through pycocoevalcap, as far as it and Java work.
+    """METEOR and SPICE of N tokenised captions, by pycocoevalcap.
 
     Returns:
-        The scores, and for each score left out the reason in one line.
+        The scores, and one line with the reason for each missing score.
     """
     names = ("meteor", "spice")
     if importlib.util.find_spec("pycocoevalcap") is None:
@@ -39,7 +39,7 @@ def meteor_spice(
     scores, left_out = {}, {}
     for name in names:
         limit = JAVA_SECONDS + len(hypotheses)
-        # A session of its own, to end it together with the Java that it starts.
+        # Its own session, so that its Java process can be ended too.
         with subprocess.Popen(
             [sys.executable, "-c", _JAVA_SCORER],
             stdin=subprocess.PIPE,

@@ -46,9 +46,6 @@ class Attention(keras.layers.Layer):
         mask = None if mask is None else mask[:, None]
         return ops.reshape(self.softmax(self.scores(query, keys), mask=mask), (-1, keys.shape[1]))
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units}
-
 
 @keras.saving.register_keras_serializable("captioner")
 class AdditiveAttention(Attention):
@@ -131,9 +128,7 @@ def attention_layer(attention: str, units: int, name: str | None = None) -> Atte
         ValueError: an unknown kind of attention.
     """
     if attention not in ATTENTIONS:
-        raise ValueError(
-            f"unknown attention {attention!r}; there are {', '.join(sorted(ATTENTIONS))}"
-        )
+        raise ValueError(f"unknown attention {attention!r}; choose {', '.join(sorted(ATTENTIONS))}")
     return ATTENTIONS[attention](units, name=name)
 
 

@@ -11,11 +11,7 @@ import keras
 from keras import ops
 
 from captioner.layers.attention import attend, attention_layer
-from captioner.layers.cells import (
-    flat_states,
-    nested_states,
-    recurrent_cell,
-)
+from captioner.layers.cells import flat_states, nested_states, recurrent_cell
 from captioner.layers.memory import Concepts, Memory
 from captioner.layers.tensor import Shape, Tensor
 
@@ -36,8 +32,7 @@ class WordDecoder(keras.layers.Layer):
         self, vocabulary_size: int, embedding_size: int, concepts: bool, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.vocabulary_size = vocabulary_size
-        self.embedding_size = embedding_size
+        self.vocabulary_size, self.embedding_size = vocabulary_size, embedding_size
         self.concepts = concepts
         self.embedding = keras.layers.ReversibleEmbedding(
             vocabulary_size, embedding_size, name="embedding"
@@ -75,14 +70,6 @@ class WordDecoder(keras.layers.Layer):
     def concept_keys(self, vectors: Tensor) -> Tensor | None:
         """Keys for a separate attention to concepts. None if the decoder has none."""
         return None
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "embedding_size": self.embedding_size,
-            "concepts": self.concepts,
-        }
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -125,13 +112,7 @@ class AttentionDecoder(WordDecoder):
         **kwargs: Any,
     ) -> None:
         super().__init__(vocabulary_size, embedding_size, concepts, **kwargs)
-        self.units = units
-        self.attention_size = attention_size
-        self.cell = cell
-        self.layers = layers
-        self.dropout = dropout
-        self.condition_size = condition_size
-        self.attention_name = attention
+        self.units, self.condition_size = units, condition_size
         self.fusion = fusion if condition_size else "sum"
 
         dense = keras.layers.Dense
@@ -222,9 +203,8 @@ class AttentionDecoder(WordDecoder):
             concepts: `Concepts`, if the decoder uses them.
         """
         if annotations is None:
-            keys = None
-            mean = ops.zeros((ops.shape(concepts.vectors)[0], self.annotation_size))
-            mean = ops.cast(mean, self.compute_dtype)
+            rows, keys = ops.shape(concepts.vectors)[0], None
+            mean = ops.zeros((rows, self.annotation_size), self.compute_dtype)
         else:
             keys, mean = self.attention.keys(annotations), masked_mean(annotations, mask)
         if self.concepts:
@@ -312,18 +292,11 @@ class AttentionDecoder(WordDecoder):
         condition: Tensor | None = None,
         training: bool = False,
     ) -> tuple[Tensor, Contexts, Tensor | None, list[Tensor]]:
-        """Read one word and attend to the memory.
-
-        Args:
-            words: `float[N, E]`, the vectors of the previous words.
-            states: flat list of `float[N, H]`.
-            memory: a `Memory` of B photographs, N a multiple of B.
-            condition: `float[N, C]`, if the decoder is conditioned.
-            training: whether dropout is applied.
+        """`read` one word and `look` at the memory.
 
         Returns:
             The output `float[N, H]`, the context vectors, the attention weights `float[N, R]`
-            and the new states. See `look`.
+            and the new states.
         """
         output, states = self.read(words, states, memory, training)
         contexts, weights = self.look(output, memory, condition)
@@ -401,34 +374,11 @@ class AttentionDecoder(WordDecoder):
         condition: Tensor | None = None,
         training: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """Teacher forcing: `unroll` from the initial states.
-
-        Args:
-            tokens: `int[N, T]`, starting with the start token. T is static.
-            memory: a `Memory` of B photographs, N a multiple of B.
-            condition: `float[N, C]`, if the decoder is conditioned.
-            training: whether dropout is applied.
-
-        Returns:
-            Logits `float[N, T, V]` and attention weights `float[N, T, R]`.
-        """
+        """Teacher forcing: `unroll` from the initial states, without the final ones."""
         sequences = ops.shape(tokens)[0] // ops.shape(memory.mean)[0]
         states = self.initial_states(memory, sequences, condition)
         logits, weights, _ = self.unroll(tokens, states, memory, condition, training)
         return logits, weights
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "attention_size": self.attention_size,
-            "cell": self.cell,
-            "layers": self.layers,
-            "dropout": self.dropout,
-            "condition_size": self.condition_size,
-            "attention": self.attention_name,
-            "fusion": self.fusion,
-        }
 
 
 def gate(name: str) -> keras.layers.Dense:

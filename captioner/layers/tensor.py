@@ -1,6 +1,6 @@
-"""What layers compute with, for type checkers, which see into no backend."""
+"""Types for the annotations of layers."""
 
 from typing import Any, TypeAlias
 
-Tensor: TypeAlias = Any  # of the backend that runs, or a NumPy array where one is given
+Tensor: TypeAlias = Any  # a tensor of the current backend, or a NumPy array
 Shape: TypeAlias = tuple[int | None, ...]

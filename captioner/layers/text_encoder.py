@@ -38,10 +38,6 @@ class TextEncoder(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.units = units
-        self.cell = cell
-        self.layers = layers
-        self.bidirectional = bidirectional
-        self.return_sequences = return_sequences
         if bidirectional and units % 2:
             raise ValueError(f"two directions share an even number of units, not {units}")
         stack = recurrent_cell(cell, units // 2 if bidirectional else units, layers)
@@ -69,13 +65,3 @@ class TextEncoder(keras.layers.Layer):
         # (Vaswani et al., 2017, section 3.4).
         words = words * words.shape[-1] ** 0.5
         return self.recurrent(words, mask=mask, training=training)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "cell": self.cell,
-            "layers": self.layers,
-            "bidirectional": self.bidirectional,
-            "return_sequences": self.return_sequences,
-        }

@@ -95,9 +95,6 @@ class MultiHeadAttention(keras.layers.Layer):
         x = ops.reshape(x, (*shape, self.heads, self.units // self.heads))
         return ops.transpose(x, (0, 2, 1, 3))
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units, "heads": self.heads}
-
 
 @keras.saving.register_keras_serializable("captioner")
 class TransformerLayer(keras.layers.Layer):
@@ -113,7 +110,7 @@ class TransformerLayer(keras.layers.Layer):
 
     def __init__(self, units: int, heads: int, dropout: float, memory: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.units, self.heads, self.dropout, self.memory = units, heads, dropout, memory
+        self.units, self.memory = units, memory
         norm = keras.layers.LayerNormalization
         self.self_norm = norm(name="self_norm")
         self.self_attention = MultiHeadAttention(units, heads, name="self_attention")
@@ -171,12 +168,3 @@ class TransformerLayer(keras.layers.Layer):
             x = x + self.drop(found, training=training)
         found = self.outer(self.inner(self.inner_norm(x)))
         return x + self.drop(found, training=training), weights
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "heads": self.heads,
-            "dropout": self.dropout,
-            "memory": self.memory,
-        }

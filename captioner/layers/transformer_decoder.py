@@ -48,8 +48,8 @@ class TransformerDecoder(WordDecoder):
         **kwargs: Any,
     ) -> None:
         super().__init__(vocabulary_size, embedding_size, concepts, **kwargs)
-        self.steps, self.units, self.heads, self.layers = steps, units, heads, layers
-        self.dropout, self.condition_size, self.positional = dropout, condition_size, positional
+        self.steps, self.units, self.layers = steps, units, layers
+        self.condition_size, self.positional = condition_size, positional
         dense = keras.layers.Dense
         self.enter = dense(units, name="enter")
         self.enter_regions = dense(units, name="enter_regions")
@@ -221,15 +221,3 @@ class TransformerDecoder(WordDecoder):
         if memory.concepts is None or memory.concepts.regions is None:
             return weights[:, :regions]
         return weights[:, :regions] + attend(weights[:, regions:], memory.concepts.regions)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "steps": self.steps,
-            "units": self.units,
-            "heads": self.heads,
-            "layers": self.layers,
-            "dropout": self.dropout,
-            "condition_size": self.condition_size,
-            "positional": self.positional,
-        }

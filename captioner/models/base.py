@@ -63,35 +63,28 @@ class ConditionalLanguageModel(keras.Model):
             ValueError: an unknown kind of decoder.
         """
         config = self.config
+        common: dict[str, Any] = {
+            "vocabulary_size": len(self.vocabulary),
+            "embedding_size": config.embedding_size,
+            "units": config.units,
+            "layers": config.layers,
+            "dropout": config.dropout,
+            "condition_size": config.question_units,
+            "concepts": concepts,
+            "name": "decoder",
+        }
         if config.decoder == "transformer":
             return TransformerDecoder(
-                len(self.vocabulary),
-                self.steps,
-                config.embedding_size,
-                config.units,
-                config.heads,
-                config.layers,
-                config.dropout,
-                config.question_units,
-                concepts,
-                config.positional,
-                name="decoder",
+                steps=self.steps, heads=config.heads, positional=config.positional, **common
             )
         if config.decoder != "recurrent":
             raise ValueError(f"unknown decoder {config.decoder!r}; give recurrent or transformer")
         return AttentionDecoder(
-            len(self.vocabulary),
-            config.embedding_size,
-            config.units,
-            config.attention_size,
-            config.cell,
-            config.layers,
-            config.dropout,
-            config.question_units,
-            config.attention,
-            concepts,
-            fusion,
-            name="decoder",
+            attention_size=config.attention_size,
+            cell=config.cell,
+            attention=config.attention,
+            fusion=fusion,
+            **common,
         )
 
     @functools.cached_property

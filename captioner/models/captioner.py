@@ -129,12 +129,6 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
         """R, the number of regions of a photograph."""
         return self.grid[0] * self.grid[1]
 
-    def features_of(self, inputs: Inputs) -> Tensor:
-        """The "features" of a dict of inputs, or those of its "photographs"."""
-        if "features" in inputs:
-            return inputs["features"]
-        return self.features(inputs["photographs"])
-
     def encode(self, photographs: np.ndarray) -> np.ndarray:
         """The compiled version of `features`, from an array `uint8[B, S, S, 3]` to an array."""
         maps = self.compiled_functions.encoder.predict_on_batch(photographs.astype("float32"))
@@ -176,8 +170,11 @@ class Captioner(PhotographMixin, ConditionalLanguageModel):
         return ids, best, ops.softmax(scores, axis=-1)
 
     def memory(self, inputs: Inputs, training: bool = False) -> Memory:
-        """The `Memory` of the photographs in a dict of inputs."""
-        features = self.features_of(inputs)
+        """The `Memory` of the "photographs" or "features" in a dict of inputs."""
+        if "features" in inputs:
+            features = inputs["features"]
+        else:
+            features = self.features(inputs["photographs"])
         annotations, slots = self.annotations(features, training), None
         if self.config.concepts:
             # The head learns from labels only, in the phase concepts.

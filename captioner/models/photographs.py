@@ -8,14 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from captioner.data.images import (
-    Source,
-    load_image,
-    map_ahead,
-    open_image,
-    small_jpeg,
-    squash,
-)
+from captioner.data.images import Source, load_image, map_ahead, open_image, small_jpeg, squash
 from captioner.data.tokenizer import has_words
 from captioner.generation import BEAM_WIDTH
 from captioner.generation.batching import stream
@@ -41,7 +34,7 @@ class PhotographCaption(Caption):
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """A photograph that a model has encoded, to caption it and to ask about it many times.
+    """A photograph that a model has encoded once, for any number of captions and answers.
 
     Attributes:
         model: the model.
@@ -81,7 +74,7 @@ class PhotographMixin:
 
     @property
     def steps(self) -> int:
-        """T, the number of tokens of the longest sentence written, its end token included."""
+        """T, the maximum number of tokens of a sentence, including the end token."""
         return self.config.max_words + 1
 
     def detokenize(self, words: Sequence[str], is_answer: bool) -> str:
@@ -89,15 +82,14 @@ class PhotographMixin:
         return text_of(words, is_answer)
 
     def search_inputs(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        """The "features" of photographs `uint8[S, S, 3]`, which are encoded together, and of
-        features `float[R, C]`, which are taken as they are."""
+        """The "features" of photographs `uint8[S, S, 3]` or of features `float[R, C]`."""
         model: Any = self
         fresh = [array for array in arrays if array.ndim == 3]
         encoded = iter(model.encode(np.stack(fresh)) if fresh else ())
         return {"features": np.stack([next(encoded) if a.ndim == 3 else a for a in arrays])}
 
     def look(self, image: Source) -> Look:
-        """Encode a photograph once, to caption it and to ask about it many times.
+        """Encode a photograph once, for any number of captions and answers.
 
         Args:
             image: as for `caption`.
@@ -120,9 +112,9 @@ class PhotographMixin:
 
         Args:
             images: a photograph (path, binary file, `PIL.Image`, `uint8[S, S, 3]` or `Look`) or
-                a list of them; a list goes through in batches.
-            beam_width: number of beams K; 1 is greedy search.
-            top: how many of the beams to return as candidates, at most `beam_width`.
+                a list of them.
+            beam_width: the number of beams K; 1 is greedy search.
+            top: the number of candidates to return, at most `beam_width`.
 
         Returns:
             A `Caption`, or a list of them.
@@ -144,20 +136,19 @@ class PhotographMixin:
 
         Args:
             images: as for `caption`.
-            questions: a question, or a list of them; each is asked about each photograph, which
-                is encoded once for all of them. Or, for a list of photographs, the list of
-                questions of each. None in the place of a question asks for a caption.
+            questions: a question or a list of questions for every photograph. Or, for a list of
+                photographs, a list of questions for each. None asks for a caption.
             beam_width: as for `caption`.
             top: as for `caption`.
 
         Returns:
-            A `Caption` whose text is the answer. For a list of questions a list of them, and for
-            a list of photographs a list of these.
+            A `Caption` whose text is the answer. A list of them for a list of questions, and a
+            list of these for a list of photographs.
 
         Raises:
-            ImageError: a photograph that cannot be read.
+            ImageError: a photograph cannot be read.
             ValueError: a question without words, lists for another number of photographs, or a
-                model that only captions.
+                model without questions.
         """
         if not self.answers:
             raise ValueError("this model was trained without questions, so it only captions")

@@ -35,7 +35,7 @@ def encode_questions(
     """Questions with those of their `learned_answers` that consist of known words.
 
     Args:
-        questions: pairs of a question and its answers.
+        questions: pairs of a question and its answers in the data.
         model: the `Captioner`, for its vocabulary.
         steps: U, see `answer_steps`.
 
@@ -47,7 +47,7 @@ def encode_questions(
     for question, answers in questions:
         written = [
             vocabulary.encode(answer, steps)
-            for answer in answers
+            for answer in learned_answers(answers)
             if UNKNOWN not in (ids := vocabulary.ids(answer)) and len(ids) < steps
         ]
         if written:

@@ -17,7 +17,7 @@ from captioner.data.images import open_image, squash
 from captioner.data.records import Example
 from captioner.data.vocabulary import Vocabulary
 from captioner.models.captioner import Captioner
-from captioner.training.answers import answer_steps, encode_questions, learned_answers
+from captioner.training.answers import answer_steps, encode_questions
 from captioner.training.recipe import FROZEN, Phase
 from captioner.training.sequences import Arrays, Kind, TokenSequence, grouped
 from captioner.training.texts import Sentences
@@ -163,7 +163,7 @@ class Batches(ShuffledPhotographs):
         self.answer_steps = answer_steps(model)
         self.questions = [
             encode_questions(
-                ((q.question or "", learned_answers(q.references)) for q in photograph.questions),
+                ((q.question or "", q.references) for q in photograph.questions),
                 *(model, self.answer_steps),
             )
             for photograph in photographs

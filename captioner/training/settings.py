@@ -12,29 +12,21 @@ Settings = TypeVar("Settings")
 # Settings of the model that depend on the data or on the encoder.
 FROM_DATA = {"caption_words", "concepts", "encoder_settings"}
 
-# The lowest and the highest value of settings; the lowest value of the others is 0.
+# The lowest and the highest value of settings. Others have 0 and no highest value.
 LIMITS: dict[str, tuple[float, float]] = {
-    "annotation_size": (1, math.inf),
-    "attention_size": (1, math.inf),
     "ema_momentum": (0, 0.9999),
-    "batch_size": (1, math.inf),
     "cross_entropy": (0, 1),
     "dropout": (0, 0.95),
-    "embedding_size": (1, math.inf),
-    "epochs": (1, math.inf),
-    "heads": (1, math.inf),
     "image_size": (32, math.inf),  # the stride of most networks
-    "layers": (1, math.inf),
     "learning_rate": (1e-8, 1),
-    "max_question_words": (1, math.inf),
-    "max_words": (1, math.inf),
-    "min_count": (1, math.inf),
-    "question_layers": (1, math.inf),
     "share": (0.001, 1),
     "samples": (2, math.inf),  # the baseline is the mean of the others
-    "times": (1, math.inf),
-    "units": (1, math.inf),
 }
+LIMITS |= dict.fromkeys(
+    "annotation_size attention_size batch_size embedding_size epochs heads layers max_words "
+    "max_question_words min_count question_layers times units".split(),
+    (1, math.inf),
+)
 
 
 class RecipeError(UserError):

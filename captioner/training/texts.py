@@ -23,12 +23,7 @@ import numpy as np
 from captioner.data.records import DatasetError
 from captioner.data.vocabulary import PAD
 from captioner.models.captioner import Captioner
-from captioner.training.answers import (
-    EncodedQuestion,
-    answer_steps,
-    encode_questions,
-    learned_answers,
-)
+from captioner.training.answers import EncodedQuestion, answer_steps, encode_questions
 from captioner.training.sequences import Arrays, Kind, TokenSequence
 
 # All of these are choices, not measured.
@@ -192,11 +187,5 @@ def sentences(
         for text in texts
     ]
     steps = answer_steps(model)
-    questions = [
-        encode_questions(
-            ((question, learned_answers(answers)) for question, answers in text.questions),
-            *(model, steps),
-        )
-        for text in texts
-    ]
+    questions = [encode_questions(text.questions, model, steps) for text in texts]
     return Sentences(captions, questions, model.concept_ids[ids], logits, (model.steps, steps))

@@ -10,7 +10,6 @@ from captioner.evaluation.caption_metrics import (
     Cider,
     attention_entropy,
     bleu,
-    caption_scores,
     cider,
     entropy,
     rouge_l,
@@ -161,7 +160,7 @@ def test_equal_to_pycocoevalcap():
     known = [[tokenize(r) for r in references[i]] for i in captions]
     res = {i: [" ".join(tokens)] for i, tokens in zip(captions, hypotheses, strict=True)}
     gts = {i: [" ".join(tokens) for tokens in r] for i, r in zip(captions, known, strict=True)}
-    scores = caption_scores(captions, references)
+    scores = CaptionScorer(references).score(captions)
 
     theirs = Bleu(4).compute_score(gts, res, verbose=0)[0]
     assert [scores[f"bleu{n}"] for n in (1, 2, 3, 4)] == pytest.approx(theirs, abs=1e-6)
@@ -179,9 +178,9 @@ def test_equal_to_pycocoevalcap():
 
 def test_the_order_of_images_and_of_references_does_not_matter():
     captions, references = corpus()
-    scores = caption_scores(captions, references)
+    scores = CaptionScorer(references).score(captions)
     turned = {i: references[i][::-1] for i in sorted(references, reverse=True)}
-    assert caption_scores(captions, turned) == pytest.approx(scores, abs=1e-12)
+    assert CaptionScorer(turned).score(captions) == pytest.approx(scores, abs=1e-12)
 
 
 def test_a_scorer_gives_the_same_scores_every_time():
@@ -194,7 +193,7 @@ def test_a_scorer_gives_the_same_scores_every_time():
 
 def test_the_scores_have_the_names_and_values_of_each_measure():
     references = {"x": ["A man's dog runs on grass."], "y": ["Two cats sleep, curled up."]}
-    scores = caption_scores({"y": "two cats sleep curled up", "x": "A boat on a"}, references)
+    scores = CaptionScorer(references).score({"y": "two cats sleep curled up", "x": "A boat on a"})
     # x: "on" of 4 words; y: 5 of 5. Lengths 9 against 7 and 5.
     assert scores["bleu1"] == pytest.approx(math.exp(1 - 12 / 9) * 7 / 9)
     assert scores["mean_length"] == 4.5
@@ -207,7 +206,7 @@ def test_the_scores_have_the_names_and_values_of_each_measure():
 
 def test_distinct_captions_and_mean_length():
     captions = ["A dog.", "a dog", "a cat runs", "a dog"]
-    scores = caption_scores(dict(enumerate(captions)), {i: ["a"] for i in range(4)})
+    scores = CaptionScorer({i: ["a"] for i in range(4)}).score(dict(enumerate(captions)))
     assert scores["distinct"] == 2 / 4
     assert scores["mean_length"] == (2 + 2 + 3 + 2) / 4
 
@@ -225,7 +224,7 @@ def test_distinct_captions_and_mean_length():
 )
 def test_ids_that_do_not_match_are_named(captions, references, message):
     with pytest.raises(ValueError, match=message):
-        caption_scores(captions, references)
+        CaptionScorer(references).score(captions)
 
 
 @pytest.mark.parametrize("measure", [bleu, rouge_l, cider])
@@ -290,5 +289,5 @@ def test_a_gender_is_wrong_if_only_the_other_one_is_named(caption, expected):
 def test_the_rate_of_wrong_genders_is_that_of_the_captions_with_a_gender():
     references = {1: ["a woman sits"], 2: ["a man sits"], 3: ["a girl runs"]}
     captions = {1: "a man sits", 2: "men sit", 3: "someone runs"}
-    assert caption_scores(captions, references)["wrong_gender"] == 0.5
-    assert "wrong_gender" not in caption_scores({1: "a dog"}, {1: ["a dog"]})
+    assert CaptionScorer(references).score(captions)["wrong_gender"] == 0.5
+    assert "wrong_gender" not in CaptionScorer({1: ["a dog"]}).score({1: "a dog"})

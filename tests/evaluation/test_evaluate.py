@@ -8,8 +8,8 @@ from captioner import presets
 from captioner.data.records import DatasetError, Example
 from captioner.evaluation import caption_metrics
 from captioner.evaluation.answer_metrics import AnswerScorer
-from captioner.evaluation.caption_metrics import CaptionScorer, caption_scores
-from captioner.evaluation.evaluate import compare, evaluate, kinds_of
+from captioner.evaluation.caption_metrics import CaptionScorer
+from captioner.evaluation.evaluate import compare, evaluate, scorer_of
 from captioner.models.captioner import Captioner
 from captioner.presets import PresetError
 
@@ -62,7 +62,7 @@ def test_the_results_file_is_written_and_it_is_what_is_scored(toy, split, tmp_pa
         assert [result["caption"] for result in results] == [c.text for c in written]
         references = {str(i): [f"a dog runs on the grass {k}" for k in range(2)] for i in range(3)}
         captions = {result["image_id"]: result["caption"] for result in results}
-        expected = caption_scores(captions, references)
+        expected = CaptionScorer(references).score(captions)
         looks = {
             i: [(word.word, caption_metrics.entropy(word.attention)) for word in caption.words]
             for i, caption in enumerate(written)
@@ -184,7 +184,7 @@ def test_the_kind_of_a_question_is_that_of_its_answers_where_the_data_have_none(
         return Example("a.jpg", "a", answers, "what ?", number, kind)
 
     examples = [example(1, "color", "yes"), example(2, None, "no"), example(3, None, "four", "4")]
-    assert kinds_of(examples) == {1: "color", 2: "yes/no", 3: "number"}
+    assert scorer_of("vqa", examples).kinds == {1: "color", 2: "yes/no", 3: "number"}
 
 
 def test_a_comparison_is_paired_over_the_photographs_in_common():

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from captioner.evaluation import java_metrics
-from captioner.evaluation.caption_metrics import caption_scores
+from captioner.evaluation.caption_metrics import CaptionScorer
 from captioner.evaluation.java_metrics import meteor_spice
 
 
@@ -60,7 +60,7 @@ def test_a_measure_that_breaks_hides_no_other(java, caplog):
         "print(len(references['0']) + len(captions['0'][0]))"
     )
     assert meteor_spice(*ONE) == ({"meteor": 2 + len("a dog")}, {"spice": "no models"})
-    scores = caption_scores({0: "a dog"}, {0: ["a dog", "the dog"]}, java=True)
+    scores = CaptionScorer({0: ["a dog", "the dog"]}).score({0: "a dog"}, java=True)
     assert "spice skipped: no models" in caplog.text
     assert scores["meteor"] == 7 and scores["bleu1"] == pytest.approx(1)
     assert "spice" not in scores

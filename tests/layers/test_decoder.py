@@ -59,7 +59,7 @@ def test_attention_ignores_padding(kind):
 
 
 def test_an_unknown_attention_is_named():
-    with pytest.raises(ValueError, match="'hard'; there are additive, dot, mean"):
+    with pytest.raises(ValueError, match="'hard'; choose additive, dot, mean"):
         attention_layer("hard", 4)
 
 
