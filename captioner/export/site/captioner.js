@@ -6,7 +6,7 @@
  *     const captioner = await Captioner.load();
  *     const photograph = await captioner.look(file);
  *     console.log((await photograph.caption()).text);
- *     console.log((await photograph.answer("what color is the hat?")).text);
+ *     console.log((await photograph.answer("what is the table made of?")).text);
  *
  * The work is done in a worker, so that the page does not stop meanwhile. Nothing is fetched but the
  * files beside this one, and nothing is sent.
