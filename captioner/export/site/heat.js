@@ -21,7 +21,7 @@ export function heatLimit(words) {
  * @param {Float32Array} attention `[h * w]`, which sums to 1
  * @param {import("./captioner.js").About} about
  * @param {number} limit of the scale
- * @returns {HTMLCanvasElement} the heat alone, denser where it is hotter
+ * @returns {HTMLCanvasElement} the heat without the photograph; more opaque where it is hotter
  */
 export function heatLayer(attention, { grid, colours }, limit) {
   const [height, width] = grid.map((side) => side * ENLARGED);
@@ -40,7 +40,7 @@ export function heatLayer(attention, { grid, colours }, limit) {
 }
 
 /**
- * Where a word looked, in words, for people who do not see the picture.
+ * A description of the attention of a word, for people who do not see the picture.
  * @param {import("./captioner.js").Word} word
  * @param {[number, number]} grid
  */

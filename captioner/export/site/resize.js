@@ -9,7 +9,7 @@ const SUPPORT = 2; // of the filter, in pixels of the smaller picture
 const SHARPNESS = -0.5; // the "a" of the bicubic filter
 
 /**
- * What each output pixel reads, along one side.
+ * The input pixels of each output pixel, along one side.
  * @typedef {object} Taps
  * @property {Int32Array} starts the first input pixel of each output pixel
  * @property {Int32Array} counts how many it reads
@@ -56,8 +56,8 @@ function bicubic(x) {
 }
 
 /**
- * Whether Pillow (version 13) resizes along the columns first and along the rows then, which rounds
- * in another way: it does for what is much higher than wide.
+ * Whether Pillow (version 13) resizes along the columns first, which rounds in another way. It does so
+ * for pictures that are much higher than wide.
  * @param {number} width of the picture
  * @param {number} height of the picture
  * @param {number} size of the square
