@@ -1,7 +1,6 @@
 """The input of `captioner caption`: photographs, folders and lines of requests."""
 
 import errno
-import importlib.util
 import io
 import json
 import os
@@ -19,6 +18,8 @@ from captioner.cli.console import report
 if TYPE_CHECKING:
     from captioner.data.images import Source
     from captioner.generation.model import CaptionModel
+
+EXAMPLE = Path(__file__).parents[1] / "export" / "site" / "example.jpg"
 
 
 @dataclass(frozen=True)
@@ -61,18 +62,6 @@ def report_skipped(source: str, counts: Mapping[str, int]) -> None:
     if counts:
         kinds = ", ".join(f"{kind} {count}" for kind, count in counts.items())
         report(f"{source}: files skipped: {sum(counts.values())} ({kinds})")
-
-
-def example() -> Item:
-    """The portrait of Grace Hopper that Matplotlib ships."""
-    # The import of Matplotlib would be slow.
-    package = importlib.util.find_spec("matplotlib")
-    if package is None or package.origin is None:
-        raise FileNotFoundError(
-            errno.ENOENT, "needs Matplotlib, which is not installed", "--example"
-        )
-    path = Path(package.origin).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg"
-    return Item(str(path), path)
 
 
 def stdin() -> BinaryIO:
