@@ -21,7 +21,7 @@ from captioner.generation.samplers import Beam
 from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 COUNT = 300
-# scikit-image's that come with it and are no photographs, or photographs of nothing but text.
+# Sample images of scikit-image that are no photographs, or photographs of text only.
 SAMPLES = ("checkerboard", "colorwheel", "horse", "logo", "page", "shepp_logan_phantom", "text")
 
 
@@ -34,7 +34,7 @@ def samples() -> Iterator[tuple[str, np.ndarray]]:
 
 
 def shown(model: OnnxCaptioner, pictures: Iterator[tuple[str, np.ndarray]]) -> dict[str, float]:
-    """By kind the share of pictures whose caption reaches the threshold, and of them all."""
+    """The share of pictures with a caption above the threshold, by kind and of all."""
     reached: dict[str, list[bool]] = defaultdict(list)
     for kind, picture in pictures:
         reached[kind].append(model.caption(picture).confidence >= THRESHOLD)
@@ -43,7 +43,7 @@ def shown(model: OnnxCaptioner, pictures: Iterator[tuple[str, np.ndarray]]) -> d
 
 
 def lost_of(model: OnnxCaptioner, dataset: str, root: str, split: str) -> tuple[int, float]:
-    """How many captions of a split are right, and which share of these the threshold loses."""
+    """The number of right captions of a split, and the share of them below the threshold."""
     examples = [e for e in load_dataset(dataset, root, split) if e.question is None]
     images = sound_images([example.image for example in examples], model.config.image_size)
     found = stream(model, ((image, [None]) for image in images), sampler=Beam())
@@ -59,7 +59,7 @@ def main() -> None:
     """Print both shares."""
     parser = argparse.ArgumentParser(description="Confidence where there is no photograph.")
     parser.add_argument("--weights", default=presets.DEFAULT_PRESET)
-    parser.add_argument("--dataset", action="append", default=[], help="whose captions may be lost")
+    parser.add_argument("--dataset", action="append", default=[], help="for lost captions")
     parser.add_argument("--root", action="append", default=[])
     parser.add_argument("--split", default="dev")
     args = parser.parse_args()

@@ -28,9 +28,9 @@ from captioner.generation.samplers import Beam
 from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 BULK = [sys.executable, "-m", "captioner", "bulk"]
-# Its workers would give way to whatever else runs on the machine.
+# Otherwise its workers would have a lower priority than other programs.
 RAY_ENVIRONMENT = {**ENVIRONMENT, "RAY_worker_niceness": "0"}
-# Ray on some cores and no others: what it needs itself has to be found there as well.
+# Ray on a subset of the cores, its own processes included.
 RAY = """
 import os, sys, ray
 cores = int(sys.argv.pop(1))
@@ -53,7 +53,7 @@ def draw(rng: np.random.Generator) -> Image.Image:
 
 
 def many(folder: Path, count: int) -> set[int]:
-    """That many photographs, drawn ones and samples in many sizes; the broken ones, 1 in 100."""
+    """Drawn photographs and samples in many sizes; 1 in 100 is broken."""
     rng = np.random.default_rng(0)
     samples = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
     originals = [*map(Image.fromarray, samples), *(draw(rng) for _ in range(4))]
@@ -73,7 +73,7 @@ def many(folder: Path, count: int) -> set[int]:
 
 
 def killed(folder: Path, count: int) -> Iterator[tuple[str, str]]:
-    """Kill a run with `kill -9` when it has written half, start it again, and count."""
+    """Kill a run with `kill -9` after half of its output, start it again, and count."""
     source, output = folder / "photographs", folder / "captions"
     source.mkdir()
     broken = many(source, count)
@@ -82,7 +82,7 @@ def killed(folder: Path, count: int) -> Iterator[tuple[str, str]]:
     process = subprocess.Popen(command, env=ENVIRONMENT)
     while len(list(output.glob("part-*"))) < count // 1000 // 2:
         time.sleep(0.1)
-    time.sleep(float(np.random.default_rng().uniform(0, 5)))  # not just after a part
+    time.sleep(float(np.random.default_rng().uniform(0, 5)))  # at any time within a part
     process.send_signal(signal.SIGKILL)
     process.wait()
     first = time.perf_counter() - start
@@ -104,7 +104,7 @@ def killed(folder: Path, count: int) -> Iterator[tuple[str, str]]:
 
 
 def costs(folder: Path, repeats: int) -> Iterator[tuple[str, str]]:
-    """Where the processor time of a worker goes."""
+    """The processor time of each step of a worker."""
     paths = photographs(folder, 200)
     yield "a photograph", f"{statistics.mean(map(os.path.getsize, paths)) / 1e6:.2f} MB"
     model = OnnxCaptioner.from_preset("everyday", threads=1)
@@ -150,7 +150,7 @@ def workers(folder: Path, count: int, repeats: int) -> Iterator[tuple[str, str]]
 
 
 def cpu(call: Callable[[], object], repeats: int) -> float:
-    """Processor time, which others on the machine hardly change: the median of some."""
+    """The median processor time, which depends little on other programs."""
     seconds = []
     for _ in range(repeats):
         start = time.process_time()
@@ -160,7 +160,7 @@ def cpu(call: Callable[[], object], repeats: int) -> float:
 
 
 def on_ray(source: Path, output: Path, cores: int) -> tuple[float, float]:
-    """Photographs a second, and seconds of processor time for one, all of Ray included.
+    """Photographs per second, and seconds of processor time per photograph, with all of Ray.
 
     Of the middle of a run, when all workers work.
     """
@@ -180,7 +180,7 @@ def on_ray(source: Path, output: Path, cores: int) -> tuple[float, float]:
 
 
 def tree_seconds(pid: int) -> float:
-    """Processor time of a process and all that descend from it."""
+    """Processor time of a process and its descendants."""
     process = psutil.Process(pid)
     seconds = 0.0
     for member in (process, *process.children(recursive=True)):
@@ -194,7 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("killed", "costs", "workers"))
     parser.add_argument("--photographs", type=int, help="default: 10000, for workers 1000")
-    parser.add_argument("--repeats", type=int, default=3, help="of which the median is told")
+    parser.add_argument("--repeats", type=int, default=3, help="the median is printed")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if args.what == "killed":

@@ -37,7 +37,7 @@ Row = dict[str, Any]
 
 
 def memory() -> Row:
-    """Megabytes of this process: its own, and of files that it maps."""
+    """Megabytes of this process: private, and of mapped files."""
     lines = Path("/proc/self/status").read_text().splitlines()
     sizes = dict(line.split(":") for line in lines)
     return {
@@ -47,7 +47,7 @@ def memory() -> Row:
 
 
 def make_shards(folder: Path) -> list[Path]:
-    """Random numbers, as large as features."""
+    """Random numbers in the size of features."""
     folder.mkdir()
     rng, paths = np.random.default_rng(0), []
     for i in range(DISTINCT):
@@ -59,7 +59,7 @@ def make_shards(folder: Path) -> list[Path]:
 
 
 def make_data(folder: Path, count: int) -> None:
-    """Photographs by links, and a table of captions."""
+    """Links to photographs, and a table of captions."""
     (folder / "Images").mkdir(parents=True)
     rng = np.random.default_rng(0)
     for i in range(DISTINCT):
@@ -77,7 +77,7 @@ def make_data(folder: Path, count: int) -> None:
 
 
 def link_cache(shards: Sequence[Path]) -> None:
-    """Let `train` find what it would compute, and end before the first step."""
+    """Run `train` until it knows the missing features, without a step."""
     compute = features.cache_features
 
     def linked(
@@ -101,7 +101,7 @@ def link_cache(shards: Sequence[Path]) -> None:
 
 
 class Watch(keras.callbacks.Callback):
-    """Writes when the first step has been made, and the memory then and later; and ends all."""
+    """Writes the time and the memory after the first step, later the memory again, and stops."""
 
     def __init__(self, began: float) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ class Watch(keras.callbacks.Callback):
 
 
 def start(folder: Path, shards: Sequence[Path], began: float) -> None:
-    """`captioner train`, watched."""
+    """`captioner train` with a callback that measures."""
     fit = keras.Model.fit
 
     def watched(self: Any, *args: Any, callbacks: Sequence[Any] = (), **settings: Any) -> Any:
@@ -144,7 +144,7 @@ def started(folder: Path, shards: Sequence[Path] = ()) -> str:
 
 
 def reading(shards: Sequence[Path]) -> Iterator[Row]:
-    """Photographs a second of the ways to read shards, from the disk."""
+    """Photographs per second of each way to read shards from the disk."""
     cache = features.Features(shards, (2, DISTINCT * features.SHARD, REGIONS, CHANNELS))
     rng = np.random.default_rng(0)
     order, sides = rng.permutation(cache.shape[1]), rng.integers(0, 2, cache.shape[1])
@@ -164,7 +164,7 @@ def reading(shards: Sequence[Path]) -> Iterator[Row]:
         names = [str(shards[i]) for i in rng.permutation(len(shards))]
         data = tf.data.FixedLengthRecordDataset(names, REGIONS * CHANNELS * 2)
         data = data.shuffle(2048, seed=0).map(lambda record: tf.io.decode_raw(record, tf.float16))
-        # Half of them, as of each photograph one side is wanted.
+        # Half of them: one side of each photograph is used.
         for record in data.take(cache.shape[1]):
             yield record.numpy()
 
@@ -180,7 +180,7 @@ def reading(shards: Sequence[Path]) -> Iterator[Row]:
         before, began, count = memory(), time.perf_counter(), 0
         for record in way():
             count += len(record) > 0
-            if count == cache.shape[1]:  # while the files are open
+            if count == cache.shape[1]:  # before the files are closed
                 more = {f"more {key}": size - before[key] for key, size in memory().items()}
         speed = round(count / (time.perf_counter() - began))
         yield {"reading": name, "photographs/s": speed, **more}
@@ -209,7 +209,7 @@ def main() -> None:
         for count in args.records:
             data = folder / str(count)
             make_data(data, count)
-            started(data, shards)  # which checks the photographs, and finds the features computed
+            started(data, shards)  # it checks the photographs and finds the computed features
             report({"photographs": count} | json.loads(started(data).splitlines()[-1]))
 
 

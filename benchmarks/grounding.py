@@ -3,11 +3,10 @@
     python -m benchmarks.grounding --weights everyday --record
     python -m benchmarks.grounding --instances instances_val2017.json --images val2017
 
-Scenes are composed of photographs that scikit-image ships, an object or two before one of some
-backgrounds, so that nobody need annotate where they are. Where the caption names an object, the
-share of that word's attention within the object's box is compared with that of an even look, which
-is the box's share of the picture. Of photographs COCO says where things are; several of a kind
-count as the union of their boxes.
+A scene consists of one or two objects before a background, all from the samples of scikit-image, so
+their places are known. If the caption names an object, the share of the word's attention within the
+object's box is divided by the share of the box in the picture, which is that of even attention.
+For photographs, the boxes come from COCO; the boxes of all objects with one name are united.
 """
 
 import argparse
@@ -29,7 +28,7 @@ from captioner.data.records import DatasetError, Example
 from captioner.generation.batching import batched
 from captioner.models.captioner import Captioner
 
-# Of each object the photograph, the box that shows it (left, top, right, bottom), and its names.
+# For each object: its photograph, its box there (left, top, right, bottom), and its names.
 OBJECTS = {
     "chelsea": ((110, 0, 400, 290), ("cat", "cats", "kitten")),
     "coffee": ((140, 40, 460, 340), ("cup", "coffee", "mug", "bowl", "plate")),
@@ -42,8 +41,7 @@ PLACES = (0.0, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture, `uint8[S, S, 3]`, and of each of its objects the names and the box, as shares of
-    the side."""
+    """A picture `uint8[S, S, 3]`, and the names and the box of each object, in shares of S."""
 
     picture: np.ndarray
     objects: tuple[tuple[tuple[str, ...], Box], ...]
@@ -78,8 +76,8 @@ def compose(background: str, places: dict[str, tuple[float, float]]) -> Scene:
 
 def covered(boxes: Sequence[Box], shape: tuple[int, ...]) -> np.ndarray:
     """The fraction of each region of a grid `(h, w)` within the union of boxes, `float[h, w]`."""
-    # All edges, those of regions and of boxes, part the picture into pieces that lie within a box
-    # and a region or without. So the union is exact, and what boxes share counts once.
+    # The edges of regions and boxes cut the picture into pieces. Each piece lies inside or outside
+    # of each box and region. So the union is exact, and the overlap of boxes counts once.
     pieces, owners, middles = [], [], []
     for axis, count in ((1, shape[0]), (0, shape[1])):
         edges = [edge for box in boxes for edge in (box[axis], box[axis + 2])]
@@ -96,13 +94,13 @@ def covered(boxes: Sequence[Box], shape: tuple[int, ...]) -> np.ndarray:
 
 
 def share_within(attention: np.ndarray, *boxes: Box) -> float:
-    """The fraction of attention `float[h, w]` within the union of boxes, where a region counts by
-    its overlap."""
+    """The fraction of attention `float[h, w]` within the union of boxes, weighted by the overlap of
+    each region."""
     return float((attention * covered(boxes, attention.shape)).sum())
 
 
 def area(*boxes: Box) -> float:
-    """The share of the picture that the union of boxes takes: that of an even look."""
+    """The share of the union of boxes in the picture, which is the fraction of even attention."""
     return float(covered(boxes, (1, 1))[0, 0])
 
 
@@ -157,7 +155,7 @@ def pointing_on_photographs(
     images: str | PathLike[str],
     limit: int | None = None,
 ) -> dict[str, float]:
-    """Measure a preset on photographs of which COCO says where things are.
+    """Measure a preset on photographs with boxes from COCO.
 
     Args:
         weights: a preset by name or folder.
@@ -198,7 +196,7 @@ def pointing_on_photographs(
 
 
 def _picture(photograph: Located) -> np.ndarray:
-    """A photograph `uint8[H, W, 3]` as the boxes know it: one that is turned, or cropped, would be
+    """A photograph `uint8[H, W, 3]`, checked against its boxes: a turned or cropped one would be
     measured in the wrong places."""
     picture = open_image(photograph.path)
     if picture.size != photograph.size:
@@ -211,7 +209,7 @@ def _picture(photograph: Located) -> np.ndarray:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print how well a preset points."""
+    """Print the pointing scores of a preset."""
     parser = argparse.ArgumentParser(description="Whether a noun's attention falls on its object.")
     parser.add_argument("--weights", default=presets.DEFAULT_PRESET)
     parser.add_argument("--record", action="store_true", help="write it into the metadata")

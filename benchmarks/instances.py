@@ -25,8 +25,7 @@ ALSO = {
 
 @dataclass
 class Located:
-    """A photograph, its width and height in pixels, and by the words that name them the boxes of
-    what is in it."""
+    """A photograph, its width and height in pixels, and the boxes of its objects by their names."""
 
     path: Path
     size: tuple[int, int]
@@ -34,8 +33,8 @@ class Located:
 
 
 def names_of(category: str) -> frozenset[str]:
-    """The words by which a caption names a category: of "tennis racket" they are "racket" and its
-    plurals, for nobody calls a table a dining table.
+    """The words that name a category in captions: for "tennis racket" they are "racket" and its
+    plurals: captions do not say "dining table".
 
     Raises:
         ValueError: a name without words.
@@ -51,7 +50,7 @@ def names_of(category: str) -> frozenset[str]:
 
 
 def read_instances(path: str | PathLike[str], images: str | PathLike[str]) -> list[Located]:
-    """Read in which photographs which categories are, and where, crowds left out.
+    """Read the categories of each photograph and their boxes, without crowds.
 
     Args:
         path: the JSON file.

@@ -130,7 +130,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=int, default=200, help="for the rates (default: 200)")
-    parser.add_argument("--repeats", type=int, default=3, help="of which the median is told")
+    parser.add_argument("--repeats", type=int, default=3, help="the median is printed")
     args = parser.parse_args()
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}")
     with tempfile.TemporaryDirectory() as folder:

@@ -50,7 +50,7 @@ def records(folder: Path, words: list[str], count: int) -> list[Photograph]:
 
 
 def rate(model: Captioner, data: Batches, **settings: bool) -> float:
-    """Photographs a second of `fit`, compilation left out."""
+    """Photographs per second of `fit`, without compilation."""
     trainer = Trainer(model, data[0][1], new_optimizer(FINE_TUNE, len(data)), **settings)
     seconds: list[float] = []
     timer = keras.callbacks.LambdaCallback(

@@ -12,17 +12,18 @@ import chromium
 from pages import ROOT, Page, serve
 from PIL import Image
 from selenium.webdriver import ActionChains
-from skimage import data
+
+from captioner.cli.requests import EXAMPLE
 
 WORD = "coffee"  # under the mouse
 SIZE = {"width": 900, "height": 912, "deviceScaleFactor": 1, "mobile": False}
 
 
-def screenshot(page: Page, photograph: Path) -> Image.Image:
-    """The page with a photograph, its caption, and the place where the model looked for a word."""
+def screenshot(page: Page) -> Image.Image:
+    """The page with the example, its caption, and the attention of a word."""
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", SIZE)
     page.driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
-    page.choose(photograph)
+    page.choose(EXAMPLE)
     page.driver.execute_script("scrollTo(0, 0)")
     buttons = page.driver.find_elements("css selector", "#caption .words button")
     button = next(button for button in buttons if button.text.startswith(WORD))
@@ -34,11 +35,9 @@ def screenshot(page: Page, photograph: Path) -> Image.Image:
 def main() -> None:
     """Write the picture."""
     with tempfile.TemporaryDirectory() as folder, serve() as address:
-        photograph = Path(folder) / "coffee.png"
-        Image.fromarray(data.coffee()).save(photograph)
         driver = chromium.start(folder)
         try:
-            picture = screenshot(Page(driver, address), photograph)
+            picture = screenshot(Page(driver, address))
         finally:
             driver.quit()
     picture.save(ROOT / "docs" / "page.jpg", quality=80, optimize=True)

@@ -132,7 +132,7 @@ class CharacterModel(ConditionalLanguageModel):
         """A text as inputs and targets `int32[N, T]` for `fit`, N / S windows of each stream.
 
         They come in the order in which `fit` must read them, with `batch_size=S, shuffle=False`.
-        What does not fill the last window of every stream is left out.
+        The rest that does not fill a window of each stream is dropped.
 
         Args:
             text: characters of the vocabulary.

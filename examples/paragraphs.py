@@ -203,7 +203,7 @@ def read(root: Path) -> dict[Path, list[Paragraph]]:
     """The paragraphs of each photograph, of two sentences or more.
 
     Raises:
-        DatasetError: a file that cannot be read, or a line that is not what it should be.
+        DatasetError: a file cannot be read, or a line has a wrong form.
     """
     path, found = root / "captions.jsonl", {}
     for number, line in enumerate(read_text(path).splitlines(), 1):

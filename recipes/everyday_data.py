@@ -25,7 +25,7 @@ from captioner.data.readers import load_dataset
 from recipes.questions.generate import write_questions
 
 TEMPLATE, DIALOG, DEV = "ade_objects_template", "visdial_human", "vqa2_human"
-# Questions of a photograph from a template, whose "no" means that nobody annotated the object.
+# The most questions of a photograph from a template. Their "no" only means: not annotated.
 TEMPLATES = 2
 CAPTIONS = 5  # or more, of a photograph whose caption is scored
 HUMAN = "human"  # the kind of photographs with captions by people
@@ -72,7 +72,7 @@ def answers_of(question: dict[str, Any]) -> list[str]:
 
 
 def write(path: Path, rows: Iterable[Any]) -> None:
-    """Write JSON lines, compressed where the name says so."""
+    """Write JSON lines, compressed if the suffix is .gz."""
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     content = text.encode()
     path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
@@ -123,7 +123,7 @@ def texts(folder: Path, entries: list[dict[str, Any]]) -> Iterable[dict[str, Any
     questions = {e["coco_id"]: e["questions"] for e in lines(folder / "vqa_by_id.jsonl.gz")}
     for number in sorted((captions.keys() | questions.keys()) - shown):
         named = objects.get(number, [])
-        if number in captions or named:  # else nothing says what is in the photograph
+        if number in captions or named:  # otherwise the content of the photograph is unknown
             asked = [
                 {"question": question["question"], "answers": answers_of(question)}
                 for question in questions.get(number, [])

@@ -219,7 +219,7 @@ UPLOADS = {  # to a path, and of a content type
 @functools.cache
 def client() -> TestClient:
     """Of a server whose model writes the same of everything."""
-    app = new_app("toy", Answers(), Path("example.jpg"), ["*"])  # type: ignore[arg-type]
+    app = new_app("toy", Answers(), ["*"])  # type: ignore[arg-type]
     words = [Word("it", 0.5, np.full((2, 2), 0.25))]
     caption = Caption("It.", -0.5, words, [Candidate("It.", -0.5, words)])
     batcher.generate = lambda model, inputs, questions, sampler: [[caption]] * len(questions)

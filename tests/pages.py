@@ -14,7 +14,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 ROOT = Path(__file__).parents[1]
 PATH = "below/a/path"  # of the page on its host
-QUESTION = "what color is the hat?"
+QUESTION = "what is the table made of?"
 # Drops a photograph on the page, and waits until its caption is there.
 DROP = """
 const blob = await (await fetch(values[0])).blob();

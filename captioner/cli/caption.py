@@ -15,10 +15,10 @@ from captioner.cli.caption_output import draw, draws_several, is_several, lines,
 from captioner.cli.console import prepare_stdout, report
 from captioner.cli.progress import apart_from_the_bar, progress
 from captioner.cli.requests import (
+    EXAMPLE,
     Item,
     as_they_come,
     check_questions,
-    example,
     photographs_of,
     requests_of,
     stdin,
@@ -88,7 +88,9 @@ def add(subcommands: Subcommands) -> None:
         'path, "question": text} for an answer; - for stdin',
     )
     parser.add_argument(
-        "--example", action="store_true", help="caption the sample portrait of Matplotlib"
+        "--example",
+        action="store_true",
+        help="caption the example, a cup of coffee",
     )
     parser.add_argument(
         "--overlay",
@@ -156,7 +158,7 @@ def run(args: Namespace) -> int:
         stack.enter_context(warnings.catch_warnings(action="ignore", category=UserWarning))
         photographs = [item for photo in args.photos for item in photographs_of(photo)]
         if args.example:
-            photographs.append(example())
+            photographs.append(Item(str(EXAMPLE), EXAMPLE))
         file = None
         if args.requests is not None:
             file = stdin() if args.requests == "-" else open(args.requests, "rb")

@@ -1,7 +1,6 @@
 """The input of `captioner caption`: photographs, folders and lines of requests."""
 
 import errno
-import importlib.util
 import io
 import json
 import os
@@ -19,6 +18,8 @@ from captioner.cli.console import report
 if TYPE_CHECKING:
     from captioner.data.images import Source
     from captioner.generation.model import CaptionModel
+
+EXAMPLE = Path(__file__).parents[1] / "export" / "site" / "example.jpg"
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,6 @@ def photographs_of(photo: str) -> Iterator[Item]:
         yield from (Item(str(path), path) for path in found.images)
     else:
         yield Item(photo, photo)
-
-
-def example() -> Item:
-    """The portrait of Grace Hopper that Matplotlib ships."""
-    # The import of Matplotlib would be slow.
-    package = importlib.util.find_spec("matplotlib")
-    if package is None or package.origin is None:
-        raise FileNotFoundError(
-            errno.ENOENT, "needs Matplotlib, which is not installed", "--example"
-        )
-    path = Path(package.origin).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg"
-    return Item(str(path), path)
 
 
 def stdin() -> BinaryIO:

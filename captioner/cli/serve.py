@@ -3,11 +3,9 @@
 import ipaddress
 import socket
 from argparse import ArgumentTypeError, Namespace
-from pathlib import Path
 
 from captioner.cli.arguments import Subcommands, add_weights
 from captioner.cli.console import report
-from captioner.cli.requests import example
 
 HOST, PORT = "127.0.0.1", 8000
 LOCAL = ("127.0.0.1", "localhost", "[::1]")  # names of the local computer
@@ -80,7 +78,7 @@ def run(args: Namespace) -> int:
         return 1
     address, number = listening.getsockname()[:2]
     hosts = hosts_of(args.host, address)
-    app = new_app(name, model, Path(str(example().source)), hosts)
+    app = new_app(name, model, hosts)
     report(f"http://{f'[{address}]' if ':' in address else address}:{number}/ (Ctrl-C stops it)")
     new_server(app).run([listening])
     return 0

@@ -93,15 +93,14 @@ FORMATS: dict[str, Callable[[Captioner, Path], list[Run]]] = {
 
 
 def export(preset: str | PathLike[str], format: str, output: str | PathLike[str]) -> float:
-    """Write a preset in a format of `FORMATS` to a folder, once it is known to agree.
+    """Write a preset in a format of `FORMATS` to a folder, if its outputs equal those of Keras.
 
     Returns:
-        The greatest difference of a log-probability from the Keras model's, see `check.agree`.
+        The greatest difference of a log-probability from the Keras model, see `agree`.
 
     Raises:
         PresetError: the preset cannot be read.
-        ExportError: what was written does not do what the model does, or the folder is there
-            already.
+        ExportError: the outputs differ from those of the model, or the folder exists.
         ModuleNotFoundError: the format needs a package that is not installed.
     """
     output = Path(output)

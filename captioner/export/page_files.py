@@ -19,6 +19,7 @@ from captioner.overlay.heat import COLOURS
 
 SITE = Path(__file__).with_name("site")
 INDEX = "index.html"
+EXAMPLE = "example.jpg"
 # All files of the page except `captioner.js`.
 SHARED = (
     *("page.css", "page.js", "view.js", "heat.js", "history.js", "camera.js"),

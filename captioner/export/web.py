@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from matplotlib.cbook import get_sample_data
 from onnx import numpy_helper
 
 from captioner import presets
@@ -78,7 +77,6 @@ def export_site(preset: str | PathLike[str], output: str | PathLike[str]) -> flo
         for name, content in shared_files(PRIVACY, FOOTER).items():
             (new / name).write_text(content, encoding="utf-8")
         _add_runtime(new / "onnxruntime")
-        shutil.copy(get_sample_data("grace_hopper.jpg", asfileobj=False), new / "example.jpg")
         _finish_service_worker(new)
         new.replace(output)
     return difference

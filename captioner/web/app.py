@@ -146,19 +146,18 @@ class Server:
         return await loop.run_in_executor(self._decoders, function, *arguments)
 
 
-def new_app(name: str, model: CaptionModel, example: Path, hosts: Sequence[str]) -> Starlette:
+def new_app(name: str, model: CaptionModel, hosts: Sequence[str]) -> Starlette:
     """Create the application.
 
     Args:
         name: of the preset.
         model: the model.
-        example: the path of the example photograph.
         hosts: the accepted Host headers; "*" for any.
     """
     server = Server(name, model)
     return Starlette(
         routes=[
-            *routes(model, example),
+            *routes(model),
             Route("/health", server.health),
             Route("/view", server.view, methods=["POST"]),
             Route("/picture", server.picture, methods=["POST"]),

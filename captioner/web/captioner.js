@@ -49,7 +49,7 @@ class Photograph {
 }
 
 /**
- * Opens a photograph of a format that the browser does not read, or says why nothing reads it.
+ * Opens a photograph with the server, for formats that the browser does not read.
  * @param {Blob} file
  */
 async function openOnServer(file) {
@@ -60,7 +60,7 @@ async function openOnServer(file) {
  * @param {string} path
  * @param {Record<string, string | Blob>} [fields] to send
  * @returns {Promise<Response>}
- * @throws {Error} that says why the server refuses, or that it is gone
+ * @throws {Error} the server refuses the request, or cannot be reached
  */
 async function ask(path, fields) {
   const body = fields && new FormData();

@@ -48,7 +48,7 @@ class LimitedConnection(H11Protocol):
 
 
 def new_server(app: ASGIApp) -> uvicorn.Server:
-    """A server of an application that logs nothing but its own defects."""
+    """A server of an application. It logs only its own errors."""
     config = uvicorn.Config(
         app,
         http=LimitedConnection,

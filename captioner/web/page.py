@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from captioner.data.images import Source, open_image, small_jpeg
 from captioner.data.limits import Limits
-from captioner.export.page_files import INDEX, about, shared_files
+from captioner.export.page_files import EXAMPLE, INDEX, SITE, about, shared_files
 from captioner.generation.model import CaptionModel
 from captioner.generation.results import Candidate, Caption
 from captioner.overlay.html_page import SIDE
@@ -37,23 +37,22 @@ SECURITY = {
 }
 
 
-def routes(model: CaptionModel, example: Path) -> list[Route]:
+def routes(model: CaptionModel) -> list[Route]:
     """The paths of the page and its files.
 
     Args:
         model: the model.
-        example: the path of the example photograph.
     """
     files = shared_files(PRIVACY, FOOTER)
     files |= {name: HERE.joinpath(name).read_text(encoding="utf-8") for name in OWN}
     files["about.json"] = json.dumps(about(model))
 
     def show_example(request: Request) -> Response:
-        return FileResponse(example, headers=SECURITY)
+        return FileResponse(SITE / EXAMPLE, headers=SECURITY)
 
     return [
         *(_route(name, content) for name, content in files.items()),
-        Route("/example.jpg", show_example),
+        Route(f"/{EXAMPLE}", show_example),
     ]
 
 

@@ -17,13 +17,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from captioner.data.tokenizer import has_words
 
 MOST_BYTES = 32 * 2**20  # of the body of a request
-MOST_TOGETHER = 3 * MOST_BYTES  # of the bodies of all requests that are not answered yet
+MOST_TOGETHER = 3 * MOST_BYTES  # of the bodies of all unanswered requests
 MOST_LETTERS = 500  # of a question
-SECONDS = 60.0  # that a body may take
+SECONDS = 60.0  # the most for a body
 
 
 class Upload(NamedTuple):
-    """A photograph as a file's content, and what is asked about it, if anything is."""
+    """The content of a photograph's file, and perhaps a question."""
 
     photograph: bytes
     question: str | None
@@ -33,7 +33,7 @@ class LimitedBodies:
     """Refuses bodies that are too large, too many or too slow, before they fill the memory.
 
     Args:
-        app: what is called otherwise.
+        app: the application behind it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -49,7 +49,7 @@ class LimitedBodies:
 
         async def limited() -> Message:
             nonlocal size, whole
-            if whole:  # nothing comes but that the client leaves, whenever it does
+            if whole:  # only the end of the connection can follow
                 return await receive()
             async with asyncio.timeout_at(end):
                 message = await receive()
@@ -79,7 +79,7 @@ async def read_upload(request: Request, asks: bool) -> Upload:
         asks: whether it must have a question with words.
 
     Raises:
-        HTTPException: 400, 408, 413, 415 or 422, with what is wrong.
+        HTTPException: 400, 408, 413, 415 or 422, with the reason.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
@@ -103,10 +103,10 @@ async def read_upload(request: Request, asks: bool) -> Upload:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The JSON object that a request brings.
+    """The JSON object in the body of a request.
 
     Raises:
-        HTTPException: 400, 408 or 413, with what is wrong.
+        HTTPException: 400, 408 or 413, with the reason.
     """
     with _refusing():
         body = await request.body()

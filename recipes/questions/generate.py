@@ -1,7 +1,7 @@
 """Questions made from captions, as COCO-QA's were (Ren, Kiros and Zemel, 2015, appendix A).
 
-A question takes a word out of a caption and asks for it. The other captions of the photograph say
-whether the answer can be trusted; what none of them mentions is asked for to be answered by no.
+A question asks for one word of a caption. The other captions of the photograph confirm the answer.
+Questions about things that no caption mentions have the answer no.
 """
 
 import hashlib
@@ -35,17 +35,18 @@ from recipes.questions.words import (
     related,
 )
 
-# Choices go by a hash of this and of what is chosen among, so that they are always the same.
+# Choices depend only on a hash of this and of the candidates, so that they are reproducible.
 SEED = "questions 1"
-# An answer that fewer photographs have is dropped.
+# Answers of fewer photographs are dropped.
 MIN_PHOTOS = 5
-# An answer is kept freely until it is this share of its kind's questions, or as many as there
-# would be were all answers equally frequent; then less and less.
+# All questions with an answer are kept up to this share of their kind, or up to the share that all
+# answers would have if they were equally frequent. Beyond it, fewer and fewer are kept.
 COMMON = 0.03
-# "Is there a tree ?" is not asked: where there is one few captions say so, and where none says so
-# there may be one. More than this share of captions must mention what another of them mentions.
+# "Is there a tree ?" is not asked: most captions do not mention the trees of their photograph, so a
+# caption without trees does not mean no. If one caption mentions a thing, more than this share of
+# the other captions must mention it too.
 MIN_AGREEMENT = 0.5
-# Of the photographs, the share that is asked the same question with the answer yes at most.
+# The greatest share of the photographs with the same question and the answer yes.
 MOST_ASKED = 0.02
 
 ACTORS = PEOPLE | ANIMALS
@@ -58,7 +59,7 @@ OBJECT_PREPOSITIONS = frozenset("on over against".split())
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its one-word answer, and the caption that told it."""
+    """A question with its one-word answer, and the caption of the answer."""
 
     text: str
     answer: str
@@ -68,7 +69,7 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A photograph as its captions tell it."""
+    """A photograph and its parsed captions."""
 
     example: Example
     captions: tuple[ParsedCaption, ...]
@@ -78,7 +79,7 @@ class Scene:
     @classmethod
     def of(cls, example: Example) -> "Scene":
         if example.question is not None:
-            raise DatasetError(f"{example.image}: has a question already, where captions belong")
+            raise DatasetError(f"{example.image}: is a question; give captions")
         captions = tuple(map(parse, example.references))
         return cls(
             example,
@@ -88,7 +89,7 @@ class Scene:
         )
 
     def count(self, words: frozenset[str]) -> int:
-        """How many captions mention any of the words."""
+        """The number of captions that mention any of the words."""
         return sum(not words.isdisjoint(caption.mentions) for caption in self.captions)
 
 
@@ -96,7 +97,7 @@ Asked = tuple[Scene, Question]
 
 
 def write_questions(examples: Iterable[Example], path: Path) -> Counter[str]:
-    """Writes questions for the reader of JSON lines; returns how many there are of each kind."""
+    """Writes questions for the reader of JSON lines; returns the number of each kind."""
     asked = make_questions(examples)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
@@ -125,7 +126,7 @@ def make_questions(examples: Iterable[Example]) -> list[tuple[Example, Question]
 
 
 def _open_questions(scene: Scene) -> Iterator[Question]:
-    """The questions of all kinds but yes/no. Where captions differ, most of them must agree."""
+    """The questions of all kinds but yes/no. If captions differ, the majority decides."""
     found: dict[str, list[Question]] = defaultdict(list)
     for caption in scene.captions:
         about_clause = _ask_about_clause(caption.clause) if caption.clause else ()
@@ -152,7 +153,7 @@ def _ask_about_phrases(caption: ParsedCaption, scene: Scene) -> Iterator[Draft]:
 
 
 def _is_number_agreed(phrase: NounPhrase, caption: ParsedCaption, scene: Scene) -> bool:
-    """Whether all captions that tell a number of them tell this one."""
+    """Whether all captions with a number of these things have the same number."""
     if phrase.number in (None, 1) or not phrase.plural or phrase.lemma in NO_SUBJECTS:
         return False
     words = related(phrase.lemma)
@@ -163,15 +164,15 @@ def _is_number_agreed(phrase: NounPhrase, caption: ParsedCaption, scene: Scene) 
 
 
 def _count(phrases: list[NounPhrase]) -> int | None:
-    """How many things phrases name: "two men" and "a boy" are three, of "men" nobody knows."""
+    """The number of things: 3 for "two men" and "a boy", None for "men"."""
     if not phrases or any(phrase.plural and phrase.number is None for phrase in phrases):
         return None
     return sum(phrase.number or 1 for phrase in phrases)
 
 
 def _is_color_agreed(phrase: NounPhrase, caption: ParsedCaption, scene: Scene) -> bool:
-    """Whether it has one color, and nothing like it has another."""
-    # Of people, "black" and "white" do not say a color.
+    """Whether it has one color, and no related thing has another color."""
+    # "Black" and "white" people do not have these colors.
     if len(phrase.colors) != 1 or phrase.lemma in PEOPLE | VAGUE | MEASURES:
         return False
     words = related(phrase.lemma)
@@ -231,7 +232,7 @@ def _pronoun(phrase: NounPhrase) -> str:
 
 
 def _choose(asked: list[Asked]) -> Iterator[Asked]:
-    """Drops rare answers, and frequent ones the more often the more there are already."""
+    """Drops rare answers, and a part of the questions with frequent answers."""
     scenes = defaultdict(set)
     for scene, question in asked:
         scenes[question.kind, question.answer].add(scene)
@@ -258,11 +259,11 @@ def _shuffled(asked: Iterable[Asked]) -> list[Asked]:
     return sorted(asked, key=lambda pair: _draw("shuffle", pair[0], pair[1].text))
 
 
-Evidence = dict[Scene, str]  # with the caption that says it
+Evidence = dict[Scene, str]  # with the caption as evidence
 
 
 def _yes_no_questions(scenes: list[Scene]) -> Iterator[Asked]:
-    """As many answered by yes as by no of each question, so that its words do not tell."""
+    """As many with the answer yes as no for each question, so that its words do not reveal it."""
     most = math.ceil(MOST_ASKED * len(scenes))
     claims = chain(_is_there(scenes), _is_colored(scenes), _is_doing(scenes))
     for text, yes, no in claims:
@@ -275,7 +276,7 @@ def _yes_no_questions(scenes: list[Scene]) -> Iterator[Asked]:
             yield from _shuffled(asked)[:count]
 
 
-Claim = tuple[str, Evidence, Evidence]  # what is asked, where it is so, where it is not
+Claim = tuple[str, Evidence, Evidence]  # the question, the scenes with yes, those with no
 
 
 def _is_there(scenes: list[Scene]) -> Iterator[Claim]:
@@ -294,7 +295,7 @@ def _is_there(scenes: list[Scene]) -> Iterator[Claim]:
 
 
 def _is_usually_mentioned(noun: str, scenes: list[Scene]) -> bool:
-    """Whether most captions mention it, or something like it, where one does."""
+    """Whether most captions of a scene mention it, or a related thing, if one caption does."""
     words = related(noun)
     mentioned = [scene for scene in scenes if noun in scene.mentions]
     others = sum(scene.count(words) - 1 for scene in mentioned)
@@ -318,7 +319,7 @@ def _is_doing(scenes: list[Scene]) -> Iterator[Claim]:
     for scene, said, clause in clauses:
         who = f"{_be(clause.subject)} the {clause.subject.noun}"
         for verb in (action.verb for action in clause.actions):
-            # Another caption must say so too, in this word or another.
+            # Another caption must confirm it, with this or a related word.
             if clause.subject.lemma in ACTORS - NO_SUBJECTS and scene.count(mode(verb)) > 1:
                 seen[who].setdefault(scene, (verb, said))
     return _claims(seen, mode)
@@ -334,7 +335,7 @@ def _phrases(scenes: list[Scene]) -> Iterator[tuple[Scene, ParsedCaption, NounPh
 def _claims(
     seen: dict[str, dict[Scene, tuple[str, str]]], alike: Callable[[str], frozenset[str]]
 ) -> Iterator[Claim]:
-    """Of each thing, each word that a caption says of it in one of the photographs."""
+    """A claim for each thing and each word that captions use for it."""
     for thing, found in seen.items():
         for word in sorted({word for word, _ in found.values()}):
             excluded = alike(word)

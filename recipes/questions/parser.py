@@ -1,6 +1,6 @@
-"""A shallow parser of captions: noun phrases, and the clause "who does what to what, and where".
+"""A shallow parser of captions: noun phrases, and a clause of subject, actions, objects and places.
 
-It leaves out whatever it does not understand; another caption of the photograph may be easier.
+It skips the parts that it cannot parse, because another caption of the photograph may be easier.
 """
 
 import re
@@ -23,7 +23,7 @@ _CLOSED_CLASSES = {
     "X": "as because but if like than though when where while whilst",
 }
 _CODES = {word: code for code, words in _CLOSED_CLASSES.items() for word in words.split()}
-# Where the tagger's lexicon knows words by another use than captions make of them.
+# Words that have another part of speech in captions than in the tagger's lexicon.
 _NOUNS = frozenset("bars karate leaves set sled toys tracks".split())
 _SECOND_NOUNS = frozenset("bear lift match ride set sled stand stick".split())  # "a ski lift"
 _ADVERBS = {("next", "to"), ("close", "to"), ("face", "down"), ("rock", "climbing")}
@@ -50,7 +50,7 @@ Tagged = tuple[str, str]  # a word and its part of speech as the Penn Treebank h
 
 @dataclass(frozen=True)
 class NounPhrase:
-    """A noun phrase: its determiner, its number, then its name, of which the noun is the last."""
+    """A noun phrase: its determiner, its number, then its name, which ends with the noun."""
 
     determiner: str  # "" for none, "'s" after an owner
     number: int | None
@@ -63,7 +63,7 @@ class NounPhrase:
 
     @property
     def definite(self) -> str:
-        """As a question speaks of it: "a dog" is "the dog", but "soccer" is "soccer"."""
+        """Its form in a question: "the dog" for "a dog", but "soccer" for "soccer"."""
         if self.determiner in ("", "his", "her", "its", "their") and not self.number:
             return f"{self.determiner} {self.name}".strip()
         return f"the {self.name}"
@@ -71,7 +71,7 @@ class NounPhrase:
 
 @dataclass
 class Action:
-    """What a subject does: "throwing", a ball, "into" a pool."""
+    """An action of a subject: "throwing", a ball, "into" a pool."""
 
     verb: str  # its -ing form
     object: NounPhrase | None = None
@@ -80,7 +80,7 @@ class Action:
 
 @dataclass
 class Clause:
-    """A subject, where it is, and what it does."""
+    """A subject with its places and actions."""
 
     subject: NounPhrase
     places: list[tuple[str, NounPhrase]] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Clause:
 
 @dataclass(frozen=True)
 class ParsedCaption:
-    """A caption taken apart."""
+    """A parsed caption."""
 
     text: str
     mentions: frozenset[str]  # its words in all their forms
@@ -99,7 +99,7 @@ class ParsedCaption:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A noun phrase, of the code p, or a word that is in none, of a code of `_codes`."""
+    """A noun phrase with the code p, or another word with a code of `_codes`."""
 
     code: str
     word: str = ""
@@ -107,13 +107,13 @@ class Chunk:
 
     @property
     def noun_phrase(self) -> NounPhrase:
-        """The phrase of a chunk that is one."""
+        """The phrase of a chunk with the code p."""
         assert self.phrase is not None
         return self.phrase
 
 
 def parse(text: str) -> ParsedCaption:
-    """Takes a caption apart."""
+    """Parses a caption."""
     words = _TOKEN.findall(text.lower())
     chunks = _chunks(tag(" ".join(words), tokenize=False) if words else [])
     return ParsedCaption(
@@ -152,7 +152,7 @@ def _lemma(tagged: Tagged) -> str:
 
 
 def _is_plural(tagged: Tagged) -> bool:
-    # The tagger takes what its lexicon lacks for a singular.
+    # The tagger takes unknown words for singulars.
     return tagged[1] in ("NNS", "NNPS") or re.search("[^aius']s$", tagged[0]) is not None
 
 
@@ -161,7 +161,7 @@ def _singular(noun: str) -> str:
 
 
 def _codes(tagged: list[Tagged]) -> str:
-    """A letter for the part that each word plays.
+    """A letter for the role of each word.
 
     D determiner, S 's, # number, A adjective, N noun, P preposition or particle, B is or are,
     V verb, G its -ing form, E participle, R adverb, W relative pronoun, C and; X ends a clause.
@@ -194,7 +194,7 @@ def _codes(tagged: list[Tagged]) -> str:
                 codes = codes[:-1] + "A" if last in "RN" else codes
                 code = "A"
         elif kind.startswith("JJ"):
-            # "A female in red": nothing follows that it could belong to.
+            # "A female in red": no noun follows.
             alone = last in "DS#A" and next_kind in ("IN", "TO", ".", "VBZ", "VBP", "VBG", "WP")
             code = "N" if alone or word == "t-shirt" else "A"
         elif kind.startswith("NN") or word in _NOUNS:
@@ -202,7 +202,7 @@ def _codes(tagged: list[Tagged]) -> str:
             after_actor = last == "N" and _lemma(tagged[i - 1]) in PEOPLE | ANIMALS
             code = "X" if word in _VERBS and after_actor else "N"
         elif kind.startswith("VB"):
-            # The lexicon knows "run" as a verb only.
+            # In the lexicon, "run" is only a verb.
             code = "N" if last in "DS#AP" or (last == "N" and word in _SECOND_NOUNS) else "X"
         else:
             code = "R" if kind.startswith("RB") else "X"
@@ -211,7 +211,7 @@ def _codes(tagged: list[Tagged]) -> str:
 
 
 def _is_verb(tagged: list[Tagged], i: int, codes: str) -> bool:
-    """Whether a word is the verb of what stands before it: "the dog jumps", "dogs jump"."""
+    """Whether a word is the verb of the words before it: "the dog jumps", "dogs jump"."""
     word, kind = tagged[i]
     if word in _NOUNS or not i:
         return False
@@ -274,7 +274,7 @@ def _phrase(tagged: list[Tagged], codes: str) -> NounPhrase:
 
 
 def _append(chunks: list[Chunk], phrase: NounPhrase) -> None:
-    """Adds a phrase, to which a measure or an owner may belong that stands before it."""
+    """Adds a phrase, and joins a measure or an owner before it."""
     if len(chunks) > 1 and (before := chunks[-2].phrase):
         if chunks[-1].word == "of" and before.lemma in MEASURES:
             del chunks[-2:]
@@ -289,7 +289,7 @@ def _append(chunks: list[Chunk], phrase: NounPhrase) -> None:
 
 
 def _clause(chunks: list[Chunk]) -> Clause | None:
-    """The clause that a caption begins with, as far as it is understood."""
+    """The clause at the start of a caption, as far as it can be parsed."""
     codes = "".join(chunk.code for chunk in chunks)
     start = 2 if codes.startswith("XB") else 0  # "There is"
     if not re.match("p(?!,?C?p)", codes[start:]):
@@ -300,7 +300,7 @@ def _clause(chunks: list[Chunk]) -> Clause | None:
         finite = "B" in match[0] or match["verb"] == "V"
         named = (chunk.phrase.lemma for chunk in chunks[start + 1 : end] if chunk.phrase)
         if (clause.actions or not finite) and not (PEOPLE | ANIMALS).isdisjoint(named):
-            break  # It may be somebody else who does this.
+            break  # The subject may be another one.
         verb = chunks[match.start("verb")].word
         action = Action(verb if match["verb"] == "G" else gerund(_base(verb)))
         if match["object"]:
@@ -313,7 +313,7 @@ def _clause(chunks: list[Chunk]) -> Clause | None:
 def _read_places(
     chunks: list[Chunk], codes: str, start: int, places: list[tuple[str, NounPhrase]]
 ) -> int:
-    """Adds the places that follow; returns where they end."""
+    """Adds the places that follow; returns the index after them."""
     while match := _PLACE.match(codes, start):
         words = (
             c.word

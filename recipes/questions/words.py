@@ -1,6 +1,6 @@
-"""What must be known of words to make sensible questions from captions.
+"""Lists of words for sensible questions from captions.
 
-Nouns are in the singular, even those that have none: "pant".
+All nouns are in the singular, even "pant".
 """
 
 from captioner.data.word_lists import MEN, PEOPLE, WOMEN
@@ -13,10 +13,10 @@ ANIMALS = DOGS | frozenset(
     "bird bull calf cat cow duck elephant goat goose horse kitten lamb monkey pigeon pony rabbit "
     "ram seagull sheep".split()
 )
-# Those who tell nothing as an answer to "who ... ?".
+# Too general as an answer to "who ... ?".
 ANYBODY = frozenset("adult couple group human individual member people person someone".split())
 
-# "A group of people" is about the people, "the side of a hill" about the hill.
+# In "a group of people" the thing is people, in "the side of a hill" the hill.
 MEASURES = frozenset(
     "area body bunch center couple crowd expanse field group herd line lot middle number "
     "pack pair patch piece pile row series set side stretch team top variety".split()
@@ -32,7 +32,7 @@ BODY = frozenset(
     "arm beard belly body chest ear eye face finger foot hair hand head knee lap leg lip "
     "mouth neck nose paw shoulder side skin stomach tail tattoo toe tongue tooth".split()
 )
-# What cannot be pointed at, or could be anything.
+# Abstract or too general.
 VAGUE = frozenset(
     "action activity back background bit bottom closeup cold color conversation dark day "
     "direction distance edge end evening event fashion fight foreground formation front "
@@ -41,32 +41,32 @@ VAGUE = frozenset(
     "someone something sort stuff style sun sunset thing time turn unison use view way "
     "weather while winter".split()
 )
-# Where nobody is, although captions say "in a race", "on a leash", "on the phone".
+# No places, although captions contain "in a race", "on a leash", "on the phone".
 NO_PLACES = frozenset(
     "baseball basketball cellphone competition concert football game guitar hockey "
     "instrument leash match parade party phone race rugby show soccer tennis volleyball".split()
 )
-# What nobody looks for with "is there a ... ?".
+# Not used in "is there a ... ?".
 NO_THINGS = BODY | frozenset("game jump kick race ride stunt swim trick water".split())
 
-# Who does this "into the water" or "on the beach" need not be there himself.
+# In "throwing into the water" or "looking at the beach", the subject is elsewhere.
 APART = frozenset(
     "dropping dumping gazing kicking looking peering placing pointing pouring pulling "
     "pushing putting raising reaching staring throwing tossing watching".split()
 )
 
-# No answer to "what is he doing ?", or none that satisfies.
+# No good answers to "what is he doing ?".
 NO_ACTIVITIES = frozenset(
     "appearing attempting being coming containing doing enjoying facing featuring getting "
     "giving going having leaving looking making overlooking performing preparing putting "
     "seeming setting showing starting sticking taking trying turning using wearing".split()
 )
-# No verb to ask "what is he ... ?" with.
+# Not used in "what is he ... ?".
 NO_TRANSITIVES = frozenset(
     "attempting being doing enjoying facing featuring getting giving going having leaving "
     "making overlooking putting sticking taking trying".split()
 )
-# Ways of being; words of one line may hold together, or one be taken for another.
+# Activities. Two words of one line may both be true, or may be confused.
 _MODES = tuple(
     frozenset(line.split())
     for line in (
@@ -87,7 +87,7 @@ _MODES = tuple(
     )
 )
 
-# Who mentions a word of a line leaves open whether another of it is there as well, or says so.
+# If a caption mentions a word of a line, the other words of the line may be true as well.
 _RELATED = [
     PEOPLE - WOMEN | {"arm", "hand", "owner", "trainer"},
     PEOPLE - MEN | {"arm", "hand", "owner", "trainer"},
@@ -172,10 +172,10 @@ _RELATED = [
 
 
 def related(word: str) -> frozenset[str]:
-    """The words that leave open whether `word` holds as well, itself among them."""
+    """`word` and all words whose mention may mean `word` as well."""
     return frozenset((word,)).union(*(line for line in _RELATED if word in line))
 
 
 def mode(verb: str) -> frozenset[str]:
-    """The words for a way of being that may mean the same; none if `verb` is not a way of being."""
+    """The words for an activity that may mean the same; none if `verb` is in no list."""
     return frozenset().union(*(line for line in _MODES if verb in line))

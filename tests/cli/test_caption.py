@@ -96,14 +96,14 @@ def test_nothing_on_stdin(photos):
     assert result.stderr.count(b"\n") == 1
 
 
-def test_the_example_is_the_portrait_of_matplotlib(photos, capsys):
+def test_the_example_comes_after_the_photographs(photos, capsys):
     assert main(["caption", "--example"]) == 0
     alone = capsys.readouterr().out
     assert main(["caption", "a.png", "--example"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first == "a.png\tRed 10, take 1."
     path, caption = second.split("\t")
-    assert path.endswith("grace_hopper.jpg") and os.path.isfile(path)
+    assert path.endswith("example.jpg") and os.path.isfile(path)
     assert caption + "\n" == alone
 
 

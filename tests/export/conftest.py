@@ -5,7 +5,7 @@ import shutil
 import pytest
 from pages import PATH, QUESTION, Host, Page, serve
 
-from captioner.cli.requests import example
+from captioner.cli.requests import EXAMPLE
 from captioner.runtime.onnx_captioner import OnnxCaptioner
 
 
@@ -53,7 +53,7 @@ def page_kind(request):
 def expected(request, page_kind):
     """The caption of the page's example, and the answer to a question about it."""
     model = request.getfixturevalue("reference" if page_kind == "static" else "served_model")
-    return [written.text for written in model.answer(str(example().source), [None, QUESTION])]
+    return [written.text for written in model.answer(EXAMPLE, [None, QUESTION])]
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,10 @@
 
 import re
 import shutil
-from pathlib import Path
 
 import chromium
 import numpy as np
 import pytest
-from matplotlib.cbook import get_sample_data
 from pages import QUESTION, Host, Page
 from PIL import Image
 from selenium.webdriver import ActionChains, Keys
@@ -16,8 +14,9 @@ from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.support.wait import WebDriverWait
 from skimage import data
 
+from captioner.cli.requests import EXAMPLE
+
 pytestmark = pytest.mark.slow
-EXAMPLE = get_sample_data("grace_hopper.jpg", asfileobj=False)
 MEGABYTE = 1e6
 both = pytest.mark.parametrize("page_kind", ["static", "served"], indirect=True)
 
@@ -201,7 +200,7 @@ def test_doubt_is_told_in_words(page, confidence, told):
 
 
 @both
-@pytest.mark.parametrize("content", [b"", b"Dear Ann", Path(EXAMPLE).read_bytes()[:500]])
+@pytest.mark.parametrize("content", [b"", b"Dear Ann", EXAMPLE.read_bytes()[:500]])
 def test_a_broken_file_is_told_and_the_next_one_is_captioned(page, tmp_path, content):
     (tmp_path / "broken.jpg").write_bytes(content)
     page.find("#photo").send_keys(str(tmp_path / "broken.jpg"))

@@ -434,7 +434,7 @@ def test_the_same_captions_make_the_same_bytes(data, tmp_path):
 
 def test_questions_are_not_made_from_answers():
     example = Example(Path("a.jpg"), "a", ("dog",), question="what is it ?")
-    with pytest.raises(DatasetError, match=r"a\.jpg: has a question already"):
+    with pytest.raises(DatasetError, match=r"a\.jpg: is a question; give captions"):
         make_questions([example])
 
 

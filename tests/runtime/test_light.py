@@ -38,7 +38,7 @@ def run(*arguments, **variables):
     "arguments",
     [
         ("--example",),
-        ("--example", "--question", "what color is the hat?"),
+        ("--example", "--question", "what is the table made of?"),
         ("--example", "--json", "--top", "3"),
     ],
 )

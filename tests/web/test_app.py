@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from captioner import __version__
 from captioner.cli.serve import LOCAL
+from captioner.export.page_files import SITE
 from captioner.generation import batching
 from captioner.generation.results import Candidate, Word
 from captioner.web import app, uploads
@@ -64,9 +65,8 @@ def calls(monkeypatch):
 
 
 @pytest.fixture
-def client(calls, tmp_path):
-    (tmp_path / "example.jpg").write_bytes(photo())
-    served = new_app("toy", Double(), tmp_path / "example.jpg", LOCAL)
+def client(calls):
+    served = new_app("toy", Double(), LOCAL)
     with TestClient(served, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield client
 
@@ -111,7 +111,7 @@ def test_a_photograph_is_encoded_once(client, monkeypatch):
 def test_the_features_that_are_kept_are_limited(calls, tmp_path, monkeypatch):
     monkeypatch.setattr(app, "KNOWN", 2 * 8 * 8 * 3)  # those of two photographs
     monkeypatch.setattr(Double, "encoded", [])
-    served = new_app("toy", Double(), tmp_path, LOCAL)
+    served = new_app("toy", Double(), LOCAL)
     with TestClient(served, base_url="http://localhost") as client:
         for red in (1, 2, 1, 3, 1, 2):
             found = client.post("/v1/caption", files={"photo": photo(red)}).json()
@@ -223,7 +223,7 @@ def test_the_page_and_its_files(client):
         assert "http" not in file.text
         left += set(re.findall(r'(?m)^import .*"\./(.*)";$', file.text)) - seen
     assert "captioner.js" in seen and "model.js" not in seen
-    assert client.get("/example.jpg").content == photo()
+    assert client.get("/example.jpg").content == (SITE / "example.jpg").read_bytes()
     assert client.get("/about.json").json()["grid"] == [2, 2]
 
 
@@ -262,7 +262,7 @@ def test_a_defect_is_one_request_s_own(client):
 
 
 def test_a_model_that_has_no_answers_says_so(calls, tmp_path):
-    served = new_app("toy", Double.from_preset("captions"), tmp_path, LOCAL)
+    served = new_app("toy", Double.from_preset("captions"), LOCAL)
     with TestClient(served, base_url="http://localhost") as client:
         response = client.post("/v1/answer", files={"photo": photo()}, data={"question": "a?"})
     assert response.json() == {"error": "toy answers no questions"}

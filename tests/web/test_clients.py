@@ -9,9 +9,10 @@ import urllib.request
 
 import pytest
 from cli.double import Double
-from web.test_app import calls, photo
+from web.test_app import calls
 
 from captioner.cli.serve import LOCAL
+from captioner.export.page_files import SITE
 from captioner.web import connections, uploads
 from captioner.web.app import new_app
 
@@ -23,13 +24,12 @@ HEAD = (
 
 
 @pytest.fixture
-def port(calls, tmp_path, monkeypatch):
+def port(calls, monkeypatch):
     """Of a server in a thread."""
     monkeypatch.setattr(uploads, "SECONDS", 0.5)
     monkeypatch.setattr(connections, "HEAD", 0.5)
     monkeypatch.setattr(connections, "MOST", 60)
-    (tmp_path / "example.png").write_bytes(photo())
-    server = connections.new_server(new_app("toy", Double(), tmp_path / "example.png", LOCAL))
+    server = connections.new_server(new_app("toy", Double(), LOCAL))
     listening = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
@@ -112,7 +112,7 @@ def test_who_leaves_in_the_middle_disturbs_nobody(port):
     assert health(port)["status"] == "ok"
     url = f"http://127.0.0.1:{port}/example.jpg"
     with urllib.request.urlopen(url, timeout=10) as response:
-        assert response.read() == photo()
+        assert response.read() == (SITE / "example.jpg").read_bytes()
 
 
 def test_many_bodies_that_do_not_come_hold_up_nobody(port):

@@ -31,8 +31,8 @@ PROMPTS = [
 @pytest.fixture
 def address(calls, tmp_path):
     """Of a server in a thread."""
-    (tmp_path / "example.png").write_bytes(photo())
-    server = new_server(new_app("some/toy", Double(), tmp_path / "example.png", LOCAL))
+
+    server = new_server(new_app("some/toy", Double(), LOCAL))
     listening = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()

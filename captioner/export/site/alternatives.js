@@ -1,6 +1,6 @@
 /**
- * Help for authors of alternative texts: elements to choose from, and no finished text. Who starts from
- * a finished one writes a worse text; where variations differ, the model is unsure.
+ * Help for authors of alternative texts: elements to choose from, and no finished text. Authors who
+ * start from a finished text write worse ones. The model is unsure of words that differ between variations.
  */
 
 import { element } from "./view.js";
@@ -11,7 +11,7 @@ import { element } from "./view.js";
  * @property {string[]} colours that are probably there
  * @property {string[]} counts such as "two"
  * @property {string[]} others other probable things and actions
- * @property {{ word: string, common: boolean }[][]} variations the candidates; "common" is a word of all
+ * @property {{ word: string, common: boolean }[][]} variations the candidates; "common" marks the words of all
  */
 
 /**

@@ -6,10 +6,10 @@
  *     const captioner = await Captioner.load();
  *     const photograph = await captioner.look(file);
  *     console.log((await photograph.caption()).text);
- *     console.log((await photograph.answer("what color is the hat?")).text);
+ *     console.log((await photograph.answer("what is the table made of?")).text);
  *
- * The work is done in a worker, so that the page does not stop meanwhile. Nothing is fetched but the
- * files beside this one, and nothing is sent.
+ * A worker does the work, so the page stays responsive. Only the files beside this one are fetched.
+ * No data are sent.
  */
 
 /**
@@ -23,22 +23,22 @@
  */
 
 /**
- * A word that may be worth saying of a photograph, and how likely that is.
+ * A word that may describe the photograph, and its probability.
  * @typedef {{ word: string, probability: number }} Concept
  */
 
 /**
- * The best candidate, and all of them, best first. The confidence is how likely it is to be right;
- * null where that was never measured.
+ * The best candidate, and all candidates, best first. The confidence is the probability that it is
+ * right; null for a preset without calibration.
  * @typedef {Candidate & { candidates: Candidate[], confidence: number | null, concepts: Concept[] }} Caption
  */
 
 /**
- * What is known of a model before it looks.
+ * The properties of a model.
  * @typedef {object} About
  * @property {string} version of captioner
  * @property {[number, number]} grid h and w, the rows and columns of the attention
- * @property {boolean} answers whether it can be asked
+ * @property {boolean} answers whether it answers questions
  * @property {[number, number, number][]} colours of attention, from none to the most
  * @property {string[]} colourWords such as "red"
  * @property {string[]} numberWords such as "two"
@@ -53,7 +53,7 @@ export class Captioner {
   #about = null;
 
   /**
-   * For `load` alone.
+   * Only for `load`.
    * @param {Worker} worker
    */
   constructor(worker) {
@@ -85,7 +85,7 @@ export class Captioner {
   }
 
   /**
-   * Looks at a photograph, once for all that is asked about it.
+   * Encodes a photograph, once for its caption and all questions.
    * @param {Blob} file
    * @returns {Promise<Photograph>}
    * @throws {Error} named "PhotographError": the browser cannot read it
@@ -121,12 +121,12 @@ export class Captioner {
   }
 }
 
-/** A photograph that the model has looked at. */
+/** An encoded photograph. */
 export class Photograph {
   #write;
 
   /**
-   * For `Captioner.look` alone.
+   * Only for `Captioner.look`.
    * @param {ImageBitmap} picture upright, for a page to show
    * @param {(question: string | null) => Promise<Caption>} write
    */

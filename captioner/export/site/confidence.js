@@ -11,7 +11,7 @@ import { dot, leastLikely, probabilities } from "./reranking.js";
  * @property {number[] | null} ranking for the candidates of a caption
  * @property {number} unseen the probability of a word that is no likely concept
  * @property {number} longest words of the longest n-grams that the ranking compares
- * @property {string[]} functionWords which name nothing
+ * @property {string[]} functionWords such as "the"
  */
 
 /**

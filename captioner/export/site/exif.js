@@ -7,7 +7,7 @@ const UPRIGHT = 1;
 /**
  * Reads the orientation, and sets it to upright in the bytes, so that no browser turns them as well.
  * @param {Uint8Array<ArrayBuffer>} bytes of a file, which are changed
- * @returns {number} 1 to 8; 1 also for a file that says nothing, or is damaged
+ * @returns {number} 1 to 8; 1 also for a file without orientation, or with damaged EXIF data
  */
 export function takeOrientation(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

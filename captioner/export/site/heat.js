@@ -21,7 +21,7 @@ export function heatLimit(words) {
  * @param {Float32Array} attention `[h * w]`, which sums to 1
  * @param {import("./captioner.js").About} about
  * @param {number} limit of the scale
- * @returns {HTMLCanvasElement} the heat alone, denser where it is hotter
+ * @returns {HTMLCanvasElement} the heat without the photograph; more opaque where it is hotter
  */
 export function heatLayer(attention, { grid, colours }, limit) {
   const [height, width] = grid.map((side) => side * ENLARGED);
@@ -29,17 +29,18 @@ export function heatLayer(attention, { grid, colours }, limit) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width, height];
   const image = new ImageData(width, height);
-  heat.forEach((value, i) => {
-    const share = Math.min(1, Math.max(0, (value * attention.length) / limit));
+  for (let i = 0; i < heat.length; i++) {
+    const share = Math.min(1, Math.max(0, (heat[i] * attention.length) / limit));
     const colour = colours[Math.min(colours.length - 1, Math.trunc(share * colours.length))];
-    image.data.set([...colour, Math.round(255 * (0.3 + 0.45 * share))], 4 * i);
-  });
+    image.data.set(colour, 4 * i);
+    image.data[4 * i + 3] = Math.round(255 * (0.3 + 0.45 * share));
+  }
   canvas.getContext("2d")?.putImageData(image, 0, 0);
   return canvas;
 }
 
 /**
- * Where a word looked, in words, for people who do not see the picture.
+ * A description of the attention of a word, for people who do not see the picture.
  * @param {import("./captioner.js").Word} word
  * @param {[number, number]} grid
  */
@@ -61,32 +62,24 @@ export function describeWord({ word, probability, attention }, [height, width]) 
  * @param {number[]} to rows and columns
  */
 function enlarge(map, [rows, columns], [height, width]) {
-  const wide = resizeRows(map, rows, bicubicTaps(columns, width), columns);
-  const turned = transpose(wide, rows, width);
-  return transpose(resizeRows(turned, width, bicubicTaps(rows, height), rows), width, height);
+  return resizeRows(resizeRows(map, rows, bicubicTaps(columns, width)), width, bicubicTaps(rows, height));
 }
 
 /**
+ * Resizes all rows, and exchanges rows and columns.
  * @param {ArrayLike<number>} map
  * @param {number} rows
  * @param {import("./resize.js").Taps} taps
- * @param {number} length of a row
  */
-function resizeRows(map, rows, { starts, counts, weights, width }, length) {
-  const size = starts.length;
-  const result = new Float64Array(rows * size);
-  for (let i = 0; i < result.length; i++) {
-    const [y, x] = [Math.trunc(i / size), i % size];
-    for (let k = 0; k < counts[x]; k++) result[i] += map[y * length + starts[x] + k] * weights[x * width + k];
+function resizeRows(map, rows, { starts, counts, weights, width }) {
+  const result = new Float64Array(starts.length * rows);
+  for (let y = 0; y < rows; y++) {
+    const row = (y * map.length) / rows;
+    for (let x = 0; x < starts.length; x++) {
+      let sum = 0;
+      for (let k = 0; k < counts[x]; k++) sum += map[row + starts[x] + k] * weights[x * width + k];
+      result[x * rows + y] = sum;
+    }
   }
   return result;
-}
-
-/**
- * @param {Float64Array} map
- * @param {number} rows
- * @param {number} columns
- */
-function transpose(map, rows, columns) {
-  return map.map((_, i) => map[(i % rows) * columns + Math.trunc(i / rows)]);
 }

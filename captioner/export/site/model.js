@@ -29,7 +29,7 @@ const MOST_THREADS = 4;
  */
 
 /**
- * What the encoder makes of a photograph: `[1, R, C]`.
+ * The features of a photograph: `[1, R, C]`.
  * @typedef {{ data: Float32Array, dims: readonly number[] }} Features
  */
 

@@ -1,12 +1,12 @@
 /** The eight orientations of EXIF. */
 
-/** Orientations whose rows come from the other end. */
+/** Orientations whose rows run from bottom to top. */
 export const MIRRORED = [3, 4, 7, 8];
 
 /** Orientations whose rows run from right to left. */
 export const BACKWARDS = [2, 3, 6, 7];
 
-/** Of each orientation, the one whose picture has rows and columns exchanged. */
+/** For each orientation, the one with rows and columns exchanged. */
 export const EXCHANGED = [0, 5, 8, 7, 6, 1, 4, 3, 2];
 
 /**

@@ -48,7 +48,7 @@ async function write(visit, question) {
     const section = question === null ? visit.caption : visit.answers;
     section.prepend(captionView(caption, about, photograph.picture, question));
     if (question === null) history.add(visit, photograph.picture, caption.text);
-    if (visit !== shown) return; // another one was chosen meanwhile
+    if (visit !== shown) return; // the user has chosen another one
     history.mark(visit);
     say("");
     reach(section);
@@ -57,7 +57,7 @@ async function write(visit, question) {
   }
 }
 
-/** @param {HTMLElement} section whose first heading gets the focus, if there is one */
+/** @param {HTMLElement} section whose first heading, if any, gets the focus */
 function reach(section) {
   const heading = section.querySelector("h2");
   heading?.focus({ preventScroll: true });

@@ -28,7 +28,7 @@ export class PhotoCaption extends HTMLElement {
       element("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href }),
     );
     const text = element("p", { id: "text", part: "text" });
-    text.setAttribute("role", "status"); // told by a screen reader when it comes
+    text.setAttribute("role", "status"); // so that screen readers announce it
     root.append(...styles, text, element("div", { id: "shown" }));
   }
 

@@ -15,8 +15,8 @@ export class PhotographError extends Error {
 /**
  * @param {Blob} file of a format that the browser reads
  * @param {number} size of the square
- * @returns {Promise<{ pixels: Uint8Array, picture: ImageBitmap }>} `[size, size, 3]`, and what
- *   people see
+ * @returns {Promise<{ pixels: Uint8Array, picture: ImageBitmap }>} `[size, size, 3]`, and the
+ *   picture for display
  * @throws {PhotographError} the browser cannot read it
  */
 export async function loadPhotograph(file, size) {

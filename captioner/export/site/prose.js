@@ -6,7 +6,7 @@
 import { phrase, sentence } from "./tokenizer.js";
 
 /**
- * What the rules know. The regular expressions are of the beginning of a word.
+ * The tables of the rules. The regular expressions match the beginning of a word.
  * @typedef {object} Tables
  * @property {string[]} articles
  * @property {string} vowelSound
@@ -91,7 +91,7 @@ export class Prose {
   }
 
   /**
-   * The places of commas in a list whose last item but one ends before `end`.
+   * The places of commas in a list. Its second last item ends before `end`.
    * @param {string[]} words
    * @param {number} end
    */

@@ -9,7 +9,7 @@ const SUPPORT = 2; // of the filter, in pixels of the smaller picture
 const SHARPNESS = -0.5; // the "a" of the bicubic filter
 
 /**
- * What each output pixel reads, along one side.
+ * The input pixels of each output pixel, along one side.
  * @typedef {object} Taps
  * @property {Int32Array} starts the first input pixel of each output pixel
  * @property {Int32Array} counts how many it reads
@@ -56,8 +56,8 @@ function bicubic(x) {
 }
 
 /**
- * Whether Pillow (version 13) resizes along the columns first and along the rows then, which rounds
- * in another way: it does for what is much higher than wide.
+ * Whether Pillow (version 13) resizes along the columns first, which rounds in another way. It does so
+ * for pictures that are much higher than wide.
  * @param {number} width of the picture
  * @param {number} height of the picture
  * @param {number} size of the square
@@ -81,7 +81,8 @@ export function transposed(square, size) {
 }
 
 /**
- * A picture that comes in strips of rows and is squashed to a square, along the rows first.
+ * A picture that comes in strips of rows and is squashed to a square, along the rows first. The sums
+ * fit into 32 bits, since positive weights sum to less than 1.2.
  */
 export class Squasher {
   /**
@@ -126,9 +127,9 @@ export class Squasher {
       const last = x * width + counts[x];
       for (let k = x * width; k < last; k++, at += 4) {
         const weight = weights[k];
-        red += rgba[at] * weight;
-        green += rgba[at + 1] * weight;
-        blue += rgba[at + 2] * weight;
+        red = (red + Math.imul(rgba[at], weight)) | 0;
+        green = (green + Math.imul(rgba[at + 1], weight)) | 0;
+        blue = (blue + Math.imul(rgba[at + 2], weight)) | 0;
       }
       narrow[target] = byte(red);
       narrow[target + 1] = byte(green);
@@ -146,14 +147,15 @@ export class Squasher {
     const { starts, counts, weights, width } = fixedPoint(bicubicTaps(height, size));
     const row = size * 3;
     const square = new Uint8Array(size * row);
+    const sums = new Int32Array(row);
     for (let y = 0; y < size; y++) {
-      for (let x = 0; x < row; x++) {
-        let sum = HALF;
-        for (let k = 0; k < counts[y]; k++) {
-          sum += narrow[(starts[y] + k) * row + x] * weights[y * width + k];
-        }
-        square[y * row + x] = byte(sum);
+      sums.fill(HALF);
+      for (let k = 0; k < counts[y]; k++) {
+        const weight = weights[y * width + k];
+        const from = (starts[y] + k) * row;
+        for (let x = 0; x < row; x++) sums[x] += Math.imul(narrow[from + x], weight);
       }
+      for (let x = 0; x < row; x++) square[y * row + x] = byte(sums[x]);
     }
     return square;
   }
