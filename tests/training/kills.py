@@ -26,13 +26,13 @@ PROCESSES.set_forkserver_preload(["captioner.training.train"])
 def train(data: Path, output: Path) -> None:
     """Both phases, on a toy."""
     import tensorflow as tf
+    from conftest import with_toy_encoder
 
     import captioner.models.captioner as module
     from captioner.models.config import CaptionerConfig
     from captioner.training import sequences
     from captioner.training.recipe import FINE_TUNE, FROZEN, Recipe, Source
     from captioner.training.train import carry_out
-    from conftest import with_toy_encoder
 
     # Several threads add in another order on a busy machine: differences of 2e-7 were seen.
     tf.config.threading.set_intra_op_parallelism_threads(1)
