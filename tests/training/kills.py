@@ -6,48 +6,47 @@ again until it ends. What it has learned and logged is compared with a run that 
 
 import argparse
 import csv
-import multiprocessing
 import random
+import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import h5py
 from PIL import Image
 
-# Each training is a process of its own, forked from one that has imported TensorFlow once.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["captioner.training.train"])
+ROOT = Path(__file__).parents[2]
+CHILD = """
+import sys
+sys.path[:0] = sys.argv[3:]
+import tensorflow as tf
+# Several threads add in another order on a busy machine: differences of 2e-7 were seen.
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+from dataclasses import replace
+from pathlib import Path
+from conftest import with_toy_encoder
+import captioner.models.captioner as module
+from captioner.models.config import CaptionerConfig
+from captioner.training.recipe import FINE_TUNE, FROZEN, Recipe, Source
+from captioner.training.train import carry_out
 
-
-def train(data: Path, output: Path) -> None:
-    """Both phases, on a toy."""
-    import tensorflow as tf
-    from conftest import with_toy_encoder
-
-    import captioner.models.captioner as module
-    from captioner.models.config import CaptionerConfig
-    from captioner.training import sequences
-    from captioner.training.recipe import FINE_TUNE, FROZEN, Recipe, Source
-    from captioner.training.train import carry_out
-
-    # Several threads add in another order on a busy machine: differences of 2e-7 were seen.
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    sequences.STEPS = ()  # TensorFlow traces each group of lengths
-    module.build_encoder = with_toy_encoder(module.build_encoder)
-    sizes = {"annotation_size": 16, "embedding_size": 16, "units": 16, "max_words": 5}
-    recipe = Recipe(
-        data={"captions-csv": Source(format="captions-csv", root=data)},
-        phases=(replace(FROZEN, epochs=4), replace(FINE_TUNE, epochs=3)),
-        model=CaptionerConfig(encoder="toy", image_size=64, **sizes),
-        encoder_weights=str(data / "encoder.h5"),
-        batch_size=8,
-    )
-    carry_out(recipe, output)
+module.build_encoder = with_toy_encoder(module.build_encoder)
+sizes = {"annotation_size": 16, "embedding_size": 16, "units": 16, "max_words": 5}
+data, output = map(Path, sys.argv[1:3])
+recipe = Recipe(
+    data={"captions-csv": Source(format="captions-csv", root=data)},
+    phases=(replace(FROZEN, epochs=4), replace(FINE_TUNE, epochs=3)),
+    model=CaptionerConfig(encoder="toy", image_size=64, **sizes),
+    encoder_weights=str(data / "encoder.h5"),
+    batch_size=8,
+)
+print("begun", flush=True)
+carry_out(recipe, output)
+"""
 
 
 def make_data(folder: Path) -> None:
@@ -65,18 +64,25 @@ def make_data(folder: Path) -> None:
             rows.writerows([(f"{i}.jpg", f"a picture all {name}", split)] * 2)
 
 
-def start(data: Path, output: Path) -> BaseProcess:
-    """The training, in a new process."""
-    child = PROCESSES.Process(target=train, args=(data, output))
-    child.start()
+def start(data: Path, output: Path) -> "subprocess.Popen[str]":
+    """The training, once it has begun."""
+    paths = [str(ROOT), str(ROOT / "tests")]
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(data), str(output), *paths],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    while child.stdout.readline() not in ("begun\n", ""):
+        pass
     return child
 
 
-def finish(child: BaseProcess) -> None:
+def finish(child: "subprocess.Popen[str]") -> None:
     """Wait for the end of the training."""
-    child.join()
-    if child.exitcode:
-        raise SystemExit(f"a training ended with {child.exitcode}")
+    child.communicate()
+    if child.returncode:
+        raise SystemExit(f"a training ended with {child.returncode}")
 
 
 def curve(output: Path) -> list[dict[str, float]]:
@@ -102,15 +108,17 @@ def kills(count: int, folder: Path, seed: int = 0) -> Iterator[tuple[float, floa
     data, whole = folder / "data", folder / "whole"
     make_data(data)
     began = time.monotonic()
-    finish(start(data, whole))
-    lasted = time.monotonic() - began
+    child = start(data, whole)
+    imports = time.monotonic() - began
+    finish(child)
+    lasted = time.monotonic() - began - imports
     expected, rng = curve(whole), random.Random(seed)
     for i in range(count):
         output, moment = folder / str(i), rng.uniform(0, lasted)
         child = start(data, output)
         time.sleep(moment)
-        child.kill()
-        child.join()
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
         finish(start(data, output))
         yield moment, difference(expected, curve(output))
 
