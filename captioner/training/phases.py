@@ -89,8 +89,8 @@ def train_phase(context: PhaseContext) -> Chosen:
     model.encoder.trainable = "encoder" in kind.trains
     if model.config.concepts:
         model.concept_head.trainable = "concept head" in kind.trains
-    if model.question_encoder is not None:
-        model.question_encoder.trainable = context.data.asks
+    for layer in filter(None, (model.question_encoder, model.question_concept)):
+        layer.trainable = context.data.asks
     return kind.loss(context)
 
 
