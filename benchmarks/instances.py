@@ -33,8 +33,7 @@ class Located:
 
 
 def names_of(category: str) -> frozenset[str]:
-    """The words that name a category in captions: for "tennis racket" they are "racket" and its
-    plurals: captions do not say "dining table".
+    """The words that name a category in captions: "racket" and its plurals for "tennis racket".
 
     Raises:
         ValueError: a name without words.

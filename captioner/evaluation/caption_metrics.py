@@ -142,7 +142,7 @@ class Cider:
         return [self.score(tokens, image) for image, tokens in enumerate(hypotheses)]
 
     def score(self, tokens: Symbols, image: int) -> float:
-        """CIDEr-D, 0 to 10, of a tokenised caption of the image with a number."""
+        """CIDEr-D, 0 to 10, of a tokenised caption of image number `image`."""
         vector = self._vector(_ngrams(tokens))
         return 10 * fmean(self._similarity(vector, r) for r in self._references[image])
 

@@ -1,7 +1,7 @@
-"""A captioner as files that other programs read, weights included.
+"""A captioner as files for other programs, including the weights.
 
-Each format writes the encoder and the search, and reads them back, so that they can be compared
-with the model they were made of.
+Each format writes the encoder and the search, and reads them again for a comparison with the Keras
+model.
 """
 
 import sys
@@ -32,8 +32,8 @@ def write_onnx(model: Captioner, folder: Path) -> list[Run]:
 
 def write_openvino(model: Captioner, folder: Path) -> list[Run]:
     """`encoder.xml` and `search.xml` with a `.bin` each, for OpenVINO."""
-    # OpenVINO reports its use to its maker if it can import this package. Its only other switch
-    # is a file in the home folder.
+    # With this package, OpenVINO reports its use to Intel. The only other switch is a file in the
+    # home folder.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     import openvino
 
@@ -54,7 +54,7 @@ def write_litert(model: Captioner, folder: Path) -> list[Run]:
         converter = tf.lite.TFLiteConverter.from_saved_model(temporary, signature_keys=ENDPOINTS)
         path = folder / "captioner.tflite"
         path.write_bytes(converter.convert())
-    with warnings.catch_warnings(action="ignore"):  # that the interpreter will move
+    with warnings.catch_warnings(action="ignore"):  # about the future package of the interpreter
         interpreter = tf.lite.Interpreter(str(path))
 
     def run(name: str) -> Run:
@@ -93,14 +93,14 @@ FORMATS: dict[str, Callable[[Captioner, Path], list[Run]]] = {
 
 
 def export(preset: str | PathLike[str], format: str, output: str | PathLike[str]) -> float:
-    """Write a preset in a format of `FORMATS` to a folder, if its outputs equal those of Keras.
+    """Write a preset in a format of `FORMATS` to a folder, after a comparison with the Keras model.
 
     Returns:
-        The greatest difference of a log-probability from the Keras model, see `agree`.
+        The greatest difference of a log-probability, see `agree`.
 
     Raises:
         PresetError: the preset cannot be read.
-        ExportError: the outputs differ from those of the model, or the folder exists.
+        ExportError: the written files do not agree with the model, or the folder exists.
         ModuleNotFoundError: the format needs a package that is not installed.
     """
     output = Path(output)

@@ -1,4 +1,4 @@
-"""The limits on connections, which uvicorn has no settings for, and the server with them."""
+"""The server, with limits on connections for which uvicorn has no settings."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST = 100  # connections; more are closed, before the process has no file descriptors left
+MOST = 100  # maximum of connections, below the limit of file descriptors
 BACKLOG = 32  # connections that are accepted before the first of them is looked at
 HEAD = 10.0  # seconds that the head of a request may take, and a connection may be idle
 EXCHANGE = 180.0  # seconds after that in which the answer must have been read
@@ -15,7 +15,7 @@ STOP = 10  # seconds that a clean stop may take
 
 
 class LimitedConnection(H11Protocol):
-    """Closes a connection that is one too many, or slow to send a request or to read an answer."""
+    """Closes connections above the limit, and those that send or read too slowly."""
 
     _deadline: asyncio.TimerHandle | None = None
 
@@ -48,7 +48,7 @@ class LimitedConnection(H11Protocol):
 
 
 def new_server(app: ASGIApp) -> uvicorn.Server:
-    """A server of an application. It logs only its own errors."""
+    """A server of an application. It logs only its own defects."""
     config = uvicorn.Config(
         app,
         http=LimitedConnection,

@@ -19,11 +19,11 @@ from captioner.data.tokenizer import has_words
 MOST_BYTES = 32 * 2**20  # of the body of a request
 MOST_TOGETHER = 3 * MOST_BYTES  # of the bodies of all unanswered requests
 MOST_LETTERS = 500  # of a question
-SECONDS = 60.0  # the most for a body
+SECONDS = 60.0  # the longest time for a body
 
 
 class Upload(NamedTuple):
-    """The content of a photograph's file, and perhaps a question."""
+    """The content of an image file, and the question about it or None."""
 
     photograph: bytes
     question: str | None
@@ -33,7 +33,7 @@ class LimitedBodies:
     """Refuses bodies that are too large, too many or too slow, before they fill the memory.
 
     Args:
-        app: the application behind it.
+        app: the application for the other requests.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -49,7 +49,7 @@ class LimitedBodies:
 
         async def limited() -> Message:
             nonlocal size, whole
-            if whole:  # only the end of the connection can follow
+            if whole:  # only the end of the connection follows
                 return await receive()
             async with asyncio.timeout_at(end):
                 message = await receive()
@@ -79,7 +79,7 @@ async def read_upload(request: Request, asks: bool) -> Upload:
         asks: whether it must have a question with words.
 
     Raises:
-        HTTPException: 400, 408, 413, 415 or 422, with the reason.
+        HTTPException: 400, 408, 413, 415 or 422, with the fault.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
@@ -103,10 +103,10 @@ async def read_upload(request: Request, asks: bool) -> Upload:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The JSON object in the body of a request.
+    """The JSON object of a request.
 
     Raises:
-        HTTPException: 400, 408 or 413, with the reason.
+        HTTPException: 400, 408 or 413, with the fault.
     """
     with _refusing():
         body = await request.body()
@@ -123,7 +123,7 @@ def content_of(text: Any, name: str) -> bytes:
     """The content of a file in base64, or as a data URL.
 
     Raises:
-        HTTPException: 422, it is neither; called by its name.
+        HTTPException: 422, if it is neither; the message has its name.
     """
     try:
         if not isinstance(text, str):
@@ -145,7 +145,7 @@ def is_text(value: Any) -> bool:
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Say why a body has not come."""
+    """Report the reason for a missing body."""
     try:
         yield
     except TimeoutError:
